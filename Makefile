@@ -1,0 +1,66 @@
+# make up and make test are the two commands of the README; make help lists the others.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help up test lint format types gen proto-image lock clean check-python
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+up: $(VENV)/.installed ## serve the Events API on 127.0.0.1:8080; stop it with Ctrl-C
+	@exec $(BIN)/sluice up $(ARGS)
+
+test: lint types ## every check and every test
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## style, order of imports, protobuf rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/python tools/generate.py --googleapis-only
+	$(BIN)/buf format --diff --exit-code proto
+	$(BIN)/buf lint proto
+	$(BIN)/buf breaking proto --against proto/released.binpb
+
+types: $(VENV)/.installed-dev ## mypy, strict
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## let ruff and buf mend what they can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/buf format --write proto
+
+gen: $(VENV)/.installed-dev ## write gen/ from proto/
+	$(BIN)/python tools/generate.py
+
+proto-image: $(VENV)/.installed-dev ## after a release: keep its schemas as what later ones must not break
+	$(BIN)/python tools/generate.py --googleapis-only
+	$(BIN)/buf build proto --exclude-source-info -o proto/released.binpb
+
+lock: $(VENV)/.installed-dev ## write constraints.txt anew, with the newest versions that pyproject.toml allows
+	$(BIN)/python tools/lock.py
+
+clean: ## remove the environment and what was built; never data
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# The file says that pip and uv have run to their ends; a change of the versions runs them again.
+$(VENV)/.installed: pyproject.toml constraints.txt tools/install.py | check-python
+	@echo "installing into $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python tools/install.py
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "installing the tools of tests and checks into $(VENV) ..."
+	@$(BIN)/python tools/install.py --dev
+	@touch $@
+
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
+	  echo "error: Sluice needs Python 3.11, 3.12 or 3.13; \"$(PYTHON)\" is $$($(PYTHON) --version 2>&1 | head -n 1)" >&2; \
+	  echo "  hint: apt-get install python3 python3-venv    (or: make PYTHON=/path/to/python3.12 ...)" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "error: this Python has no venv or no ensurepip" >&2; \
+	  echo "  hint: apt-get install python3-venv" >&2; exit 2; }

@@ -1,0 +1,343 @@
+"""Every file operation below the data folder: the only module that does any.
+
+What changes something (create, write, truncate, sync, rename, unlink, make a folder) is a named `Operation`. An
+`Observer` sees each one before and after it is done: tests record the order of operations with it, let one fail, or
+let the process die before it. Reading is not observed.
+
+Nothing is durable before a sync: a file's content by `File.datasync` or `File.sync`, its name by `sync_folder` of the
+folder that holds it. fsync can't promise more than the disk below it does.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+__all__ = [
+    "File",
+    "Observer",
+    "Operation",
+    "append_to",
+    "create",
+    "entries",
+    "exists",
+    "free_bytes",
+    "lock_folder",
+    "make_folders",
+    "move_new",
+    "observed",
+    "open_read",
+    "read_bytes",
+    "replace_file",
+    "size_of",
+    "sync_folder",
+    "sync_folders_up_to",
+    "unlink",
+]
+
+Verb = Literal["create", "write", "truncate", "datasync", "sync", "rename", "unlink", "mkdir", "sync_folder"]
+
+# writev takes at most IOV_MAX buffers a call.
+_MAX_BUFFERS = os.sysconf("SC_IOV_MAX")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One change below the data folder.
+
+    Attributes:
+        verb: what is done.
+        path: the file or folder it is done to.
+        to: where a rename leads.
+        offset: where a write begins, or the size that a truncation leaves, in bytes.
+        data: the bytes that are written.
+    """
+
+    verb: Verb
+    path: str
+    to: str = ""
+    offset: int = 0
+    data: bytes = b""
+
+
+class Observer(Protocol):
+    """Sees every operation; may raise OSError from `before` to make it fail, or end the process."""
+
+    def before(self, operation: Operation) -> None:
+        """Called when the operation is about to be done."""
+
+    def after(self, operation: Operation) -> None:
+        """Called when it has been done without an error."""
+
+
+_observer: Observer | None = None
+
+
+@contextmanager
+def observed(observer: Observer) -> Iterator[None]:
+    """Let the observer see all operations of this process until the block ends."""
+    global _observer  # noqa: PLW0603  one per process, and none at all outside of tests
+    outer, _observer = _observer, observer
+    try:
+        yield
+    finally:
+        _observer = outer
+
+
+@contextmanager
+def _step(
+    verb: Verb, path: str | Path, *, to: str | Path = "", offset: int = 0, data: Sequence[ReadableBuffer] = ()
+) -> Iterator[None]:
+    observer = _observer
+    if observer is None:
+        yield
+        return
+    operation = Operation(verb=verb, path=str(path), to=str(to), offset=offset, data=b"".join(bytes(d) for d in data))
+    observer.before(operation)
+    yield
+    observer.after(operation)
+
+
+class File(io.RawIOBase):
+    """An open file: a binary file object, and the few calls that durability needs.
+
+    Writing has two ways: `write`, at the end of what was written so far, as pyarrow wants it; and `write_at`, which
+    says where. A file keeps its descriptor until `close`; closing does not sync.
+    """
+
+    def __init__(self, fd: int, path: Path, *, writable: bool) -> None:
+        super().__init__()
+        self._fd = fd
+        self._writable = writable
+        self._position = 0
+        self.path = path
+
+    def fileno(self) -> int:  # noqa: D102  as io.RawIOBase says
+        return self._fd
+
+    def readable(self) -> bool:  # noqa: D102  as io.RawIOBase says
+        return not self._writable
+
+    def writable(self) -> bool:  # noqa: D102  as io.RawIOBase says
+        return self._writable
+
+    def seekable(self) -> bool:  # noqa: D102  as io.RawIOBase says
+        return not self._writable
+
+    def tell(self) -> int:  # noqa: D102  as io.RawIOBase says
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:  # noqa: D102  as io.RawIOBase says
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size()}[whence]
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:  # noqa: D102  as io.RawIOBase says
+        count = os.preadv(self._fd, [buffer], self._position)
+        self._position += count
+        return count
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write all of the data behind what was written so far; return its length in bytes."""
+        size = memoryview(data).nbytes
+        self.write_at([data], self._position)
+        self._position += size
+        return size
+
+    def write_at(self, buffers: Sequence[ReadableBuffer], offset: int) -> int:
+        """Write all buffers, one behind the other, from `offset` on; return the offset behind the last.
+
+        Raises:
+            OSError: a part may have been written; the caller cuts it off.
+        """
+        with _step("write", self.path, offset=offset, data=buffers):
+            waiting = [memoryview(buffer).cast("B") for buffer in buffers if memoryview(buffer).nbytes]
+            while waiting:
+                written = os.pwritev(self._fd, waiting[:_MAX_BUFFERS], offset)
+                offset += written
+                while waiting and written >= len(waiting[0]):
+                    written -= len(waiting.pop(0))
+                if written:
+                    waiting[0] = waiting[0][written:]
+        return offset
+
+    def datasync(self) -> None:
+        """Make the content durable, and its size, but no other fact about the file."""
+        with _step("datasync", self.path):
+            os.fdatasync(self._fd)
+
+    def sync(self) -> None:
+        """Make the content and all facts about the file durable; its name needs `sync_folder` besides."""
+        with _step("sync", self.path):
+            os.fsync(self._fd)
+
+    def cut(self, size: int) -> None:
+        """Truncate the file to `size` bytes."""
+        with _step("truncate", self.path, offset=size):
+            os.ftruncate(self._fd, size)
+
+    def size(self) -> int:
+        """The file's size in bytes, now."""
+        return os.fstat(self._fd).st_size
+
+    def try_lock(self) -> bool:
+        """Take the file's lock (flock) if it is free; it goes with the last descriptor, so also by SIGKILL."""
+        return _try_lock(self._fd)
+
+    def still_at(self, path: Path) -> bool:
+        """Whether that name still leads to this very file."""
+        try:
+            there = path.stat()
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(there, os.fstat(self._fd))
+
+    def close(self) -> None:
+        """Give the descriptor back, and with it the lock."""
+        if not self.closed:
+            super().close()
+            os.close(self._fd)
+
+
+def create(path: Path, *, mode: int = 0o644) -> File:
+    """Create a file for writing; FileExistsError if there is one of that name."""
+    with _step("create", path):
+        return File(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode), path, writable=True)
+
+
+def append_to(path: Path) -> File:
+    """Open an existing file for cutting, writing and locking; its content is read with `read_bytes`."""
+    return File(os.open(path, os.O_RDWR | os.O_CLOEXEC), path, writable=True)
+
+
+def open_read(path: Path) -> File:
+    """Open a file for reading."""
+    return File(os.open(path, os.O_RDONLY | os.O_CLOEXEC), path, writable=False)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole content of a file."""
+    return path.read_bytes()
+
+
+def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Put a file of this content in place of the old one, durably, so that a reader sees the old or the new."""
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    staged.unlink(missing_ok=True)
+    file = create(staged, mode=mode)
+    try:
+        file.write(content)
+        file.sync()
+    finally:
+        file.close()
+    with _step("rename", staged, to=path):
+        os.replace(staged, path)
+    sync_folder(path.parent)
+
+
+def move_new(source: Path, target: Path) -> None:
+    """Rename a file to a name that no file has; FileExistsError if one has it.
+
+    Two steps, so it is for folders with one writer, as all below the data folder are.
+    """
+    if exists(target):
+        raise FileExistsError(f"{target} exists")
+    with _step("rename", source, to=target):
+        os.rename(source, target)
+
+
+def unlink(path: Path) -> bool:
+    """Remove a file; False if there was none."""
+    try:
+        with _step("unlink", path):
+            os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def make_folders(path: Path, *, mode: int = 0o755) -> None:
+    """Make a folder and those above it that are missing; `sync_folders_up_to` makes their names durable."""
+    if path.is_dir():
+        return
+    make_folders(path.parent, mode=mode)
+    try:
+        with _step("mkdir", path):
+            os.mkdir(path, mode)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable: what was created, renamed to or from, and removed there."""
+    with _step("sync_folder", path):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def sync_folders_up_to(path: Path, top: Path) -> None:
+    """Sync a folder, the one that holds it, and so on, up to and with `top`."""
+    for folder in [path, *path.parents]:
+        sync_folder(folder)
+        if folder == top:
+            return
+    raise ValueError(f"{path} is not below {top}")
+
+
+def entries(path: Path) -> list[str]:
+    """The names in a folder, sorted; none if there is no such folder."""
+    try:
+        return sorted(os.listdir(path))
+    except FileNotFoundError:
+        return []
+
+
+def exists(path: Path) -> bool:
+    """Whether something has that name."""
+    return os.path.lexists(path)
+
+
+def size_of(path: Path) -> int:
+    """A file's size in bytes."""
+    return path.stat().st_size
+
+
+def free_bytes(path: Path) -> int:
+    """What an ordinary user can still write on the file system that holds the path, in bytes."""
+    facts = os.statvfs(path)
+    return facts.f_bavail * facts.f_frsize
+
+
+def lock_folder(path: Path) -> int | None:
+    """Take a folder's lock (flock); return the descriptor that holds it, None if somebody else does.
+
+    The descriptor can be inherited: the lock lasts until the last process that has it ends.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    os.set_inheritable(fd, True)
+    if _try_lock(fd):
+        return fd
+    os.close(fd)
+    return None
+
+
+def _try_lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,80 @@
+"""Messages to the operator (structlog) and the registry of metrics (Prometheus), alike in every process.
+
+A message is a constant text with facts as fields. On a terminal it is readable, otherwise it is a line of JSON. All go
+to standard error: standard output belongs to what a command was asked for.
+
+Metrics of all processes of a service meet in a folder of files (prometheus_client's multiprocess mode): a worker that
+dies takes none of its counts with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, cast
+
+import structlog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from structlog.typing import FilteringBoundLogger, Processor
+
+__all__ = ["METRICS_FOLDER_VARIABLE", "configure", "forget_process", "messages_of", "render_metrics"]
+
+# prometheus_client reads it when it is first imported, so a process must be started with it.
+METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def configure(*, role: str, json: bool | None = None, level: int = logging.INFO) -> None:
+    """Set up this process's messages.
+
+    Args:
+        role: which process speaks, as in `worker-0`; a field of every message.
+        json: lines of JSON, or text for people; None: JSON unless standard error is a terminal.
+        level: messages below it are not written.
+    """
+    as_json = not sys.stderr.isatty() if json is None else json
+    render: list[Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if as_json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(role=role)
+
+
+def messages_of(room: str) -> FilteringBoundLogger:
+    """Where one room of the house writes its messages."""
+    return cast("FilteringBoundLogger", structlog.get_logger(room=room))
+
+
+def render_metrics(folder: Path) -> bytes:
+    """All processes' metrics in Prometheus' text format.
+
+    Source: https://prometheus.io/docs/instrumenting/exposition_formats/
+    """
+    from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415  0.1 s that few processes need
+    from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415  as above
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=os.fspath(folder))  # type: ignore[no-untyped-call]  # the library has no types here
+    return generate_latest(registry)
+
+
+def forget_process(pid: int) -> None:
+    """Drop the gauges of a process that has ended; its counters stay."""
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  as in render_metrics
+
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]  # the library has no types here
