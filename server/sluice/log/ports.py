@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from sluice.contract import Source
 from sluice.errors import SluiceError
 
 if TYPE_CHECKING:
@@ -25,16 +26,7 @@ __all__ = [
     "LogUnavailable",
     "Sealed",
     "SealedSegments",
-    "Source",
 ]
-
-
-class Source(Enum):
-    """The door that a request came through; the values are those of the lake's column `source`."""
-
-    SDK = "sdk"
-    WEBHOOK = "webhook"
-    GRPC = "grpc"
 
 
 class Body(Enum):

@@ -1,0 +1,88 @@
+"""API keys: what they are, how a new one is made, and how a secret is compared.
+
+Only the SHA-256 of a secret is kept. Its first 8 characters (`secret-a`) are kept in clear, to name it in messages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from enum import Enum
+
+from sluice.contract import Source
+
+__all__ = ["Key", "Kind", "OnInvalid", "Refusal", "default_sources", "hash_of", "new_secret"]
+
+
+class Kind(Enum):
+    """Who holds a key; the values are those of the command line."""
+
+    SERVER = "server"
+    CLIENT = "client"
+
+
+class OnInvalid(Enum):
+    """What becomes of a request of which some events are invalid."""
+
+    REJECT = "reject"
+    QUARANTINE = "quarantine"
+
+
+class Refusal(Enum):
+    """Why a key doesn't open a door; the values are metric labels."""
+
+    MISSING = "key_missing"
+    UNKNOWN = "key_unknown"
+    REVOKED = "key_revoked"
+    EXPIRED = "key_expired"
+    NOT_FOR_THIS_DOOR = "key_not_for_this_door"
+    SERVER_SECRET_IN_QUERY = "server_secret_in_query"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One API key, without its secret.
+
+    Attributes:
+        id: names the key in records, messages and commands.
+        kind: who holds it.
+        sha256: of the secret's UTF-8 bytes, in hexadecimal.
+        prefix: the first 8 characters of the secret.
+        project: events that come with this key belong to it.
+        name: what its maker calls it; may be empty.
+        sources: the doors it opens.
+        on_invalid: what becomes of requests with invalid events.
+        created_at: seconds since the epoch.
+        expires_at: seconds since the epoch, from when on it is refused; None: never.
+        revoked_at: seconds since the epoch; None: in force.
+    """
+
+    id: str
+    kind: Kind
+    sha256: str
+    prefix: str
+    project: str
+    name: str
+    sources: frozenset[Source]
+    on_invalid: OnInvalid
+    created_at: float
+    expires_at: float | None = None
+    revoked_at: float | None = None
+
+
+def default_sources(kind: Kind) -> frozenset[Source]:
+    """The doors that a key of this kind opens unless it says otherwise: webhooks need a server secret."""
+    if kind is Kind.SERVER:
+        return frozenset(Source)
+    return frozenset({Source.SDK, Source.GRPC})
+
+
+def new_secret(kind: Kind) -> str:
+    """Make a new secret: `secret-…` for servers, `client-…` for clients, with 256 random bits."""
+    return {Kind.SERVER: "secret-", Kind.CLIENT: "client-"}[kind] + secrets.token_urlsafe(32)
+
+
+def hash_of(secret: str) -> str:
+    """The SHA-256 of a secret, in hexadecimal. One round suffices: new secrets hold 256 random bits."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
