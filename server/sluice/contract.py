@@ -1,7 +1,7 @@
 """The typed shape of a request, and what is accepted beyond the contract.
 
 Source: the Events API's OpenAPI document (tests/contract/openapi.yaml); section names below are its own. What real SDKs
-send beyond it, and who does, stands beside each leniency. This module knows no gRPC, no disk and no Arrow: ingest checks
+send beyond it, and who does, stands beside each leniency. No gRPC, no disk and no Arrow are known here: ingest checks
 requests by it, and the lake decodes what was accepted by the same lists.
 """
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from sluice.contract import Source
 from sluice.errors import SluiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sluice.contract import Source
     from sluice.storage.v1 import log_record_pb2 as pb
 
 __all__ = [
