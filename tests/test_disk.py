@@ -1,0 +1,129 @@
+"""disk.py does what it says, and nothing else touches the data folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+from sluice import disk
+
+
+class Recorder:
+    """Keeps the operations that were begun, and fails those it is told to."""
+
+    def __init__(self, *, fail: str = "") -> None:
+        self.begun: list[disk.Operation] = []
+        self.done: list[disk.Operation] = []
+        self._fail = fail
+
+    def before(self, operation: disk.Operation) -> None:
+        self.begun.append(operation)
+        if operation.verb == self._fail:
+            raise OSError(28, "No space left on device")
+
+    def after(self, operation: disk.Operation) -> None:
+        self.done.append(operation)
+
+
+def test_write_at_writes_all_buffers_one_behind_the_other(tmp_path: Path) -> None:
+    buffers = [b"ab", b"", memoryview(b"cde"), bytearray(b"f")] + [b"x"] * 3000  # more than IOV_MAX
+    with disk.create(tmp_path / "f") as file:
+        end = file.write_at(buffers, 3)
+
+    assert end == 3 + 6 + 3000
+    assert (tmp_path / "f").read_bytes() == b"\0\0\0abcdef" + b"x" * 3000
+
+
+def test_create_refuses_a_name_that_is_taken(tmp_path: Path) -> None:
+    disk.create(tmp_path / "f").close()
+
+    with pytest.raises(FileExistsError):
+        disk.create(tmp_path / "f")
+
+
+def test_move_new_never_replaces(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"new")
+    (tmp_path / "b").write_bytes(b"old")
+
+    with pytest.raises(FileExistsError):
+        disk.move_new(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == b"old"
+
+
+def test_a_lock_is_held_until_its_file_is_closed(tmp_path: Path) -> None:
+    first = disk.create(tmp_path / "f")
+    assert first.try_lock()
+    second = disk.append_to(tmp_path / "f")
+    assert not second.try_lock()
+
+    first.close()
+
+    assert second.try_lock()
+    second.close()
+
+
+def test_a_folder_lock_outlives_the_process_that_took_it(tmp_path: Path) -> None:
+    fd = disk.lock_folder(tmp_path)
+    assert fd is not None
+    inherited = os.dup(fd)
+    os.close(fd)
+
+    assert disk.lock_folder(tmp_path) is None
+    os.close(inherited)
+    again = disk.lock_folder(tmp_path)
+    assert again is not None
+    os.close(again)
+
+
+def test_still_at_sees_that_a_name_leads_elsewhere(tmp_path: Path) -> None:
+    with disk.create(tmp_path / "f") as file:
+        assert file.still_at(tmp_path / "f")
+        (tmp_path / "f").rename(tmp_path / "g")
+        assert not file.still_at(tmp_path / "f")
+        (tmp_path / "f").write_bytes(b"another")
+        assert not file.still_at(tmp_path / "f")
+
+
+@pytest.mark.parametrize("step", ["create", "write", "sync", "rename"])
+def test_replace_file_leaves_the_old_content_where_a_step_fails(tmp_path: Path, step: str) -> None:
+    disk.replace_file(tmp_path / "f", b"old")
+
+    with disk.observed(Recorder(fail=step)), pytest.raises(OSError, match="No space"):
+        disk.replace_file(tmp_path / "f", b"new")
+
+    assert (tmp_path / "f").read_bytes() == b"old"
+    disk.replace_file(tmp_path / "f", b"newer")
+    assert (tmp_path / "f").read_bytes() == b"newer"
+
+
+def test_replace_file_syncs_content_before_the_name_and_the_name_last(tmp_path: Path) -> None:
+    recorder = Recorder()
+    with disk.observed(recorder):
+        disk.replace_file(tmp_path / "f", b"content")
+
+    assert [operation.verb for operation in recorder.done] == ["create", "write", "sync", "rename", "sync_folder"]
+    assert (tmp_path / "f").stat().st_mode & 0o777 == 0o600
+
+
+def test_sync_folders_up_to_goes_from_the_folder_to_the_top(tmp_path: Path) -> None:
+    disk.make_folders(tmp_path / "a/b")
+    recorder = Recorder()
+    with disk.observed(recorder):
+        disk.sync_folders_up_to(tmp_path / "a/b", tmp_path)
+
+    assert [operation.path for operation in recorder.done] == [
+        str(tmp_path / "a/b"),
+        str(tmp_path / "a"),
+        str(tmp_path),
+    ]
+    with pytest.raises(ValueError, match="is not below"):
+        disk.sync_folders_up_to(tmp_path, tmp_path / "a")
+
+
+def test_reading_works_as_a_binary_file(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"0123456789")
+    with disk.open_read(tmp_path / "f") as file:
+        assert file.seek(-4, os.SEEK_END) == 6
+        assert file.read(2) == b"67"
+        assert file.tell() == 8
+        assert file.read() == b"89"
+        assert file.size() == 10
