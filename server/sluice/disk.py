@@ -32,6 +32,7 @@ __all__ = [
     "entries",
     "exists",
     "free_bytes",
+    "identity",
     "lock_folder",
     "make_folders",
     "move_new",
@@ -314,6 +315,18 @@ def exists(path: Path) -> bool:
 def size_of(path: Path) -> int:
     """A file's size in bytes."""
     return path.stat().st_size
+
+
+def identity(path: Path) -> tuple[int, ...] | None:
+    """What changes when a file is replaced, written or made readable; None if there is no such file.
+
+    One stat, for those who look often.
+    """
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        return None
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
 def free_bytes(path: Path) -> int:

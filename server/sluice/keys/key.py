@@ -1,6 +1,7 @@
-"""API keys: what they are, how a new one is made, and how a secret is compared.
+"""API keys: what they are, what a secret looks like, how a new one is made and hashed.
 
 Only the SHA-256 of a secret is kept. Its first 8 characters (`secret-a`) are kept in clear, to name it in messages.
+Where keys are kept: file_format.py. Which of them opens a door: store.py.
 """
 
 from __future__ import annotations
@@ -12,7 +13,29 @@ from enum import Enum
 
 from sluice.contract import Source
 
-__all__ = ["Key", "Kind", "OnInvalid", "Refusal", "default_sources", "hash_of", "new_secret"]
+__all__ = [
+    "DEFAULT_PROJECT",
+    "MAX_SECRET_CHARACTERS",
+    "MIN_SECRET_CHARACTERS",
+    "Key",
+    "Kind",
+    "OnInvalid",
+    "Refusal",
+    "default_sources",
+    "hash_of",
+    "is_well_formed",
+    "kind_of",
+    "new_secret",
+    "prefix_of",
+]
+
+DEFAULT_PROJECT = "default"
+
+# With fewer, the prefix that is kept in clear would be the secret, or nearly.
+MIN_SECRET_CHARACTERS = 10
+MAX_SECRET_CHARACTERS = 256
+
+_PREFIX_CHARACTERS = 8
 
 
 class Kind(Enum):
@@ -20,6 +43,9 @@ class Kind(Enum):
 
     SERVER = "server"
     CLIENT = "client"
+
+
+_PREFIXES = {Kind.SERVER: "secret-", Kind.CLIENT: "client-"}
 
 
 class OnInvalid(Enum):
@@ -80,7 +106,22 @@ def default_sources(kind: Kind) -> frozenset[Source]:
 
 def new_secret(kind: Kind) -> str:
     """Make a new secret: `secret-…` for servers, `client-…` for clients, with 256 random bits."""
-    return {Kind.SERVER: "secret-", Kind.CLIENT: "client-"}[kind] + secrets.token_urlsafe(32)
+    return _PREFIXES[kind] + secrets.token_urlsafe(32)
+
+
+def kind_of(secret: str) -> Kind | None:
+    """Who holds a secret, as its first characters say it; None where they don't."""
+    return next((kind for kind, prefix in _PREFIXES.items() if secret.startswith(prefix)), None)
+
+
+def is_well_formed(secret: str) -> bool:
+    """Whether a secret can be sent as the value of a header: visible ASCII, and neither too short nor too long."""
+    return MIN_SECRET_CHARACTERS <= len(secret) <= MAX_SECRET_CHARACTERS and all("!" <= c <= "~" for c in secret)
+
+
+def prefix_of(secret: str) -> str:
+    """What may be shown of a secret: its first 8 characters."""
+    return secret[:_PREFIX_CHARACTERS]
 
 
 def hash_of(secret: str) -> str:
