@@ -1,0 +1,106 @@
+"""Real SDKs from PyPI, unchanged but for URL and key."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_ROOT = Path(__file__).parents[2]
+# Where there is no namespace to shut an SDK in, a proxy that nobody serves keeps it from calling home.
+_NO_WAY_OUT = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+
+
+def _shut_in() -> list[str]:
+    """The command that runs another with only a loopback network; nothing where the machine refuses."""
+    enter = ["unshare", "--map-root-user", "--net"]
+    try:
+        allowed = subprocess.run([*enter, "true"], check=False, capture_output=True, timeout=10).returncode == 0
+    except FileNotFoundError:
+        allowed = False
+    if not allowed:
+        print("no network namespaces here (unshare is refused): SDKs run behind a proxy that nobody serves")
+        return []
+    return enter
+
+
+@pytest.fixture(scope="module")
+def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, dict[str, Any]]]:
+    folder = tmp_path_factory.mktemp("sdks")
+    done = subprocess.run(
+        [*_shut_in(), sys.executable, "-m", "tests.support.sdk_session", str(folder / "data"), "py_legacy", "py_core"],
+        check=False,
+        cwd=_ROOT,
+        env={**os.environ, **_NO_WAY_OUT},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    return lambda sdk: {row["event_name"]: row for row in outcome[sdk]}
+
+
+_USER = {
+    "user_id": "u1",
+    "user_email": "a@b.c",
+    "user_ip": "1.2.3.4",
+    "user_country": "US",
+    "user_locale": "en_US",
+    "user_app_version": "1.2",
+    "user_agent": "UA/1",
+    "user_custom_ids": {"companyID": "c9", "stableID": "s7"},
+    "stable_id": "s7",
+    "environment": "staging",
+    "source": "sdk",
+}
+
+
+@pytest.mark.parametrize(("sdk", "sdk_type"), [("py_legacy", "py-server"), ("py_core", "statsig-server-core-python")])
+def test_custom_events_arrive_with_each_field_in_its_column(
+    rows_of: Callable[[str], dict[str, dict[str, Any]]], sdk: str, sdk_type: str
+) -> None:
+    rows = rows_of(sdk)
+
+    for name in ("text_value", "number_value", "no_value"):
+        row = rows[name]
+        assert {column: row[column] for column in _USER} == _USER
+        assert json.loads(row["user_custom"]) == {"plan": "pro", "n": 3}
+        assert row["event_kind"] == "custom"
+        assert row["sdk_type"] == sdk_type
+        assert row["client_time_ms"] is not None
+        assert row["time_ms"] is not None
+    assert (rows["text_value"]["value_string"], rows["text_value"]["value_number"]) == ("pro", None)
+    assert (rows["number_value"]["value_string"], rows["number_value"]["value_number"]) == (None, 12.5)
+    assert (rows["no_value"]["value_string"], rows["no_value"]["value_number"]) == (None, None)
+    assert json.loads(rows["text_value"]["metadata"]) == {"plan": "yearly"}
+
+
+def test_the_legacy_sdk_logs_exposures_of_each_kind(rows_of: Callable[[str], dict[str, dict[str, Any]]]) -> None:
+    rows = rows_of("py_legacy")
+
+    assert rows["statsig::gate_exposure"]["event_kind"] == "gate_exposure"
+    assert rows["statsig::gate_exposure"]["exposure_name"] == "a_gate"
+    assert rows["statsig::gate_exposure"]["exposure_value"] is False
+    assert rows["statsig::config_exposure"]["exposure_name"] == "a_config"
+    assert rows["statsig::layer_exposure"]["exposure_name"] == "a_layer"
+    assert rows["statsig::layer_exposure"]["parameter_name"] == "a_parameter"
+    assert json.loads(rows["number_value"]["metadata"]) == {"nested": {"a": [1, 2]}}
+    assert rows["statsig::diagnostics"]["event_kind"] == "diagnostics"
+
+
+def test_the_core_sdk_logs_exposures(rows_of: Callable[[str], dict[str, dict[str, Any]]]) -> None:
+    rows = rows_of("py_core")
+
+    assert rows["statsig::gate_exposure"]["exposure_name"] == "a_gate"
+    assert rows["statsig::gate_exposure"]["exposure_value"] is False
+    assert rows["statsig::config_exposure"]["exposure_name"] == "a_config"
+
+
+@pytest.mark.parametrize("sdk", ["py_legacy", "py_core"])
+def test_private_attributes_are_nowhere(rows_of: Callable[[str], dict[str, dict[str, Any]]], sdk: str) -> None:
+    assert "hunter2" not in json.dumps(rows_of(sdk))

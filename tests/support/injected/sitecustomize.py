@@ -1,0 +1,13 @@
+"""Python imports this at its start when this folder is on PYTHONPATH: so it reaches each process of a service."""
+
+import os
+
+if os.environ.get("DATA_FOLDER_GUARD"):
+    import data_folder_guard
+
+    data_folder_guard.install(*os.environ["DATA_FOLDER_GUARD"].split(":", 1))
+
+if os.environ.get("DISK_RECORD"):
+    import disk_recorder
+
+    disk_recorder.install(os.environ["DISK_RECORD"], gate=os.environ.get("DISK_GATE", ""))
