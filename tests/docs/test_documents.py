@@ -1,0 +1,68 @@
+"""What the documents tell a reader to type works, and prints what they show."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.service import Service
+
+from tests.support.documents import Block, Shell, blocks_of, commands_of
+
+_ROOT = Path(__file__).parents[2]
+_DOCUMENTS = sorted([*_ROOT.glob("*.md"), *(_ROOT / "docs").glob("*.md")])
+_WITH_COMMANDS = [document for document in _DOCUMENTS if blocks_of(document)]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Runs a command as a reader would: in a clone's folder, beside a service that `make up` has started."""
+    (tmp_path / ".venv").symlink_to(_ROOT / ".venv")
+    with Service(tmp_path / "data") as service:
+        bash = Shell(tmp_path, {"SLUICE_LISTEN": "", "PYTHONWARNINGS": "", "HTTPS_PROXY": "http://127.0.0.1:9"})
+        for name in ("SLUICE_LISTEN", "PYTHONWARNINGS"):
+            bash.run(f"unset {name}")
+        bash.run("set -o pipefail")
+
+        def run(command: str) -> str:
+            asked = command.replace("127.0.0.1:8080", service.grpc).replace("127.0.0.1:9464", service.admin)
+            code, printed = bash.run(asked)
+            assert code == 0, f"exit {code} of: {command}\n{printed}"
+            return printed
+
+        try:
+            yield run
+        finally:
+            bash.close()
+
+
+@pytest.mark.parametrize("document", _WITH_COMMANDS, ids=lambda document: document.name)
+def test_commands_of_a_document_work_in_their_order(document: Path, shell: Callable[[str], str]) -> None:
+    for block in blocks_of(document):
+        if block.not_run:
+            print(f"{document.name}:{block.line}: not run: {block.not_run}")
+            continue
+        _check(block, shell)
+
+
+def _check(block: Block, shell: Callable[[str], str]) -> None:
+    for command, promised in commands_of(block):
+        printed = shell(command)
+        if promised:
+            assert printed == promised, f"line {block.line}: {command}"
+
+
+@pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda document: document.name)
+def test_links_of_a_document_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+        assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_python_of_the_documents_is_the_one_that_runs_here() -> None:
+    python = _ROOT / ".venv/bin/python"
+
+    assert python.exists()
+    assert subprocess.run([python, "-c", "import sluice.errors"], check=False).returncode == 0
+    assert sys.version_info >= (3, 11)
