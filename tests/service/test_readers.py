@@ -40,7 +40,8 @@ def test_duckdb_reads_types_and_partitions(lake: Path) -> None:
     events = f"read_parquet('{lake}/*/*/*.parquet', union_by_name=true, hive_partitioning=true)"
     row = duckdb.sql(
         "select typeof(received_at), typeof(event_time), typeof(time_ms), typeof(value_number),"
-        " typeof(user_custom_ids), typeof(metadata), typeof(received_date), value_number, user_custom_ids['companyID'], metadata"
+        " typeof(user_custom_ids), typeof(metadata), typeof(received_date), value_number,"
+        " user_custom_ids['companyID'], metadata"
         f" from {events} where event_name = 'bought'"
     ).fetchone()
 
