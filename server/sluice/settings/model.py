@@ -1,7 +1,7 @@
 """Every setting of the service: its type, default, bounds, and what a larger value buys and costs.
 
-The sentences are what `sluice up --help` and docs/settings.md print. Texts become values by units.py; where a value may
-come from: load.py; what each stage gets of them: stages.py.
+The sentences are what `sluice up --help` and docs/settings.md print. Where a value may come from: load.py; what each
+stage gets of them: stages.py. Nothing heavy is imported here, so that each command can use it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,10 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Callable  # noqa: TC003  pydantic reads the annotations
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BeforeValidator, Field
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
-from sluice.settings.places import DEFAULT_DATA_DIR, VARIABLE_PREFIX
 from sluice.settings.units import (
     Address,
     BadValue,
@@ -28,63 +23,108 @@ from sluice.settings.units import (
     parse_size,
 )
 
-__all__ = ["Settings", "Written"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
+__all__ = ["ALL", "VARIABLE_PREFIX", "Kind", "Setting", "Settings", "setting"]
+
+VARIABLE_PREFIX = "SLUICE_"
+
+_KIB, _MIB, _GIB = 2**10, 2**20, 2**30
 _MAX_NODE_CHARACTERS = 32
-_HOST_NAME_REST = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """How people write the values of a type.
+class Kind:
+    """How the values of one type are written.
 
     Attributes:
         form: what such a text is called.
+        parse: makes the value of a text; raises BadValue.
         show: makes the text of a value.
     """
 
     form: str
+    parse: Callable[[str], Any]
     show: Callable[[Any], str] = str
 
 
-def _read_by(parse: Callable[[str], object]) -> BeforeValidator:
-    def read(value: object) -> object:
-        # sluice.toml may hold numbers and truth values; each is read as the text that it is.
-        if isinstance(value, bool):
-            return parse(str(value).lower())
-        if isinstance(value, (str, int, float, Path)):
-            return parse(str(value))
-        raise BadValue("a list or a table where one value belongs", hint='write it as a text: "..."')
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is known of one setting.
 
-    return BeforeValidator(read)
+    Attributes:
+        name: of the field of `Settings`.
+        kind: how its values are written.
+        default: its value where nobody says one; of some, made of the settings that stand before it.
+        default_words: what the documents say of a default that is not the same everywhere; else empty.
+        low: the least value; None: no bound.
+        high: the greatest value; None: no bound.
+        sentence: what it does, and what a larger value buys and costs.
+    """
+
+    name: str
+    kind: Kind
+    default: Any
+    default_words: str
+    low: Any
+    high: Any
+    sentence: str
+
+    @property
+    def key(self) -> str:
+        """Its key in sluice.toml."""
+        return self.name.replace("_", "-")
+
+    @property
+    def flag(self) -> str:
+        """Its flag on the command line."""
+        return f"--{self.key}"
+
+    @property
+    def variable(self) -> str:
+        """Its variable in the environment."""
+        return VARIABLE_PREFIX + self.name.upper()
+
+    @property
+    def default_text(self) -> str:
+        """Its default as people write it, or in words."""
+        return self.default_words or self.kind.show(self.default)
+
+    def default_beside(self, known: Mapping[str, Any]) -> Any:
+        """Its default, given the values of the settings before it."""
+        return self.default(known) if callable(self.default) else self.default
 
 
-def _one_of(*choices: str) -> Callable[[str], str]:
+def _one_of(*choices: str) -> Kind:
     def parse(text: str) -> str:
         if text not in choices:
             raise BadValue(f'"{text}" is none of: {", ".join(choices)}', hint=f"write {' or '.join(choices)}")
         return text
 
-    return parse
+    return Kind(form=" or ".join(choices), parse=parse)
 
 
-def _folder(text: str) -> Path:
+def _parse_folder(text: str) -> Path:
     if not text:
         raise BadValue("no name of a folder", hint="write ./data or /var/lib/sluice")
     return Path(text)
 
 
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text.strip(), re.ASCII):
+def _parse_count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
         raise BadValue(f'"{text}" is not a whole number', hint="write 4")
     return int(text)
 
 
-def _truth(text: str) -> bool:
-    return _one_of("true", "false")(text) == "true"
+def _parse_on_or_off(text: str) -> bool:
+    # True and False are how sluice.toml's own truth values come here.
+    if text not in {"on", "off", "True", "False"}:
+        raise BadValue(f'"{text}" is neither on nor off', hint="write on or off")
+    return text in {"on", "True"}
 
 
-def _node(text: str) -> str:
+def _parse_node(text: str) -> str:
     if not re.fullmatch(rf"[a-z0-9]{{1,{_MAX_NODE_CHARACTERS}}}", text, re.ASCII):
         raise BadValue(
             f'"{text}" is not a name of 1 to {_MAX_NODE_CHARACTERS} small letters and digits', hint="write node1"
@@ -92,145 +132,177 @@ def _node(text: str) -> str:
     return text
 
 
-def _this_node() -> str:
-    return _HOST_NAME_REST.sub("", socket.gethostname().lower())[:_MAX_NODE_CHARACTERS] or "node"
+def _this_node(_known: Mapping[str, Any]) -> str:
+    return re.sub(r"[^a-z0-9]", "", socket.gethostname().lower())[:_MAX_NODE_CHARACTERS] or "node"
 
 
-def _cores() -> int:
+def _cores(_known: Mapping[str, Any]) -> int:
     return len(os.sched_getaffinity(0))
 
 
-_Folder = Annotated[Path, _read_by(_folder), Written(form="folder")]
-_Address = Annotated[Address, NoDecode, _read_by(parse_address), Written(form="address")]
-_Duration = Annotated[float, _read_by(parse_duration), Written(form="duration", show=format_duration)]
-_Size = Annotated[int, _read_by(parse_size), Written(form="size", show=format_size)]
-_Count = Annotated[int, _read_by(_count), Written(form="number")]
-_Truth = Annotated[bool, _read_by(_truth), Written(form="true or false", show=lambda value: str(value).lower())]
+_FOLDER = Kind(form="folder", parse=_parse_folder, show=lambda path: f"./{path}")
+_ADDRESS = Kind(form="host:port", parse=parse_address)
+_DURATION = Kind(form="duration", parse=parse_duration, show=format_duration)
+_SIZE = Kind(form="size", parse=parse_size, show=format_size)
+_COUNT = Kind(form="number", parse=_parse_count)
+_NODE = Kind(form="name", parse=_parse_node)
+_ON_OR_OFF = Kind(form="on or off", parse=_parse_on_or_off, show=lambda value: "on" if value else "off")
 
 
-class Settings(BaseSettings):
+def _setting(
+    kind: Kind, default: object, sentence: str, *, low: object = None, high: object = None, default_words: str = ""
+) -> Any:
+    facts = {"kind": kind, "default": default, "default_words": default_words}
+    return field(metadata=facts | {"low": low, "high": high, "sentence": sentence})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
     """What an operator can set. Sizes are in bytes and durations in seconds, whatever unit they were written in."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=VARIABLE_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, validate_default=False
-    )
-
-    data_dir: _Folder = Field(
-        DEFAULT_DATA_DIR,
-        description="The folder of the log, the lake and the keys; made if it is missing. "
+    data_dir: Path = _setting(  # noqa: RUF009  it is dataclasses.field with our facts
+        _FOLDER,
+        Path("data"),
+        "The folder of the log, the lake and the keys; made if it is missing. "
         "A relative name counts from the folder that the command runs in.",
     )
-    listen: _Address = Field(
+    listen: Address = _setting(  # noqa: RUF009  it is dataclasses.field with our facts
+        _ADDRESS,
         Address(host="127.0.0.1", port=8080),
-        description="Where events come in: REST, gRPC and gRPC-Web on one port; port 0 is any free one. "
+        "Where events come in: REST, gRPC and gRPC-Web on one port; port 0 is any free one. "
         "An address that others can reach opens the service to them, in clear text unless a proxy adds TLS.",
     )
-    admin: _Address = Field(
+    admin: Address = _setting(  # noqa: RUF009  it is dataclasses.field with our facts
+        _ADDRESS,
         Address(host="127.0.0.1", port=9464),
-        description="Where /metrics, /livez and /readyz answer; port 0 is any free one. "
+        "Where /metrics, /livez and /readyz answer; port 0 is any free one. "
         "It asks for no key: keep it where only operators can reach it.",
     )
-    workers: _Count = Field(
-        default_factory=_cores,
-        ge=1,
-        le=256,
-        description="How many processes check and store requests. More use more cores; beyond the number of cores "
-        "they only cost memory, about 60 MB each.",
+    workers: int = _setting(
+        _COUNT,
+        _cores,
+        "How many processes check and store requests. More use more cores; beyond the number of cores "
+        "they only cost memory.",
+        low=1,
+        high=256,
+        default_words="one per core",
     )
-    seal_age: _Duration = Field(
+    seal_age: float = _setting(
+        _DURATION,
         10.0,
-        ge=0.1,
-        le=3600.0,
-        description="How old an open segment may get before it is sealed, and so can go to the lake. "
+        "How old an open segment may get before it is sealed, and so can go to the lake. "
         "Longer makes fewer, larger segments; events wait longer until queries see them.",
+        low=0.1,
+        high=3600.0,
     )
-    seal_size: _Size = Field(
-        64 * 2**20,
-        ge=64 * 2**10,
-        le=2**30,
-        description="How large a segment may get before it is sealed. "
+    seal_size: int = _setting(
+        _SIZE,
+        64 * _MIB,
+        "How large a segment may get before it is sealed. "
         "Larger makes fewer files; recovery after a crash and the lake writer's memory grow with it.",
+        low=64 * _KIB,
+        high=_GIB,
     )
-    lake_age: _Duration = Field(
+    lake_age: float = _setting(
+        _DURATION,
         60.0,
-        ge=0.1,
-        le=3600.0,
-        description="How long sealed segments may wait for others to share their Parquet file. "
+        "How long sealed segments may wait for others to share their Parquet file. "
         "Longer makes fewer, larger files, which queries read faster; events wait longer until queries see them.",
+        low=0.1,
+        high=3600.0,
     )
-    lake_size: _Size = Field(
-        128 * 2**20,
-        ge=64 * 2**10,
-        le=4 * 2**30,
-        description="How many bytes of segments make a Parquet file without waiting any longer. "
+    lake_size: int = _setting(
+        _SIZE,
+        128 * _MIB,
+        "How many bytes of segments make a Parquet file without waiting any longer. "
         "Larger makes fewer, larger files; the lake writer needs more memory.",
+        low=64 * _KIB,
+        high=4 * _GIB,
     )
-    transcoding: Annotated[Literal["body", "typed"], _read_by(_one_of("body", "typed")), Written(form="word")] = Field(
+    transcoding: str = _setting(
+        _one_of("body", "typed"),
         "body",
-        description="Who takes JSON apart: body hands it to the workers as it came, lossless and cheap. "
+        "Who takes JSON apart: body hands it to the workers as it came, lossless and cheap. "
         "typed, where Envoy enforces the schema itself, is not built yet.",
     )
-    max_body: _Size = Field(
-        10 * 2**20,
-        ge=2**10,
-        le=256 * 2**20,
-        description="How large a request's body may be, decompressed; a larger one is refused with 413. "
+    max_body: int = _setting(
+        _SIZE,
+        10 * _MIB,
+        "How large a request's body may be, decompressed; a larger one is refused with 413. "
         "Larger lets clients send larger batches; every request in flight may take a few times as much memory.",
+        low=_KIB,
+        high=256 * _MIB,
     )
-    drain_timeout: _Duration = Field(
+    drain_timeout: float = _setting(
+        _DURATION,
         30.0,
-        ge=1.0,
-        le=3600.0,
-        description="How long stopping may take, from the signal until all that was accepted is in the lake. "
+        "How long stopping may take, from the signal until all that was accepted is in the lake. "
         "Longer leaves less to the next start; a restart may take as long.",
+        low=1.0,
+        high=3600.0,
     )
-    in_flight: _Size = Field(
-        64 * 2**20,
-        ge=2**20,
-        le=16 * 2**30,
-        description="How many bytes of requests each worker handles at once; beyond that it answers 503. "
+    in_flight: int = _setting(
+        _SIZE,
+        lambda known: max(64 * _MIB, 4 * int(known["max_body"])),
+        "How many bytes of requests each worker handles at once; beyond that it answers 503. "
         "Larger takes higher peaks; the memory of each worker may grow to a few times as much.",
+        low=_MIB,
+        high=16 * _GIB,
+        default_words="64MiB, or four times max-body if that is more",
     )
-    log_limit: _Size = Field(
-        10 * 2**30,
-        ge=2**20,
-        le=2**50,
-        description="How many bytes the log may hold while the lake can't take them; beyond that requests get 503. "
+    log_limit: int = _setting(
+        _SIZE,
+        10 * _GIB,
+        "How many bytes the log may hold while the lake can't take them; beyond that requests get 503. "
         "Larger outlasts a longer trouble of the lake; it needs that much disk.",
+        low=_MIB,
+        high=2**50,
     )
-    min_free: _Size = Field(
-        256 * 2**20,
-        ge=0,
-        le=2**50,
-        description="How many bytes of the disk must stay free; when they don't, requests get 503. "
+    min_free: int = _setting(
+        _SIZE,
+        256 * _MIB,
+        "How many bytes of the disk must stay free; when they don't, requests get 503. "
         "Larger leaves more room to others on the disk; the log stops earlier.",
+        low=0,
+        high=2**50,
     )
-    archive: _Truth = Field(
-        default=False,
-        description="Whether segments are kept below log/archive/ once they are in the lake. "
+    archive: bool = _setting(
+        _ON_OR_OFF,
+        False,
+        "Whether segments are kept below log/archive/ once they are in the lake. "
         "With them the lake can be made anew; nothing ever removes them, so the disk fills.",
     )
-    node: Annotated[str, _read_by(_node), Written(form="name")] = Field(
-        default_factory=_this_node,
-        description="This machine's name in the names of segments and in records; taken from the host name. "
+    node: str = _setting(
+        _NODE,
+        _this_node,
+        "This machine's name in the names of segments and in records. "
         "Two machines whose lakes are put together need two names.",
+        default_words="the host name's letters and digits",
     )
-    edge: Annotated[
-        Literal["embedded", "external"], _read_by(_one_of("embedded", "external")), Written(form="word")
-    ] = Field(
+    edge: str = _setting(
+        _one_of("embedded", "external"),
         "embedded",
-        description="Whose Envoy it is: embedded starts it with the service; external expects one to run beside it, "
+        "Whose Envoy it is: embedded starts it with the service; external expects one to run beside it, "
         "with the configuration in envoy/, as under compose.",
     )
-    messages: Annotated[
-        Literal["auto", "text", "json"], _read_by(_one_of("auto", "text", "json")), Written(form="word")
-    ] = Field(
+    messages: str = _setting(
+        _one_of("auto", "text", "json"),
         "auto",
-        description="How messages to the operator are written: text for people, json for machines, "
+        "How messages to the operator are written: text for people, json for machines, "
         "auto: text on a terminal, else json.",
     )
-    access_log: _Truth = Field(
-        default=False,
-        description="Whether Envoy writes a line for each request, without its query, which may hold a key. "
-        "It costs about 10 microseconds a request, and disk.",
+    access_log: bool = _setting(
+        _ON_OR_OFF,
+        False,
+        "Whether Envoy writes a line for each request, without its query, which may hold a key. "
+        "It costs CPU for each request, and disk.",
     )
+
+
+ALL = tuple(Setting(name=each.name, **each.metadata) for each in fields(Settings))
+_BY_NAME = {each.name: each for each in ALL}
+
+
+def setting(name: str) -> Setting:
+    """What is known of one setting, by the name of its field."""
+    return _BY_NAME[name]
