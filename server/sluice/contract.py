@@ -3,11 +3,18 @@
 Source: the Events API's OpenAPI document (tests/contract/openapi.yaml); section names below are its own. What real SDKs
 send beyond it, and who does, stands beside each leniency. No gRPC, no disk and no Arrow are known here: ingest checks
 requests by it, and the lake decodes what was accepted by the same lists.
+
+The types come in two strengths. `Event` is what nearly every sender writes, checked by msgspec alone. `LenientEvent`
+takes the leniencies that cost more; `decode_lenient` must be given to its decoder as `dec_hook`.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from enum import Enum
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 __all__ = [
     "EVENT_FIELDS",
@@ -17,7 +24,20 @@ __all__ = [
     "REQUEST_FIELDS",
     "STATSIG_METADATA_FIELDS",
     "USER_FIELDS",
+    "ClientTime",
+    "Event",
+    "FreeForm",
+    "Int64",
+    "LenientEvent",
+    "LenientLogEventBody",
+    "LenientWebhookBody",
+    "LogEventBody",
     "Source",
+    "StatsigMetadata",
+    "User",
+    "WebhookBody",
+    "decode_lenient",
+    "milliseconds_of",
 ]
 
 INT64_MIN = -(2**63)
@@ -52,3 +72,126 @@ USER_FIELDS = (
 )
 # The whole object is kept as `sdk_metadata`; these are columns besides.
 STATSIG_METADATA_FIELDS = ("sdkType", "sdkVersion", "sessionID", "stableID")
+
+# Bounds are stated because msgspec takes integers of any size.
+Int64 = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def milliseconds_of(time: object) -> int | None:
+    """An event's `time` in ms since the epoch, from any form in which it is accepted; None: it is none of them.
+
+    Args:
+        time: an integer; an integral float (node core turns 3 into 3.0); or ISO-8601 text as `datetime.fromisoformat`
+            reads it (the public documents allow it), in UTC where it names no offset, cut to whole milliseconds.
+
+    Source: components.schemas.Event.time, int64.
+    """
+    match time:
+        case bool():
+            return None
+        case int():
+            exact = time
+        case float() if time.is_integer():
+            exact = int(time)
+        case str():
+            try:
+                moment = datetime.fromisoformat(time)
+            except ValueError:
+                return None
+            exact = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND
+        case _:
+            return None
+    return exact if INT64_MIN <= exact <= INT64_MAX else None
+
+
+class FreeForm(Struct, gc=False):
+    """An object of any content, of which nothing is kept: it need only be valid JSON."""
+
+
+class StatsigMetadata(Struct, gc=False):
+    """What sent the batch. Source: components.schemas.StatsigMetadata. Null is absent, in each field."""
+
+    sdk_type: str | None = field(default=None, name="sdkType")
+    sdk_version: str | None = field(default=None, name="sdkVersion")
+    session_id: str | None = field(default=None, name="sessionID")
+    stable_id: str | None = field(default=None, name="stableID")
+
+
+class User(Struct, gc=False):
+    """The user of an event. Source: components.schemas.Event.user. Null is absent, in each field.
+
+    The further columns of a user (ip, userAgent, …) are beyond the contract: a value of any type is accepted.
+    """
+
+    # Node legacy sends a number; its text becomes the id.
+    user_id: str | int | float | None = field(default=None, name="userID")
+    # Its form (`format: email`) is not checked: SDKs pass on whatever the application gave them.
+    email: str | None = None
+    custom: FreeForm | None = None
+    # Go sends null when unset; a null among the ids is dropped.
+    custom_ids: dict[str, str | None] | None = field(default=None, name="customIDs")
+
+
+class _EventInAnyForm(Struct, gc=False, kw_only=True):
+    event_name: str = field(name="eventName")
+    # Null is absent: the cores send it with every exposure.
+    value: str | int | float | None = None
+    metadata: FreeForm | None = None
+
+
+class Event(_EventInAnyForm, gc=False, kw_only=True):
+    """An event as nearly every sender writes it. Source: components.schemas.Event."""
+
+    time: Int64
+    # Node sends `"user":null` for an empty user.
+    user: User | None
+
+
+class ClientTime:
+    """A `time` in any accepted form. A type of its own, so that msgspec hands over each one it meets."""
+
+
+class LenientEvent(_EventInAnyForm, gc=False, kw_only=True):
+    """An event as it may be written. Source: components.schemas.Event."""
+
+    time: ClientTime
+    # Java and Go send diagnostics without a user: for events of INTERNAL_EVENT_PREFIX it may be absent.
+    user: User | UnsetType | None = UNSET
+
+
+class WebhookBody(Struct, gc=False):
+    """Source: paths./webhooks/event_webhook.post.requestBody."""
+
+    events: list[Event]
+
+
+class LogEventBody(WebhookBody, gc=False):
+    """Source: paths./log_event.post.requestBody."""
+
+    statsig_metadata: StatsigMetadata | None = field(default=None, name="statsigMetadata")
+
+
+class LenientWebhookBody(Struct, gc=False):
+    """`WebhookBody` of lenient events."""
+
+    events: list[LenientEvent]
+
+
+class LenientLogEventBody(LenientWebhookBody, gc=False):
+    """`LogEventBody` of lenient events."""
+
+    statsig_metadata: StatsigMetadata | None = field(default=None, name="statsigMetadata")
+
+
+def decode_lenient(kind: type, value: object) -> object:
+    """Check a `time` for msgspec, which calls this for every field of type `ClientTime`.
+
+    Raises:
+        ValueError: it is in no accepted form; msgspec adds where.
+    """
+    if kind is ClientTime and milliseconds_of(value) is not None:
+        return ClientTime()
+    raise ValueError("expected integer (ms since epoch)")

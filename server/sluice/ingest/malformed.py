@@ -1,0 +1,134 @@
+"""Where a body stops being JSON: the offset of the fault, and the path of the field that holds it.
+
+Only bodies that were refused come here. The path is looked for within the first 256 KiB, which bounds the time at some
+20 ms; a fault behind it is named by its offset alone.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from sluice import contract
+from sluice.ingest.violations import Invalid, invalid_request
+
+__all__ = ["not_json", "not_utf8", "path_at", "too_deep"]
+
+_MAX_SEARCH_BYTES = 256 * 1024
+_BYTE = re.compile(r" \(byte (\d+)\)$")
+_WHOLE = msgspec.json.Decoder(msgspec.Raw)
+
+# From the start, everything that is no lone surrogate; what stands behind it is the first one.
+_BEFORE_LONE_SURROGATE = re.compile(
+    rb"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F])*+", re.DOTALL
+)
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}:,]', re.DOTALL)
+
+# The fields that a path may name. Behind any other it ends.
+_NAMED: dict[str, tuple[str, ...]] = {
+    "": contract.REQUEST_FIELDS,
+    "events[]": contract.EVENT_FIELDS,
+    "events[].user": contract.USER_FIELDS,
+    "statsigMetadata": contract.STATSIG_METADATA_FIELDS,
+}
+
+
+def not_utf8(body: bytes, at: int) -> Invalid:
+    """The body has a byte at `at` that is not UTF-8."""
+    return invalid_request(path_at(body, at), "text in UTF-8", f"another byte at offset {at}")
+
+
+def too_deep(body: bytes, at: int, limit: int) -> Invalid:
+    """The body opens a level at `at` that is deeper than the limit."""
+    return invalid_request(path_at(body, at), f"at most {limit} levels of nesting", f"a deeper one at offset {at}")
+
+
+def not_json(body: bytes) -> Invalid | None:
+    """What is wrong with the syntax of a body in UTF-8; None: nothing is."""
+    try:
+        _WHOLE.decode(body)
+    except msgspec.DecodeError as exc:
+        return _fault(body, str(exc))
+    except RecursionError:  # Pythons differ in what they take; the stated limit is below all
+        return invalid_request("body", "JSON", "too deep nesting")
+    return None
+
+
+def _fault(body: bytes, said: str) -> Invalid:
+    if not body.strip():
+        found = "an empty body (if Content-Encoding was set, it did not decompress)"
+        return invalid_request("body", "JSON", found)
+    lone = _BEFORE_LONE_SURROGATE.match(body)
+    assert lone is not None, "it matches nothing, at least"
+    position = _BYTE.search(said)
+    end = len(body)
+    at = int(position.group(1)) if position else end
+    # msgspec has several words for half of a surrogate pair, "truncated" among them. It reads from the left, so that a
+    # lone half before the place it names is the fault.
+    if lone.end() < min(at, end):
+        return invalid_request(path_at(body, lone.end()), "JSON", f"half a surrogate pair at offset {lone.end()}")
+    found = f"a character that may not stand at offset {at}" if at < end else f"the end of the body at offset {end}"
+    return invalid_request(path_at(body, at), "JSON", found)
+
+
+def path_at(body: bytes, at: int) -> str:
+    """The path of the innermost field named in the contract that holds the byte at `at`, else `body`.
+
+    Args:
+        body: valid JSON up to `at`.
+        at: an offset in bytes.
+    """
+    if at > _MAX_SEARCH_BYTES:
+        return "body"
+    steps = _open_steps(body, at)
+    path = pattern = ""
+    for step in steps:
+        if isinstance(step, int):
+            if pattern != "events":
+                break
+            path, pattern = f"{path}[{step}]", "events[]"
+        elif step in _NAMED.get(pattern, ()):
+            path = f"{path}.{step}".removeprefix(".")
+            pattern = f"{pattern}.{step}".removeprefix(".")
+        else:
+            break
+    return path or "body"
+
+
+def _open_steps(body: bytes, at: int) -> list[str | int]:
+    """The keys and indices that lead to the place: one for each container that is open there, and begun a member."""
+    # One entry for each open container: an index, the key of the member begun, or None before a key's colon.
+    open_steps: list[str | int | None] = []
+    last_string = b""
+    for found in _TOKEN.finditer(body, 0, at):
+        token = found.group()
+        if token == b"{":
+            open_steps.append(None)
+        elif token == b"[":
+            open_steps.append(0)
+        elif token in b"}]":
+            if open_steps:
+                open_steps.pop()
+        elif token == b":":
+            if open_steps and open_steps[-1] is None:
+                open_steps[-1] = _key(last_string)
+        elif token == b",":
+            if open_steps:
+                step = open_steps[-1]
+                open_steps[-1] = step + 1 if isinstance(step, int) else None
+        else:
+            last_string = token
+    steps: list[str | int] = []
+    for step in open_steps:
+        if step is None:
+            break
+        steps.append(step)
+    return steps
+
+
+def _key(quoted: bytes) -> str:
+    try:
+        return msgspec.json.decode(quoted, type=str)
+    except msgspec.DecodeError:
+        return ""

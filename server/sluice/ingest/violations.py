@@ -1,0 +1,70 @@
+"""What is wrong with a request: where, what was expected, what was found. Never an event's content.
+
+A path names only fields that the contract names; below a free-form field it ends, as keys there are content too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["MAX_NAMED_EVENTS", "MISSING", "Invalid", "Violation", "invalid_request"]
+
+# Of how many invalid events the violations are named; all are counted.
+MAX_NAMED_EVENTS = 100
+
+MISSING = "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One place where a request breaks the contract.
+
+    Attributes:
+        path: as in `events[3].time`; `body` for the whole of it, a header's name for a header.
+        expected: in words, as in `integer (ms since epoch)`.
+        found: in words, a type or a position; MISSING: it isn't there, or null, which means the same.
+    """
+
+    path: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        if self.found == MISSING:
+            return f"{self.path}: missing"
+        return f"{self.path}: expected {self.expected}, got {self.found}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invalid:
+    """A request that breaks the contract.
+
+    Attributes:
+        violations: in the order of the body, those of the first MAX_NAMED_EVENTS invalid events.
+        invalid_events: how many events break the contract; 0 where the request as a whole does.
+        events: how many events there are; 0 where they can't be counted.
+    """
+
+    violations: tuple[Violation, ...]
+    invalid_events: int = 0
+    events: int = 0
+
+    def message(self, *, max_bytes: int) -> str:
+        """All violations in one line of ASCII; those that would make it too long are only counted."""
+        tail = (
+            f" ({self.invalid_events} of {self.events} events are invalid; none was accepted)"
+            if self.invalid_events
+            else ""
+        )
+        texts = [str(violation) for violation in self.violations]
+        left = max_bytes - len(tail) - len("; and 1000000 more")
+        named = 0
+        while named < len(texts) and (left := left - len(texts[named]) - len("; ")) >= 0:
+            named += 1
+        more = len(texts) - named
+        return "; ".join(texts[:named] + ([f"and {more} more"] if more else [])) + tail
+
+
+def invalid_request(path: str, expected: str, found: str) -> Invalid:
+    """A request that is invalid as a whole, for one reason."""
+    return Invalid(violations=(Violation(path=path, expected=expected, found=found),))
