@@ -1,6 +1,6 @@
 """Secrets to import, as people paste them: one to a line, empty lines and lines that begin with `#` left out.
 
-Pure: text in, secrets out. A malformed line refuses the whole text: nobody has to find out which half was taken.
+Pure: bytes in, secrets out. A malformed line refuses the whole text: nobody has to find out which half was taken.
 """
 
 from __future__ import annotations
@@ -8,10 +8,14 @@ from __future__ import annotations
 from sluice.errors import SluiceError
 from sluice.keys.key import MAX_SECRET_CHARACTERS, MIN_SECRET_CHARACTERS, Kind, is_well_formed, kind_of
 
-__all__ = ["MAX_TEXT_CHARACTERS", "MalformedLine", "parse"]
+__all__ = ["MAX_TEXT_BYTES", "MalformedLine", "TooMuchText", "parse"]
 
 # 10,000 secrets of the greatest length would be 2.6 MB.
-MAX_TEXT_CHARACTERS = 4 * 1024 * 1024
+MAX_TEXT_BYTES = 4 * 1024 * 1024
+
+
+class TooMuchText(SluiceError):
+    """More than anybody's keys are."""
 
 
 class MalformedLine(SluiceError):
@@ -26,18 +30,23 @@ class MalformedLine(SluiceError):
         self.line = line
 
 
-def parse(text: str, *, kind: Kind | None) -> list[tuple[Kind, str]]:
+def parse(content: bytes, *, kind: Kind | None) -> list[tuple[Kind, str]]:
     """Find the secrets in a text, in its order.
 
     Args:
-        text: at most MAX_TEXT_CHARACTERS.
+        content: the text, in UTF-8.
         kind: of secrets whose first characters don't say it (`secret-…`, `client-…`); None: such a line is an error.
 
     Raises:
+        TooMuchText: there are more than MAX_TEXT_BYTES.
         MalformedLine: the first line that is wrong. Its content is not in the message: it may be a secret.
     """
+    if len(content) > MAX_TEXT_BYTES:
+        raise TooMuchText(
+            f"more than {MAX_TEXT_BYTES} bytes of keys; nothing was imported", hint="import them in parts"
+        )
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(content.decode("utf-8-sig", "replace").split("\n"), 1):
         secret = line.strip()
         if not secret or secret.startswith("#"):
             continue

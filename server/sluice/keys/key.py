@@ -23,6 +23,7 @@ __all__ = [
     "Refusal",
     "default_sources",
     "hash_of",
+    "is_label",
     "is_well_formed",
     "kind_of",
     "new_secret",
@@ -36,6 +37,7 @@ MIN_SECRET_CHARACTERS = 10
 MAX_SECRET_CHARACTERS = 256
 
 _PREFIX_CHARACTERS = 8
+_MAX_LABEL_CHARACTERS = 100
 
 
 class Kind(Enum):
@@ -117,6 +119,11 @@ def kind_of(secret: str) -> Kind | None:
 def is_well_formed(secret: str) -> bool:
     """Whether a secret can be sent as the value of a header: visible ASCII, and neither too short nor too long."""
     return MIN_SECRET_CHARACTERS <= len(secret) <= MAX_SECRET_CHARACTERS and all("!" <= c <= "~" for c in secret)
+
+
+def is_label(text: str) -> bool:
+    """Whether a text can be a key's name or project: one line of 1 to 100 printable characters."""
+    return 0 < len(text) <= _MAX_LABEL_CHARACTERS and text.isprintable()
 
 
 def prefix_of(secret: str) -> str:

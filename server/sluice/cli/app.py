@@ -1,0 +1,87 @@
+"""The root of all commands, and how errors become words and exit codes.
+
+Exit codes: 0 done, 1 found a fault or failed, 2 wrong usage or settings. What the commands work with (grpc, pyarrow,
+duckdb, …) is imported when a command runs, so that `sluice keys create` and `--help` answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from sluice.cli import keys
+from sluice.cli.options import WRONG_USAGE, WrongUsage
+from sluice.cli.output import print_line, say_error
+from sluice.errors import SluiceError
+from sluice.settings.load import SettingsError
+
+__all__ = ["app", "main"]
+
+_FAILED = 1
+# What a shell reports of a command that Ctrl-C ended.
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="sluice",
+    help="Collects Statsig events on your own machine, and writes them to Parquet.",
+    add_completion=False,
+    # Plain help, the same on a terminal, in a pipe, and in docs/cli.md.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.add_typer(keys.commands, name="keys")
+
+
+def main() -> None:
+    """Run the command that the process was started for, and end the process."""
+    sys.exit(_run())
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context, *, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    if version:
+        import importlib.metadata  # noqa: PLC0415  30 ms that other commands needn't take
+
+        print_line(f"sluice {importlib.metadata.version('sluice')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print_line(context.get_help())
+        raise typer.Exit(WRONG_USAGE)
+
+
+def _run() -> int:
+    try:
+        code = app(prog_name="sluice", standalone_mode=False)
+        sys.stdout.flush()
+    except (SluiceError, typer.TyperException, OSError) as exc:
+        return _tell(exc)
+    except (typer.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _tell(error: SluiceError | typer.TyperException | OSError) -> int:
+    match error:
+        case SluiceError():
+            say_error(error.message, error.hint)
+            return WRONG_USAGE if isinstance(error, WrongUsage | SettingsError) else _FAILED
+        case typer.TyperException():
+            message = " ".join(error.format_message().split())
+            context = getattr(error, "ctx", None)
+            hint = "" if context is None else f"{context.command_path} --help"
+            say_error(message[:1].lower() + message[1:].rstrip("."), hint)
+            return error.exit_code
+        case BrokenPipeError():
+            # Whoever read the output has had enough; what is still buffered has to go somewhere when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # noqa: TID251  not below the data folder
+            return _FAILED
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            say_error(f"{where}{error.strerror or error}")
+            return _FAILED
