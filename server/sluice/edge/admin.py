@@ -1,0 +1,100 @@
+"""Envoy's own admin interface, on a Unix socket that only this user can reach.
+
+Source: Envoy's documentation, "Administration interface".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import socket
+from typing import cast
+
+from sluice.errors import SluiceError
+
+__all__ = ["AdminUnreachable", "EnvoyAdmin"]
+
+_TIMEOUT_S = 5.0
+
+_ACTIVE_REQUESTS = "http.edge.downstream_rq_active"
+_HEALTHY_WORKERS = "cluster.workers.membership_healthy"
+
+
+class AdminUnreachable(SluiceError):
+    """Envoy does not answer on its admin socket: it has not started yet, hangs, or has ended."""
+
+
+class EnvoyAdmin:
+    """What the supervisor asks of a running Envoy.
+
+    Every call raises `AdminUnreachable` when there is no answer within 5 s.
+
+    Args:
+        path: of Envoy's admin socket.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    async def is_live(self) -> bool:
+        """Whether Envoy has read its configuration, checked the workers once, and listens."""
+        status, _ = await self._request("GET", "/ready")
+        return status == http.client.OK
+
+    async def listening_on(self) -> tuple[str, int]:
+        """The address that Envoy listens on, with the port that it chose."""
+        _, body = await self._request("GET", "/listeners?format=json")
+        address = json.loads(body)["listener_statuses"][0]["local_address"]["socket_address"]
+        return str(address["address"]), int(address["port_value"])
+
+    async def active_requests(self) -> int:
+        """How many requests Envoy has begun and not yet answered, of all kinds."""
+        return await self._gauge(_ACTIVE_REQUESTS)
+
+    async def healthy_workers(self) -> int:
+        """How many workers Envoy would send a request to."""
+        return await self._gauge(_HEALTHY_WORKERS)
+
+    async def fail_health_check(self) -> None:
+        """Tell load balancers in front, by answers to their health checks, to look elsewhere."""
+        await self._request("POST", "/healthcheck/fail")
+
+    async def drain_gracefully(self) -> None:
+        """Ask every client to close its connection; the listener closes after Envoy's drain time."""
+        await self._request("POST", "/drain_listeners?graceful")
+
+    async def close_listeners(self) -> None:
+        """Take no new connection from now on; requests in flight go on."""
+        await self._request("POST", "/drain_listeners")
+
+    async def _gauge(self, name: str) -> int:
+        _, body = await self._request("GET", f"/stats?format=json&filter=^{name.replace('.', '%5C.')}$")
+        stats = cast("list[dict[str, int]]", json.loads(body)["stats"])
+        return next((stat["value"] for stat in stats if "value" in stat), 0)
+
+    async def _request(self, method: str, target: str) -> tuple[int, bytes]:
+        try:
+            return await asyncio.to_thread(self._request_blocking, method, target)
+        except (OSError, http.client.HTTPException) as exc:
+            raise AdminUnreachable(f"envoy does not answer on {self._path}: {exc}") from exc
+
+    def _request_blocking(self, method: str, target: str) -> tuple[int, bytes]:
+        connection = _UnixConnection(self._path)
+        try:
+            connection.request(method, target)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("envoy", timeout=_TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(_TIMEOUT_S)
+        self.sock.connect(self._path)

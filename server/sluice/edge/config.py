@@ -1,0 +1,99 @@
+"""What the edge is told: plain values, checked when they are put together."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from enum import Enum
+
+from sluice.errors import SluiceError
+
+__all__ = ["EdgeConfig", "Transcoding", "UnusableEdgeConfig"]
+
+# sockaddr_un.sun_path holds 108 bytes, the last of them a zero.
+_MAX_SOCKET_PATH_BYTES = 107
+
+_MIB = 1024 * 1024
+
+
+class Transcoding(Enum):
+    """Which service Envoy calls for JSON requests; the values are those of the setting."""
+
+    BODY = "body"
+    TYPED = "typed"
+
+
+class UnusableEdgeConfig(SluiceError):
+    """Envoy could not run with these values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeConfig:
+    """One Envoy: where it listens, what stands behind it, and its bounds.
+
+    Attributes:
+        listen_host: the IP address to listen on.
+        listen_port: the port; 0 takes any free one.
+        admin_socket: path of the Unix socket for Envoy's own admin interface.
+        worker_sockets: path of each worker's Unix socket.
+        supervisor_host: where the supervisor answers /livez and /readyz; an IP address or a name.
+        supervisor_port: its port there.
+        descriptor_path: Envoy's descriptor set; empty: the one of the installed package.
+        transcoding: which service JSON requests go to.
+        max_body_bytes: largest body, decompressed; every other limit on bytes follows from it (limits.py).
+        max_connections: more are closed as soon as they are made.
+        max_requests: more at a time are answered 503.
+        max_heap_bytes: near it, new requests are answered 503.
+        concurrency: Envoy's worker threads.
+        request_timeout_s: a request that takes longer to arrive is answered 408.
+        answer_timeout_s: a worker that takes longer to answer is given up, with 504. Longer than any SDK waits (3 to
+            20 s), so that Envoy never loses an answer that somebody still waits for.
+        idle_timeout_s: an idle connection is closed.
+        drain_s: how long new connections are still taken after a drain has begun.
+        access_log: path of an access log, for instance /dev/stdout; empty: none is written. Queries are left out: the
+            API key may stand there.
+        json_messages: Envoy's messages are lines of JSON, as those of the other processes.
+    """
+
+    listen_host: str
+    listen_port: int
+    admin_socket: str
+    worker_sockets: tuple[str, ...]
+    supervisor_host: str
+    supervisor_port: int
+    descriptor_path: str = ""
+    transcoding: Transcoding = Transcoding.BODY
+    max_body_bytes: int = 10 * _MIB
+    max_connections: int = 10_000
+    max_requests: int = 1024
+    max_heap_bytes: int = 1024 * _MIB
+    concurrency: int = 2
+    request_timeout_s: int = 30
+    answer_timeout_s: int = 30
+    idle_timeout_s: int = 300
+    drain_s: int = 5
+    access_log: str = ""
+    json_messages: bool = False
+
+    def __post_init__(self) -> None:
+        if not is_ip_address(self.listen_host):
+            raise UnusableEdgeConfig(
+                f'"{self.listen_host}" is not an IP address', hint="listen on 127.0.0.1, 0.0.0.0 or another IP address"
+            )
+        if not self.worker_sockets:
+            raise UnusableEdgeConfig("there is no worker to send requests to", hint="start at least one worker")
+        for path in (self.admin_socket, *self.worker_sockets):
+            if len(path.encode()) > _MAX_SOCKET_PATH_BYTES:
+                raise UnusableEdgeConfig(
+                    f"the path of a socket is longer than {_MAX_SOCKET_PATH_BYTES} bytes: {path}",
+                    hint="set TMPDIR to a shorter folder",
+                )
+
+
+def is_ip_address(host: str) -> bool:
+    """Whether a host is written as an IP address, and not as a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,38 @@
+"""Every limit on bytes, derived from the largest body (`--max-body`), in one place.
+
+What refuses a body equals the limit; what merely holds one stands above it, so that a body which is too large is always
+answered 413 by the filter that counts, and never runs into a buffer or into gRPC's own limit (RESOURCE_EXHAUSTED, which
+Envoy would turn into 429, on which SDKs drop the batch).
+
+Plain functions of bytes. The supervisor gives `max_receive_message_bytes` to the workers.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MAX_HEADERS_KIB", "READ_BYTES", "buffer_bytes", "grpc_body_bytes", "max_receive_message_bytes"]
+
+MAX_HEADERS_KIB = 32
+
+# One read of a connection, and so one step of a decompressor: gzip makes at most 1032 times as much of it.
+READ_BYTES = 64 * 1024
+
+# Prefix of a message on the wire: compressed flag and length. gRPC over HTTP/2, "Length-Prefixed-Message".
+_GRPC_PREFIX_BYTES = 5
+
+# google.api.HttpBody holds the content type too, which is no longer than all headers are.
+_AROUND_A_BODY_BYTES = 2 * MAX_HEADERS_KIB * 1024
+
+
+def grpc_body_bytes(max_body_bytes: int) -> int:
+    """Largest body of a native call: one message of the limit, with its prefix."""
+    return max_body_bytes + _GRPC_PREFIX_BYTES
+
+
+def max_receive_message_bytes(max_body_bytes: int) -> int:
+    """What a worker's gRPC server must be able to take (`grpc.max_receive_message_length`)."""
+    return max_body_bytes + _AROUND_A_BODY_BYTES
+
+
+def buffer_bytes(max_body_bytes: int) -> int:
+    """What Envoy must be able to hold of one request: a whole message, and a read that goes beyond it."""
+    return max_receive_message_bytes(max_body_bytes) + READ_BYTES

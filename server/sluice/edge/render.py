@@ -1,0 +1,130 @@
+"""The template with its values: what Envoy reads."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from sluice.edge import limits
+from sluice.edge.config import Transcoding, UnusableEdgeConfig, is_ip_address
+
+if TYPE_CHECKING:
+    from sluice.edge.config import EdgeConfig
+
+__all__ = ["installed_descriptor", "render"]
+
+_SERVICES = {
+    Transcoding.BODY: "sluice.events.v1.HttpEventsService",
+    Transcoding.TYPED: "sluice.events.v1.EventsService",
+}
+
+# What browsers, proxies and Envoy add to a request and no worker reads: gRPC in Python pays for each header.
+_NOT_FOR_WORKERS = (
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "cookie",
+    "origin",
+    "pragma",
+    "priority",
+    "referer",
+    "sec-ch-ua",
+    "sec-ch-ua-mobile",
+    "sec-ch-ua-platform",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "x-envoy-external-address",
+    "x-envoy-original-method",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-request-id",
+)
+
+
+def render(config: EdgeConfig) -> str:
+    """Envoy's configuration, as YAML.
+
+    Raises:
+        UnusableEdgeConfig: the package has no descriptor set, and the config names none.
+    """
+    template = Template(files("sluice.edge").joinpath("envoy.yaml.tmpl").read_text(encoding="utf-8"))
+    return template.substitute(
+        access_log=_access_log(config.access_log),
+        admin_socket=json.dumps(config.admin_socket),
+        answer_timeout_s=config.answer_timeout_s,
+        buffer_bytes=limits.buffer_bytes(config.max_body_bytes),
+        descriptor=json.dumps(config.descriptor_path or str(installed_descriptor())),
+        grpc_body_bytes=limits.grpc_body_bytes(config.max_body_bytes),
+        headers_timeout_s=min(10, config.request_timeout_s),
+        headers_to_remove=", ".join(_NOT_FOR_WORKERS),
+        idle_timeout_s=config.idle_timeout_s,
+        listen_host=config.listen_host,
+        listen_port=config.listen_port,
+        max_body_bytes=config.max_body_bytes,
+        max_connections=config.max_connections,
+        max_headers_kib=limits.MAX_HEADERS_KIB,
+        max_heap_bytes=config.max_heap_bytes,
+        max_requests=config.max_requests,
+        read_bytes=limits.READ_BYTES,
+        request_timeout_s=config.request_timeout_s,
+        stream_idle_timeout_s=max(config.request_timeout_s, config.answer_timeout_s) + 5,
+        supervisor_host=config.supervisor_host,
+        supervisor_port=config.supervisor_port,
+        supervisor_type="STATIC" if is_ip_address(config.supervisor_host) else "STRICT_DNS",
+        transcoded_service=_SERVICES[config.transcoding],
+        worker_endpoints=", ".join(_endpoint(path) for path in config.worker_sockets),
+    )
+
+
+def installed_descriptor() -> Path:
+    """Envoy's descriptor set in the installed package, found without importing the generated code."""
+    spec = find_spec("sluice.events.v1.events_pb2")
+    if spec is None or spec.origin is None:
+        raise UnusableEdgeConfig("the generated code is not installed", hint="make gen")
+    return Path(spec.origin).with_name("transcoder.binpb")
+
+
+def _endpoint(path: str) -> str:
+    return f"{{endpoint: {{address: {{pipe: {{path: {json.dumps(path)}}}}}}}}}"
+
+
+def _access_log(path: str) -> str:
+    if not path:
+        return "[]"
+    fields = {
+        "time": "%START_TIME%",
+        "method": "%REQ(:METHOD)%",
+        # Not %REQ(:PATH)%: its query may hold the API key.
+        "path": "%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+        "status": "%RESPONSE_CODE%",
+        "details": "%RESPONSE_CODE_DETAILS%",
+        "received_bytes": "%BYTES_RECEIVED%",
+        "sent_bytes": "%BYTES_SENT%",
+        "duration_ms": "%DURATION%",
+        "worker": "%UPSTREAM_HOST%",
+        "request_id": "%RESP(X-REQUEST-ID)%",
+    }
+    formatter = {
+        "name": "envoy.formatter.req_without_query",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery"
+        },
+    }
+    log = {
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": path,
+            "log_format": {"json_format": fields, "formatters": [formatter]},
+        },
+    }
+    return json.dumps([log])
