@@ -1,0 +1,64 @@
+"""One gRPC call of any door: its request id, its outcome, its answer."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, TypeAlias
+
+from sluice.ingest.answers import answer_to
+from sluice.ingest.caller import caller_of
+from sluice.ingest.outcome import Accepted, Outcome, Unavailable, Why
+from sluice.telemetry import messages_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import grpc
+
+    from sluice.ingest.receive import Door, Receiver
+    from sluice.ingest.violations import Invalid
+
+__all__ = ["Context", "Desk"]
+
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
+
+_messages = messages_of("ingest")
+
+
+class Desk:
+    """Answers the calls of a worker's doors.
+
+    Args:
+        receiver: does what a request needs.
+        new_request_id: makes a UUIDv7, 16 bytes.
+    """
+
+    def __init__(self, receiver: Receiver, new_request_id: Callable[[], bytes]) -> None:
+        self._receiver = receiver
+        self._new_request_id = new_request_id
+
+    async def answer(self, context: Context, door: Door, body: bytes | Invalid, accepted: bytes) -> bytes:
+        """Answer one call.
+
+        Args:
+            context: the call.
+            door: where it came in.
+            body: what is to be kept of it; or why there is none.
+            accepted: the answer's message, if it is accepted.
+
+        Raises:
+            grpc.aio.AbortError: it is answered with an error; for the framework.
+        """
+        request_id = self._new_request_id()
+        id_text = str(uuid.UUID(bytes=request_id))
+        caller = caller_of(context.invocation_metadata() or ())
+        try:
+            outcome: Outcome = await self._receiver.receive(door, caller, body, request_id)
+        except Exception:  # noqa: BLE001  whatever it is, the caller gets an answer and the operator a message
+            _messages.exception("request failed by a fault", request_id=id_text)
+            outcome = Unavailable(Why.FAULT)
+        await context.send_initial_metadata((("x-request-id", id_text),))
+        if not isinstance(outcome, Accepted):
+            answer = answer_to(outcome, transcoded=caller.transcoded)
+            await context.abort(answer.code, answer.message, answer.trailers)
+        return accepted

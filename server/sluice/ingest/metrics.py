@@ -1,0 +1,58 @@
+"""What the doors count. All labels have few values: doors and reasons, nothing that a caller chooses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from prometheus_client import Counter, Gauge
+
+from sluice.contract import Source
+from sluice.ingest.outcome import KeyRefused, Unavailable
+from sluice.ingest.violations import Invalid
+
+if TYPE_CHECKING:
+    from sluice.log.ports import Entry
+
+__all__ = ["IN_FLIGHT_BYTES", "READY", "count_accepted", "count_refused"]
+
+_INVALID = "invalid"
+
+_REQUESTS = Counter("sluice_requests_accepted", "Requests that were acknowledged.", ["source"])
+_EVENTS = Counter("sluice_events_accepted", "Events of acknowledged requests.", ["source"])
+_BODY_BYTES = Counter(
+    "sluice_body_bytes_accepted",
+    "Bodies of acknowledged requests in bytes, decompressed and without privateAttributes.",
+    ["source"],
+)
+_REFUSED = Counter("sluice_requests_refused", "Requests that were answered with an error, by reason.", ["reason"])
+IN_FLIGHT_BYTES = Gauge(
+    "sluice_in_flight_bytes", "Bodies that are being handled, in bytes.", multiprocess_mode="livesum"
+)
+READY = Gauge("sluice_workers_ready", "Workers that take requests.", multiprocess_mode="livesum")
+
+# labels() looks each up under a lock; once is enough.
+_ACCEPTED = {
+    source: (_REQUESTS.labels(source.value), _EVENTS.labels(source.value), _BODY_BYTES.labels(source.value))
+    for source in Source
+}
+
+
+def count_accepted(entry: Entry) -> None:
+    """Count a request that is durable."""
+    requests, events, body_bytes = _ACCEPTED[entry.source]
+    requests.inc()
+    events.inc(entry.event_count)
+    body_bytes.inc(len(entry.body))
+
+
+def count_refused(error: Invalid | KeyRefused | Unavailable) -> None:
+    """Count a request that is answered with an error."""
+    match error:
+        case Invalid():
+            _REFUSED.labels(_INVALID).inc()
+        case KeyRefused():
+            _REFUSED.labels(error.refusal.value).inc()
+        case Unavailable():
+            _REFUSED.labels(error.why.value).inc()
+        case _:
+            assert_never(error)

@@ -1,0 +1,51 @@
+"""What became of a request. It knows neither gRPC nor HTTP: answers.py says it in their words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
+
+from sluice.ingest.violations import Invalid
+
+if TYPE_CHECKING:
+    from sluice.keys.key import Refusal
+
+__all__ = ["Accepted", "KeyRefused", "Outcome", "Unavailable", "Why"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The events are durable; or there were none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRefused:
+    """The key doesn't open this door.
+
+    Attributes:
+        refusal: why.
+        prefix: the first characters of what was sent as key, in ASCII, to name it; "" if nothing was.
+    """
+
+    refusal: Refusal
+    prefix: str
+
+
+class Why(Enum):
+    """Why a request can't be taken now; the values are metric labels."""
+
+    OVERLOADED = "overloaded"
+    LOG_UNAVAILABLE = "log_unavailable"
+    STOPPING = "stopping"
+    FAULT = "internal_fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Nothing is wrong with the request: it may be sent again later."""
+
+    why: Why
+
+
+Outcome: TypeAlias = Accepted | KeyRefused | Invalid | Unavailable

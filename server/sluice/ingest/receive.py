@@ -1,0 +1,197 @@
+"""What all doors do with a request: admit it, find the key, validate, append, answer.
+
+Checks run in this order, so a caller without a key learns nothing but that. Nothing here knows gRPC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from sluice.contract import Source
+from sluice.ingest import metrics
+from sluice.ingest.caller import client_time_of
+from sluice.ingest.outcome import Accepted, KeyRefused, Outcome, Unavailable, Why
+from sluice.ingest.validate import Unclear, Valid
+from sluice.ingest.violations import Invalid, invalid_request
+from sluice.keys.key import Key, Refusal
+from sluice.log.ports import Appender, Body, Entry, LogUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sluice.ingest.admission import Admission
+    from sluice.ingest.caller import Caller
+
+__all__ = ["Door", "KeysInForce", "Receiver", "Shape"]
+
+# A larger body is looked at closely in a thread, one at a time: it may take half a second and 20 times its size.
+_INLINE_BYTES = 64 * 1024
+# How much of what was sent as a key is repeated to the caller, to name it.
+_PREFIX_CHARACTERS = 8
+
+
+class Shape(Protocol):
+    """What the body of a door must be, and what of it is kept."""
+
+    def check(self, body: bytes) -> Valid | Invalid | Unclear:
+        """Look quickly."""
+
+    def look_closer(self, body: bytes) -> Valid | Invalid:
+        """Look again at what is unclear."""
+
+    def to_store(self, body: bytes) -> bytes:
+        """What of a valid body goes to the log."""
+
+
+class KeysInForce(Protocol):
+    """Where keys are looked up."""
+
+    def check(self, secret: str | None, source: Source, *, from_query: bool, now: float) -> Key | Refusal:
+        """The key, if it opens the door."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """One way in.
+
+    Attributes:
+        http_source: the source of what Envoy transcoded; that of other calls is `grpc`.
+        http_needs_client_time: whether what Envoy transcoded must tell the client's clock.
+        shape: what its bodies must be.
+        body_format: what its bodies are.
+    """
+
+    http_source: Source
+    http_needs_client_time: bool
+    shape: Shape
+    body_format: Body
+
+
+class Receiver:
+    """Takes requests of all doors of one worker.
+
+    Args:
+        keys: the keys in force.
+        appender: where accepted requests become durable.
+        admission: bytes that may be in flight.
+        max_body_bytes: a larger body is invalid. Envoy has answered 413 before; only native calls come here with one.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: KeysInForce,
+        appender: Appender,
+        admission: Admission,
+        max_body_bytes: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._keys = keys
+        self._appender = appender
+        self._admission = admission
+        self._max_body_bytes = max_body_bytes
+        self._clock = clock
+        self._looking_closer = asyncio.Lock()
+        self._waiting: set[asyncio.Task[object]] = set()
+        self._stopping = False
+        self._given_up = False
+
+    async def receive(self, door: Door, caller: Caller, body: bytes | Invalid, request_id: bytes) -> Outcome:
+        """Do all that a request needs; return what became of it. Accepted: it is durable.
+
+        Args:
+            door: where it came in.
+            caller: who sent it.
+            body: what is to be kept of it; or why the door has none.
+            request_id: 16 bytes.
+        """
+        size = len(body) if isinstance(body, bytes) else 0
+        if self._stopping:
+            outcome: Outcome = Unavailable(Why.STOPPING)
+        elif not self._admission.admit(size):
+            outcome = Unavailable(Why.OVERLOADED)
+        else:
+            try:
+                outcome = await self._handle(door, caller, body, request_id)
+            finally:
+                self._admission.release(size)
+        if not isinstance(outcome, Accepted):
+            metrics.count_refused(outcome)
+        return outcome
+
+    def stop(self) -> None:
+        """Take no more requests; those in flight finish."""
+        self._stopping = True
+
+    def give_up(self) -> None:
+        """Let requests that still wait for the log be answered UNAVAILABLE. What was handed over may yet be written."""
+        self._stopping = self._given_up = True
+        for task in list(self._waiting):
+            task.cancel()
+
+    async def _handle(self, door: Door, caller: Caller, body: bytes | Invalid, request_id: bytes) -> Outcome:
+        source = door.http_source if caller.transcoded else Source.GRPC
+        key = self._keys.check(caller.secret, source, from_query=caller.secret_in_query, now=self._clock())
+        if isinstance(key, Refusal):
+            return KeyRefused(refusal=key, prefix=_prefix(caller.secret))
+        client_time_ms = client_time_of(caller, required=caller.transcoded and door.http_needs_client_time)
+        if isinstance(client_time_ms, Invalid):
+            return client_time_ms
+        if isinstance(body, Invalid):
+            return body
+        found = await self._validate(door.shape, body)
+        if isinstance(found, Invalid):
+            return found
+        if not found.event_count:
+            return Accepted()
+        entry = Entry(
+            request_id=request_id,
+            source=source,
+            body=door.shape.to_store(body),
+            body_format=door.body_format,
+            event_count=found.event_count,
+            key_id=key.id,
+            project=key.project,
+            client_time_ms=client_time_ms,
+            sdk_type=caller.sdk_type,
+            sdk_version=caller.sdk_version,
+            session_id=caller.session_id,
+        )
+        return await self._append(entry)
+
+    async def _validate(self, shape: Shape, body: bytes) -> Valid | Invalid:
+        if len(body) > self._max_body_bytes:
+            return invalid_request("body", f"at most {self._max_body_bytes} bytes", f"{len(body)} bytes")
+        found = shape.check(body)
+        if not isinstance(found, Unclear):
+            return found
+        if len(body) <= _INLINE_BYTES:
+            return shape.look_closer(body)
+        async with self._looking_closer:
+            return await asyncio.to_thread(shape.look_closer, body)
+
+    async def _append(self, entry: Entry) -> Outcome:
+        task = asyncio.current_task()
+        assert task is not None, "a coroutine of an event loop runs in a task"
+        self._waiting.add(task)
+        try:
+            await self._appender.append(entry)
+        except LogUnavailable:
+            return Unavailable(Why.LOG_UNAVAILABLE)
+        except asyncio.CancelledError:
+            if not self._given_up:
+                raise
+            # UNAVAILABLE, not CANCELLED: Envoy makes 499 of the latter.
+            task.uncancel()
+            return Unavailable(Why.STOPPING)
+        finally:
+            self._waiting.discard(task)
+        metrics.count_accepted(entry)
+        return Accepted()
+
+
+def _prefix(secret: str | None) -> str:
+    return "".join(character if " " < character < "\x7f" else "?" for character in (secret or "")[:_PREFIX_CHARACTERS])

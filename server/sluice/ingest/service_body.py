@@ -1,0 +1,59 @@
+"""The door for JSON: HttpEventsService, by which Envoy hands on the bytes of an HTTP body as google.api.HttpBody.
+
+For Envoy alone; it sends a message even for an empty body, so these calls are plain unary ones. The service is named by
+text: if its generated code were loaded, reflection would show it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.message import DecodeError
+
+from sluice.contract import Source
+from sluice.ingest.receive import Door
+from sluice.ingest.validate import LOG_EVENT, WEBHOOK
+from sluice.ingest.violations import Invalid, invalid_request
+from sluice.log.ports import Body
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sluice.ingest.call import Context, Desk
+
+__all__ = ["SERVICE", "handlers"]
+
+SERVICE = "sluice.events.v1.HttpEventsService"
+
+_DOORS = {
+    "LogEvent": Door(http_source=Source.SDK, http_needs_client_time=True, shape=LOG_EVENT, body_format=Body.JSON),
+    "ReceiveWebhookEvent": Door(
+        http_source=Source.WEBHOOK, http_needs_client_time=False, shape=WEBHOOK, body_format=Body.JSON
+    ),
+}
+# Several SDKs take a 2xx without a JSON object for a failure, and send the batch again.
+_ACCEPTED: bytes = HttpBody(content_type="application/json", data=b'{"success":true}').SerializeToString()
+
+
+def handlers(desk: Desk) -> grpc.GenericRpcHandler:
+    """The service's calls, on raw bytes."""
+    return grpc.method_handlers_generic_handler(
+        SERVICE, {name: grpc.unary_unary_rpc_method_handler(_call(desk, door)) for name, door in _DOORS.items()}
+    )
+
+
+def _call(desk: Desk, door: Door) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    async def call(message: bytes, context: Context) -> bytes:
+        return await desk.answer(context, door, _body(message), _ACCEPTED)
+
+    return call
+
+
+def _body(message: bytes) -> bytes | Invalid:
+    try:
+        data: bytes = HttpBody.FromString(message).data
+    except DecodeError:
+        return invalid_request("body", "google.api.HttpBody", "bytes that are none")
+    return data

@@ -1,0 +1,69 @@
+"""The door for protobuf: EventsService, for native gRPC and gRPC-Web callers, and for Envoy's typed transcoding.
+
+Calls are taken as streams of one request, which is the same on the wire: a caller that sends no message would otherwise
+wait for an answer until its deadline.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc
+
+from sluice.contract import Source
+from sluice.events.v1 import events_pb2 as pb
+from sluice.events.v1 import events_service_pb2
+from sluice.ingest.receive import Door
+from sluice.ingest.validate_proto import LOG_EVENT_REQUEST, RECEIVE_WEBHOOK_EVENT_REQUEST
+from sluice.ingest.violations import MISSING, invalid_request
+from sluice.log.ports import Body
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from sluice.ingest.call import Context, Desk
+
+__all__ = ["SERVICE", "handlers"]
+
+SERVICE: str = events_service_pb2.DESCRIPTOR.services_by_name["EventsService"].full_name
+
+_DOORS = {
+    "LogEvent": (
+        Door(
+            http_source=Source.SDK,
+            http_needs_client_time=True,
+            shape=LOG_EVENT_REQUEST,
+            body_format=Body.LOG_EVENT_REQUEST,
+        ),
+        pb.LogEventResponse(success=True).SerializeToString(),
+    ),
+    "ReceiveWebhookEvent": (
+        Door(
+            http_source=Source.WEBHOOK,
+            http_needs_client_time=False,
+            shape=RECEIVE_WEBHOOK_EVENT_REQUEST,
+            body_format=Body.RECEIVE_WEBHOOK_EVENT_REQUEST,
+        ),
+        pb.ReceiveWebhookEventResponse(success=True).SerializeToString(),
+    ),
+}
+_NO_MESSAGE = invalid_request("body", "a message", MISSING)
+
+
+def handlers(desk: Desk) -> grpc.GenericRpcHandler:
+    """The service's calls, on raw bytes."""
+    return grpc.method_handlers_generic_handler(
+        SERVICE,
+        {
+            name: grpc.stream_unary_rpc_method_handler(_call(desk, door, accepted))
+            for name, (door, accepted) in _DOORS.items()
+        },
+    )
+
+
+def _call(desk: Desk, door: Door, accepted: bytes) -> Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]:
+    async def call(_: AsyncIterator[bytes], context: Context) -> bytes:
+        message: object = await context.read()
+        return await desk.answer(context, door, message if isinstance(message, bytes) else _NO_MESSAGE, accepted)
+
+    return call

@@ -1,0 +1,124 @@
+"""Whether a typed protobuf request keeps the contract: the same rules as for JSON, by protobuf's own parser.
+
+The parser itself refuses text that is not UTF-8, and messages nested deeper than 100, which is 32 levels of a Struct.
+Types are the schema's; what remains is what must be there, which kinds a Value may have, and NaN and Infinity, which
+JSON doesn't have and a reader of the lake would stumble over.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+from google.protobuf.message import DecodeError
+
+from sluice.contract import INTERNAL_EVENT_PREFIX
+from sluice.events.v1 import events_pb2 as pb
+from sluice.ingest.validate import Unclear, Valid
+from sluice.ingest.violations import MAX_NAMED_EVENTS, MISSING, Invalid, Violation, invalid_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.protobuf.struct_pb2 import ListValue, Struct, Value
+
+__all__ = ["LOG_EVENT_REQUEST", "RECEIVE_WEBHOOK_EVENT_REQUEST", "ProtoShape"]
+
+_Request: TypeAlias = pb.LogEventRequest | pb.ReceiveWebhookEventRequest
+
+# Value.number_value (field 2, 8 bytes) with all bits of the exponent set: NaN or Infinity. A match may be something
+# else by chance; without one there is none, and the Structs need not be gone through.
+_MAYBE_NOT_FINITE = re.compile(rb"\x11.{6}[\xf0-\xff][\x7f\xff]", re.DOTALL)
+
+
+class ProtoShape:
+    """What a typed door's message must be."""
+
+    def __init__(self, message: type[_Request]) -> None:
+        self._message = message
+
+    def check(self, body: bytes) -> Valid | Invalid | Unclear:
+        """Check a message, whatever is wrong with it. 1.5 µs per event."""
+        try:
+            request = self._message.FromString(body)
+        except DecodeError:
+            expected = f"{self._message.DESCRIPTOR.full_name}, UTF-8, at most 32 levels of free-form nesting"
+            return invalid_request("body", expected, "bytes that are none")
+        maybe_not_finite = _MAYBE_NOT_FINITE.search(body) is not None
+        violations: list[Violation] = []
+        invalid_events = 0
+        for index, event in enumerate(request.events):
+            found = list(_of_event(event, index, maybe_not_finite=maybe_not_finite))
+            if found:
+                invalid_events += 1
+                if invalid_events <= MAX_NAMED_EVENTS:
+                    violations += found
+        events = len(request.events)
+        if violations:
+            return Invalid(violations=tuple(violations), invalid_events=invalid_events, events=events)
+        return Valid(event_count=events)
+
+    def look_closer(self, body: bytes) -> Valid | Invalid:
+        """Never needed: `check` is thorough."""
+        found = self.check(body)
+        assert not isinstance(found, Unclear), "check is thorough"
+        return found
+
+    def to_store(self, body: bytes) -> bytes:
+        """The message as it is: the schema has no privateAttributes."""
+        return body
+
+
+LOG_EVENT_REQUEST = ProtoShape(pb.LogEventRequest)
+RECEIVE_WEBHOOK_EVENT_REQUEST = ProtoShape(pb.ReceiveWebhookEventRequest)
+
+
+def _of_event(event: pb.Event, index: int, *, maybe_not_finite: bool) -> Iterator[Violation]:
+    if not event.HasField("event_name"):
+        yield _missing(index, "event_name", "string")
+    if not event.HasField("user") and not event.event_name.startswith(INTERNAL_EVENT_PREFIX):
+        yield _missing(index, "user", "sluice.events.v1.User")
+    # A Value without a kind is taken as null: other languages write null so.
+    kind = event.value.WhichOneof("kind") if event.HasField("value") else None
+    if kind not in {None, "null_value", "number_value", "string_value"}:
+        found = str(kind).removesuffix("_value").replace("bool", "boolean")
+        yield Violation(path=f"events[{index}].value", expected="string, number or null", found=found)
+    if maybe_not_finite:
+        yield from _not_finite(event, index)
+
+
+def _not_finite(event: pb.Event, index: int) -> Iterator[Violation]:
+    places: dict[str, bool] = {
+        "value": _value_is_finite(event.value),
+        "metadata": _struct_is_finite(event.metadata),
+        "user.custom": _struct_is_finite(event.user.custom),
+        "secondary_exposures": all(_struct_is_finite(exposure) for exposure in event.secondary_exposures),
+    }
+    for path, is_finite in places.items():
+        if not is_finite:
+            yield Violation(path=f"events[{index}].{path}", expected="finite numbers", found="NaN or Infinity")
+
+
+def _struct_is_finite(struct: Struct) -> bool:
+    return all(_value_is_finite(value) for value in struct.fields.values())
+
+
+def _list_is_finite(values: ListValue) -> bool:
+    return all(_value_is_finite(value) for value in values.values)
+
+
+def _value_is_finite(value: Value) -> bool:
+    match value.WhichOneof("kind"):
+        case "number_value":
+            return math.isfinite(value.number_value)
+        case "struct_value":
+            return _struct_is_finite(value.struct_value)
+        case "list_value":
+            return _list_is_finite(value.list_value)
+        case _:
+            return True
+
+
+def _missing(index: int, name: str, expected: str) -> Violation:
+    return Violation(path=f"events[{index}].{name}", expected=expected, found=MISSING)
