@@ -6,6 +6,7 @@ where the error is, says who calls.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -44,8 +45,8 @@ _BYTES = {
     "GiB": 2**30,
     "TiB": 2**40,
 }
-# Fifteen digits are exact in a float, and more than anything that is set here.
-_NUMBER_AND_UNIT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)", re.ASCII)
+# A bound, so that no text makes a number of unbounded size.
+_NUMBER_AND_UNIT = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)", re.ASCII)
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", re.ASCII)
 _MAX_PORT = 65535
 
@@ -94,16 +95,22 @@ def parse_size(text: str) -> int:
 
 
 def parse_address(text: str) -> Address:
-    """Read an address, such as `127.0.0.1:8080`, `[::1]:8080`, `localhost:0`.
+    """Read an address, such as `127.0.0.1:8080`, `[::1]:8080`, `localhost:0`, which is 127.0.0.1.
 
     Raises:
-        BadValue: it has no port, or is no address.
+        BadValue: it has no port, or its host is no IP address: a name may mean several.
     """
     hint = "write 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080"
     match = _ADDRESS.fullmatch(text.strip())
     if match is None:
         raise BadValue(f'"{text}" is not a host and a port', hint=hint)
     host, port = match[1].strip("[]"), int(match[2])
+    if host == "localhost":
+        host = "127.0.0.1"
+    try:
+        ipaddress.ip_address(host)
+    except ValueError as exc:
+        raise BadValue(f'"{host}" is not an IP address', hint=hint) from exc
     if port > _MAX_PORT:
         raise BadValue(f'"{text}" has a port above {_MAX_PORT}', hint=hint)
     return Address(host=host, port=port)

@@ -1,0 +1,77 @@
+"""What each stage gets of the settings: its own few plain values, in its own words.
+
+Everything that bounds bytes follows from `max_body` and `in_flight` here and in edge/limits.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sluice.edge.config import EdgeConfig, Transcoding
+from sluice.edge.limits import max_receive_message_bytes
+from sluice.ingest.config import WorkerConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sluice.settings.model import Settings
+    from sluice.settings.units import Address
+
+__all__ = ["edge_config", "worker_config"]
+
+# An address to listen on that means all of a machine's is none to connect to.
+_REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  nothing is bound here
+
+
+def worker_config(settings: Settings, *, index: int, socket: str, lifeline_fd: int | None) -> WorkerConfig:
+    """The values of one ingest worker.
+
+    Args:
+        settings: of the service.
+        index: which worker it is, from 0.
+        socket: path of its socket.
+        lifeline_fd: the read end of a pipe that ends with the supervisor.
+    """
+    return WorkerConfig(
+        data_dir=str(settings.data_dir.absolute()),
+        socket=socket,
+        index=index,
+        node=settings.node,
+        seal_age_s=settings.seal_age,
+        seal_size_bytes=settings.seal_size,
+        max_body_bytes=settings.max_body,
+        max_receive_bytes=max_receive_message_bytes(settings.max_body),
+        in_flight_bytes=settings.in_flight,
+        # All that is admitted may wait for the disk at the same time; what waits longer is refused at the door.
+        queue_bytes=settings.in_flight,
+        min_free_bytes=settings.min_free,
+        lifeline_fd=lifeline_fd,
+        drain_timeout_s=settings.drain_timeout,
+    )
+
+
+def edge_config(
+    settings: Settings, *, admin: Address, admin_socket: str, worker_sockets: Sequence[str], json_messages: bool
+) -> EdgeConfig:
+    """The values of Envoy.
+
+    Args:
+        settings: of the service.
+        admin: where the supervisor answers /livez and /readyz, with the port that it was given.
+        admin_socket: path of the socket for Envoy's own admin interface.
+        worker_sockets: paths of all workers' sockets.
+        json_messages: Envoy's messages are lines of JSON.
+    """
+    return EdgeConfig(
+        listen_host=settings.listen.host,
+        listen_port=settings.listen.port,
+        admin_socket=admin_socket,
+        worker_sockets=tuple(worker_sockets),
+        supervisor_host=_REACHED_BY.get(admin.host, admin.host),
+        supervisor_port=admin.port,
+        transcoding=Transcoding(settings.transcoding),
+        max_body_bytes=settings.max_body,
+        concurrency=settings.workers,
+        access_log="/dev/stderr" if settings.access_log else "",
+        json_messages=json_messages,
+    )
