@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection
 from sluice.events.v1 import events_pb2, events_service_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 SERVICES = ("sluice.events.v1.HttpEventsService", "sluice.events.v1.EventsService")
@@ -25,8 +25,9 @@ REQUEST_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 @dataclass(frozen=True)
 class Call:
-    """One call as it reached the worker: its method's path, its metadata, and its message's bytes."""
+    """One call as it reached a worker: the name of its socket, the method's path, metadata, and the message's bytes."""
 
+    worker: str
     path: str
     metadata: tuple[tuple[str, str | bytes], ...]
     message: bytes
@@ -84,9 +85,9 @@ class FakeWorker:
     def start(self) -> None:
         self._await(self._start())
 
-    def stop(self) -> None:
-        """Stop serving at once: calls in flight end without an answer of this worker."""
-        self._await(self._stop())
+    def stop(self, grace_s: float | None = None) -> None:
+        """Stop serving; without grace, calls in flight end without an answer of this worker."""
+        self._await(self._stop(grace_s))
 
     def close(self) -> None:
         self.stop()
@@ -102,6 +103,8 @@ class FakeWorker:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)  # type: ignore[arg-type]  # a coroutine
 
     async def _start(self) -> None:
+        if self._server is not None:
+            return
         self._server = grpc.aio.server(
             options=[("grpc.max_receive_message_length", self.max_receive_message_bytes), ("grpc.so_reuseport", 0)]
         )
@@ -116,17 +119,18 @@ class FakeWorker:
         self._server.add_insecure_port(f"unix:{self.socket}")
         await self._server.start()
 
-    async def _stop(self) -> None:
+    async def _stop(self, grace_s: float | None) -> None:
         if self._server is not None:
-            await self._server.stop(None)
+            await self._server.stop(grace_s)
             self._server = None
 
     def _handler(self, service: str, name: str) -> grpc.RpcMethodHandler:
         async def handle(message: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-            call = Call(f"/{service}/{name}", tuple(context.invocation_metadata() or ()), message)
+            call = Call(self.socket.name, f"/{service}/{name}", tuple(context.invocation_metadata() or ()), message)
             self.calls.append(call)
-            await context.send_initial_metadata([("x-request-id", REQUEST_ID)])
             refusal = await self.answer(call) if self.answer else None
+            told = [("x-http-status", str(refusal.http_status))] if refusal and refusal.http_status == 413 else []
+            await context.send_initial_metadata([("x-request-id", REQUEST_ID), *told])
             if refusal is not None:
                 if refusal.with_details:
                     context.set_trailing_metadata([("grpc-status-details-bin", refusal.details)])
@@ -136,7 +140,3 @@ class FakeWorker:
             return events_pb2.LogEventResponse(success=True).SerializeToString()
 
         return grpc.unary_unary_rpc_method_handler(handle)
-
-
-def calls_of(workers: Iterable[FakeWorker]) -> list[Call]:
-    return [call for worker in workers for call in worker.calls]

@@ -1,0 +1,122 @@
+import asyncio
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.support.edge import running_edge, wait_until
+from tests.support.fake_worker import Refusal
+
+
+@pytest.fixture(scope="module")
+def _pair():
+    with tempfile.TemporaryDirectory(prefix="edge-") as folder, running_edge(Path(folder)) as edge:
+        yield edge
+
+
+@pytest.fixture
+def pair(_pair):
+    """An edge whose workers a test may stop; both serve again afterwards."""
+    _pair.forget()
+    yield _pair
+    for worker in _pair.workers:
+        worker.start()
+    _pair.await_healthy(2)
+
+
+def test_requests_are_spread_over_the_workers(pair):
+    for _ in range(20):
+        pair.post()
+
+    sent_to = [sum(call.worker == worker.socket.name for call in pair.calls) for worker in pair.workers]
+    assert min(sent_to) >= 9
+
+
+def test_no_request_fails_while_one_of_two_workers_is_gone_and_returns(pair):
+    answers = []
+    done = threading.Event()
+
+    def load():
+        while not done.is_set():
+            answers.append(pair.post().status)
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(2):
+            pool.submit(load)
+        wait_until(lambda: len(answers) > 20)
+        pair.workers[0].stop(grace_s=5)
+        wait_until(lambda: len(answers) > 100)
+        pair.workers[0].start()
+        count = len(answers)
+        wait_until(lambda: len(answers) > count + 100)
+        done.set()
+
+    assert set(answers) == {202}
+    assert len(answers) == len(pair.calls)
+
+
+def test_a_worker_that_returns_is_used_within_a_second(pair):
+    pair.workers[0].stop()
+    pair.await_healthy(1)
+    began = time.monotonic()
+
+    pair.workers[0].start()
+    pair.await_healthy(2)
+
+    assert time.monotonic() - began < 1
+
+
+def test_without_any_worker_the_answer_is_503_at_once(pair):
+    for worker in pair.workers:
+        worker.stop()
+    began = time.monotonic()
+
+    answer = pair.post()
+
+    assert (answer.status, answer.json["status"]) == (503, 503)
+    assert time.monotonic() - began < 1
+
+
+def test_a_worker_that_drains_gets_no_more_requests(pair):
+    pair.workers[0].set_serving(False)
+    pair.await_healthy(1)
+
+    for _ in range(10):
+        assert pair.post().status == 202
+
+    assert {call.worker for call in pair.calls} == {pair.workers[1].socket.name}
+    pair.workers[0].set_serving(True)
+
+
+@pytest.mark.parametrize(
+    "code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED]
+)
+def test_a_call_that_a_worker_began_is_never_sent_again(pair, code):
+    async def refuse(_call):
+        return Refusal(code, "no", with_details=False)
+
+    for worker in pair.workers:
+        worker.answer = refuse
+
+    assert pair.post().status == 503
+    assert len(pair.calls) == 1
+
+
+def test_a_call_whose_worker_is_killed_amid_it_is_503_and_is_not_sent_again(pair):
+    async def hang(_call):
+        await asyncio.sleep(30)
+
+    for worker in pair.workers:
+        worker.answer = hang
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(pair.post)
+        wait_until(lambda: len(pair.calls) == 1)
+        for worker in pair.workers:
+            worker.stop()
+
+    assert answer.result().status == 503
+    assert len(pair.calls) == 1
