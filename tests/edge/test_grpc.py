@@ -121,11 +121,16 @@ def test_reflection_is_routed(channel, version):
     assert [service.name for service in answer.list_services_response.service] == ["sluice.events.v1.EventsService"]
 
 
+def _decode_padded_parts(text):
+    """A message and the trailers are encoded each for itself."""
+    return b"".join(base64.b64decode(text[start : start + 4]) for start in range(0, len(text), 4))
+
+
 @pytest.mark.parametrize(
     ("content_type", "wrap", "unwrap"),
     [
         ("application/grpc-web+proto", lambda body: body, lambda body: body),
-        ("application/grpc-web-text+proto", base64.b64encode, base64.b64decode),
+        ("application/grpc-web-text+proto", base64.b64encode, _decode_padded_parts),
     ],
 )
 @pytest.mark.parametrize("refused", [False, True])
