@@ -1,1 +1,1 @@
-"""PLACEHOLDER."""
+"""Sealed segments to Parquet, and how the lake is read."""

@@ -1,0 +1,203 @@
+"""Bodies that came as JSON, decoded in bulk to the lake's fields.
+
+Most bodies hold what SDKs are known to send: msgspec reads those in one pass into structs. One that holds anything
+else, such as a field without a column or a number as userID, is read member by member (json_members.py) into the same
+structs, and what has no column into `extra`. Columns are then built for all bodies at once.
+
+Free-form JSON keeps its exact text: it is cut out of the body, never parsed and printed.
+"""
+
+from __future__ import annotations
+
+from array import array
+from itertools import accumulate, repeat
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sluice.lake import json_members
+from sluice.lake.fields import (
+    EVENT_FIELDS,
+    REQUEST_FIELDS,
+    Decoded,
+    UndecodableBody,
+    int32_column,
+    map_column,
+    stable_ids,
+    text_column,
+)
+from sluice.lake.json_shapes import NO_USER, Event, ExtraTexts, KnownRequest, Request
+from sluice.lake.value import is_held, number_in_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sluice.storage.v1.log_record_pb2 import LogRecord
+
+__all__ = ["decode"]
+
+_KNOWN = msgspec.json.Decoder(KnownRequest)
+_TEXTS = msgspec.json.Decoder(list[str])
+_QUOTE = ord('"')
+_NULL = b"null"
+
+
+def decode(records: Sequence[LogRecord]) -> Decoded:
+    """Turn n JSON bodies into fields.
+
+    Raises:
+        UndecodableBody: one of them can't be read; give them one by one to find which.
+    """
+    events: list[Event] = []
+    rows: list[int] = []
+    indices: list[int] = []
+    requests: list[Request] = []
+    extras: dict[int, ExtraTexts] = {}
+    for number, record in enumerate(records):
+        request = _request(record.body)
+        kept = _kept(record, len(request.events))
+        for index, extra in request.event_extras.items():
+            if index in kept:
+                extras[len(events) + kept.index(index)] = extra
+        events.extend(request.events if len(kept) == len(request.events) else [request.events[i] for i in kept])
+        rows.extend(repeat(number, len(kept)))
+        indices.extend(kept)
+        requests.append(request)
+    return Decoded(events=_events(events, rows, indices, extras), requests=_requests(requests))
+
+
+def _kept(record: LogRecord, count: int) -> Sequence[int]:
+    """The indices of the events that are rows."""
+    if not record.quarantined_indices:
+        return range(count)
+    skipped = frozenset(record.quarantined_indices)
+    return [index for index in range(count) if index not in skipped]
+
+
+def _request(body: bytes) -> Request:
+    try:
+        str(body, "utf-8")  # msgspec doesn't look into what it cuts out
+        try:
+            known = _KNOWN.decode(body)
+        except msgspec.ValidationError:
+            return json_members.read_request(body)
+        return json_members.request_of(known)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise UndecodableBody(f"not the JSON of a request: {type(exc).__name__}") from exc
+
+
+def _requests(requests: list[Request]) -> pa.RecordBatch:
+    about = [request.about for request in requests]
+    columns = {
+        "idempotency_key": [request.idempotency_key for request in requests],
+        "sdk_type": [a.sdk_type for a in about],
+        "sdk_version": [a.sdk_version for a in about],
+        "session_id": [a.session_id for a in about],
+        "stable_id": [a.stable_id for a in about],
+        "sdk_metadata": [request.sdk_metadata for request in requests],
+        "extra_request": [request.extra for request in requests],
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=REQUEST_FIELDS)
+
+
+def _events(events: list[Event], rows: list[int], indices: list[int], extras: dict[int, ExtraTexts]) -> pa.RecordBatch:
+    users = [event.user or NO_USER for event in events]
+    numbers, texts = _values([event.value for event in events])
+    custom_ids = _without_nulls([user.custom_ids for user in users])
+    id_maps = map_column(custom_ids)
+    columns = [
+        int32_column(rows),
+        int32_column(indices),
+        text_column([event.event_id for event in events]),
+        text_column([event.event_name for event in events]),
+        _times([event.time for event in events]),
+        numbers,
+        texts,
+        _exact_texts([event.metadata for event in events]),
+        _exact_texts([event.secondary_exposures for event in events]),
+        text_column([user.user_id for user in users]),
+        text_column([user.email for user in users]),
+        _exact_texts([user.custom for user in users]),
+        id_maps,
+        stable_ids(custom_ids, id_maps),
+        text_column([user.ip for user in users]),
+        text_column([user.user_agent for user in users]),
+        text_column([user.country for user in users]),
+        text_column([user.locale for user in users]),
+        text_column([user.app_version for user in users]),
+        text_column([env.tier if (env := user.statsig_environment) else None for user in users]),
+        _extra(
+            "statsigMetadata",
+            [event.statsig_metadata for event in events],
+            {row: extra.event for row, extra in extras.items()},
+        ),
+        _extra(
+            "analyticsOnlyMetadata",
+            [user.analytics_only_metadata for user in users],
+            {row: extra.user for row, extra in extras.items()},
+        ),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=EVENT_FIELDS)
+
+
+def _times(times: list[int | None]) -> pa.Array:
+    try:
+        return pa.array(times, pa.int64())
+    except OverflowError as exc:
+        raise UndecodableBody("a time is no int64") from exc
+
+
+def _without_nulls(maps: list[dict[str, str | None] | None]) -> list[dict[str, str] | None]:
+    return [
+        {key: value for key, value in ids.items() if value is not None} if ids and None in ids.values() else ids  # type: ignore[misc]  # mypy can't see what `None in` excludes
+        for ids in maps
+    ]
+
+
+def _exact_texts(raws: list[msgspec.Raw]) -> pa.Array:
+    """The JSON texts themselves, one behind the other in one buffer; null for `null`."""
+    ends = array("i", accumulate(map(len, raws), initial=0))
+    data = b"".join(raws)
+    texts = pa.StringArray.from_buffers(len(raws), pa.py_buffer(ends), pa.py_buffer(data))
+    return pc.if_else(pc.equal(texts, "null"), None, texts)
+
+
+def _extra(key: str, raws: list[msgspec.Raw], found: dict[int, str | None]) -> pa.Array:
+    """Objects with that one member, where it isn't null; `found` are the objects of bodies read member by member."""
+    texts = _exact_texts(raws)
+    objects = pc.binary_join_element_wise(f'{{"{key}":', texts, "}", "")
+    if not found:
+        return objects
+    return pc.coalesce(text_column([found.get(row) for row in range(len(raws))]), objects)
+
+
+def _values(raws: list[msgspec.Raw]) -> tuple[pa.Array, pa.Array]:
+    """`value_number` and `value_string` of each value."""
+    numbers: list[float | None] = [None] * len(raws)
+    texts: list[str | None] = [None] * len(raws)
+    quoted: list[int] = []
+    for row, raw in enumerate(raws):
+        sent = bytes(raw)
+        if sent == _NULL:
+            continue
+        if sent[0] == _QUOTE:
+            quoted.append(row)
+        else:
+            numbers[row], texts[row] = _number(sent)
+    for row, text in zip(quoted, _TEXTS.decode(b"[" + b",".join([raws[row] for row in quoted]) + b"]"), strict=True):
+        texts[row] = text
+        numbers[row] = number_in_text(text)
+    return pa.array(numbers, pa.float64()), text_column(texts)
+
+
+def _number(sent: bytes) -> tuple[float | None, str | None]:
+    text = sent.decode()
+    try:
+        number = float(text)
+    except ValueError as exc:
+        raise UndecodableBody("a value is neither text nor number") from exc
+    if is_held(text, number):
+        return number, None
+    return (number if abs(number) != float("inf") else None), text

@@ -1,0 +1,148 @@
+"""Bodies that came as protobuf, decoded to the lake's fields.
+
+The messages hold nothing beyond the columns, so there is no `extra`. What is free-form becomes JSON text by the rules
+of struct_text.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from google.protobuf.message import DecodeError
+
+from sluice.events.v1 import events_pb2 as api
+from sluice.lake.fields import (
+    EVENT_FIELDS,
+    REQUEST_FIELDS,
+    Decoded,
+    UndecodableBody,
+    int32_column,
+    map_column,
+    stable_ids,
+    text_column,
+)
+from sluice.lake.struct_text import number_text, object_text, quoted
+from sluice.lake.value import number_in_text
+from sluice.storage.v1 import log_record_pb2 as storage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from google.protobuf.message import Message
+    from google.protobuf.struct_pb2 import Value
+
+__all__ = ["decode"]
+
+
+def decode(records: Sequence[storage.LogRecord]) -> Decoded:
+    """Turn n bodies, each the bytes of a typed request message, into fields.
+
+    Raises:
+        UndecodableBody: one of them can't be read; give them one by one to find which.
+    """
+    events: list[api.Event] = []
+    rows: list[int] = []
+    indices: list[int] = []
+    requests: list[dict[str, str | None]] = []
+    for number, record in enumerate(records):
+        request = _request(record)
+        skipped = frozenset(record.quarantined_indices)
+        for index, event in enumerate(request.events):
+            if index not in skipped:
+                events.append(event)
+                rows.append(number)
+                indices.append(index)
+        requests.append(_request_fields(request))
+    return Decoded(
+        events=_events(events, rows, indices),
+        requests=pa.RecordBatch.from_pylist(requests, schema=REQUEST_FIELDS),
+    )
+
+
+def _request(record: storage.LogRecord) -> api.LogEventRequest | api.ReceiveWebhookEventRequest:
+    kind = (
+        api.LogEventRequest
+        if record.body_format == storage.BODY_FORMAT_LOG_EVENT_REQUEST
+        else api.ReceiveWebhookEventRequest
+    )
+    try:
+        return kind.FromString(record.body)
+    except DecodeError as exc:
+        raise UndecodableBody(f"not the bytes of a {kind.DESCRIPTOR.name}") from exc
+
+
+def _request_fields(request: api.LogEventRequest | api.ReceiveWebhookEventRequest) -> dict[str, str | None]:
+    fields = {"idempotency_key": _text(request, "idempotency_key")}
+    if isinstance(request, api.LogEventRequest) and request.HasField("statsig_metadata"):
+        about = request.statsig_metadata
+        fields |= {name: _text(about, name) for name in ("sdk_type", "sdk_version", "session_id", "stable_id")}
+        members = {field.json_name: value for field, value in about.ListFields()}
+        fields["sdk_metadata"] = "{" + ",".join(f'"{key}":{quoted(members[key])}' for key in sorted(members)) + "}"
+    return fields
+
+
+def _events(events: list[api.Event], rows: list[int], indices: list[int]) -> pa.RecordBatch:
+    users = [event.user for event in events]
+    numbers, texts = _values([event.value if event.HasField("value") else None for event in events])
+    custom_ids = [dict(sorted(user.custom_ids.items())) for user in users]
+    columns = {
+        "record": int32_column(rows),
+        "event_index": int32_column(indices),
+        "event_id": _texts(events, "event_id"),
+        "event_name": text_column([event.event_name for event in events]),
+        "time_ms": pa.array([event.time if event.HasField("time") else None for event in events], pa.int64()),
+        "value_number": numbers,
+        "value_string": texts,
+        "metadata": text_column([object_text(e.metadata) if e.HasField("metadata") else None for e in events]),
+        "secondary_exposures": text_column([_exposures(event) for event in events]),
+        "user_id": _texts(users, "user_id"),
+        "user_email": _texts(users, "email"),
+        "user_custom": text_column([object_text(u.custom) if u.HasField("custom") else None for u in users]),
+        "user_custom_ids": (ids := map_column(custom_ids)),
+        "user_stable_id": stable_ids(custom_ids, ids),
+        "user_ip": _texts(users, "ip"),
+        "user_agent": _texts(users, "user_agent"),
+        "user_country": _texts(users, "country"),
+        "user_locale": _texts(users, "locale"),
+        "user_app_version": _texts(users, "app_version"),
+        "environment": _texts([user.statsig_environment for user in users], "tier"),
+        "extra_event": pa.nulls(len(events), pa.string()),
+        "extra_user": pa.nulls(len(events), pa.string()),
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=EVENT_FIELDS)
+
+
+def _text(message: Message, name: str) -> str | None:
+    return getattr(message, name) if message.HasField(name) else None
+
+
+def _texts(messages: Sequence[Message], name: str) -> pa.Array:
+    return text_column([getattr(message, name) if message.HasField(name) else None for message in messages])
+
+
+def _exposures(event: api.Event) -> str | None:
+    """A repeated field can't tell an empty list from none."""
+    if not event.secondary_exposures:
+        return None
+    return "[" + ",".join(object_text(exposure) for exposure in event.secondary_exposures) + "]"
+
+
+def _values(values: Sequence[Value | None]) -> tuple[pa.Array, pa.Array]:
+    numbers: list[float | None] = [None] * len(values)
+    texts: list[str | None] = [None] * len(values)
+    for row, value in enumerate(values):
+        match None if value is None else value.WhichOneof("kind"):
+            case None | "null_value":
+                continue
+            case "number_value":
+                assert value is not None
+                numbers[row] = value.number_value
+                number_text(value.number_value)
+            case "string_value":
+                assert value is not None
+                texts[row] = value.string_value
+                numbers[row] = number_in_text(value.string_value)
+            case _:
+                raise UndecodableBody("a value is neither text nor number")
+    return pa.array(numbers, pa.float64()), text_column(texts)

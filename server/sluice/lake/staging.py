@@ -1,0 +1,59 @@
+"""Files of the lake that are not whole yet, and which segments the writer has in hand.
+
+`lake/.staging/` is on the lake's file system, so that a rename moves a file, and outside `events/`: Polars, DuckDB and
+pyarrow each read some kind of temporary name there.
+
+`current.json` names the segments that are being decoded. It is for the supervisor: when the writer dies by its own
+fault, these are to blame.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from sluice import disk
+from sluice.lake.partition import LAKE_FOLDER, file_name
+
+__all__ = ["STAGING_FOLDER", "Staging", "segments_in_hand"]
+
+STAGING_FOLDER = ".staging"
+_IN_HAND = "current.json"
+
+
+class Staging:
+    """The staging folder of the one writer."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.folder = data_dir / LAKE_FOLDER / STAGING_FOLDER
+
+    def prepare(self) -> None:
+        """Make the folder, and remove what a killed predecessor left in it."""
+        disk.make_folders(self.folder)
+        for name in disk.entries(self.folder):
+            disk.unlink(self.folder / name)
+
+    def path_of(self, first_segment_id: str) -> Path:
+        """Where the file of that name is written."""
+        return self.folder / file_name(first_segment_id)
+
+    def take_in_hand(self, ids: list[str]) -> None:
+        """Tell the supervisor what is being decoded."""
+        disk.replace_file(self.folder / _IN_HAND, msgspec.json.encode(ids))
+
+    def put_down(self) -> None:
+        """Tell the supervisor that nothing is being decoded."""
+        disk.unlink(self.folder / _IN_HAND)
+
+
+def segments_in_hand(data_dir: str | Path) -> list[str]:
+    """The ids of the segments that a writer was decoding when it died; to be asked before its successor starts.
+
+    Empty where it was decoding none: then no segment is to blame.
+    """
+    path = Path(data_dir) / LAKE_FOLDER / STAGING_FOLDER / _IN_HAND
+    try:
+        return msgspec.json.decode(disk.read_bytes(path), type=list[str])
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return []
