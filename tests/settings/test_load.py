@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sluice.log.segment import new_segment_id, parse_id
 from sluice.settings.load import SettingsError, find_data_dir, load
 from sluice.settings.model import ALL, Settings
 from sluice.settings.units import Address
@@ -75,7 +76,7 @@ def test_more_in_flight_follows_from_larger_bodies_unless_it_is_set() -> None:
         pytest.param({"seal_age": "2h"}, {}, "", '--seal-age: "2h" is more than 1h', "10s", id="too much"),
         pytest.param({"workers": "two"}, {}, "", '--workers: "two" is not a whole number', "write 4", id="no number"),
         pytest.param({"edge": "mine"}, {}, "", '--edge: "mine" is none of', "embedded or external", id="no such word"),
-        pytest.param({"node": "a-b"}, {}, "", '--node: "a-b" is not a name', "write node1", id="no name"),
+        pytest.param({"node": "a-b"}, {}, "", '--node: "a-b" is not a name', "write node_1", id="no name"),
         pytest.param({}, {}, "archive = 1", 'sluice.toml: archive: "1" is neither on nor off', "on or off", id="truth"),
         pytest.param({}, {}, "workers = [1]", "sluice.toml: workers: a list", "one per core", id="list"),
         pytest.param({}, {}, 'data-dir = ""', "sluice.toml: data-dir: no name of a folder", "./data", id="no folder"),
@@ -117,6 +118,15 @@ def test_a_file_that_is_no_utf_8_is_no_toml() -> None:
 
 def test_the_variables_that_kubernetes_makes_for_a_service_called_sluice_are_not_ours() -> None:
     _load(SLUICE_SERVICE_HOST="10.0.0.1", SLUICE_PORT="tcp://10.0.0.1:80", SLUICE_PORT_80_TCP_ADDR="10.0.0.1")
+
+
+def test_the_name_of_a_node_can_stand_in_the_id_of_a_segment() -> None:
+    hour = "20260101T00"
+    for node in (_load().node, _load({"node": "a_1"}).node, "x" * 64):
+        parsed = parse_id(new_segment_id(hour=hour, node=_load({"node": node}).node))
+
+        assert parsed is not None
+        assert parsed.node == node
 
 
 def test_the_data_folder_is_found_by_the_same_order_and_whatever_is_wrong_with_other_settings() -> None:

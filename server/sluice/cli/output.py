@@ -10,10 +10,10 @@ import json
 import re
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 __all__ = ["iso_time", "print_json", "print_line", "print_table", "say", "say_error"]
 
@@ -29,7 +29,7 @@ def say(words: str) -> None:
 
 def say_error(message: str, hint: str = "") -> None:
     """Tell what went wrong, and how to mend it."""
-    say(f"error: {_shown(message)}")
+    say("error: " + "\n".join(_shown(line) for line in message.split("\n")))
     if hint:
         say(f"  hint: {_shown(hint)}")
 
@@ -44,18 +44,23 @@ def print_json(value: object) -> None:
     print_line(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows below their columns' names; numbers stand to the right, and None is an empty cell."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Collection[int] = ()) -> None:
+    """Print rows below their columns' names.
+
+    Args:
+        columns: the names.
+        rows: as many cells each; None is an empty one.
+        right: positions of columns that are set to the right.
+    """
     from rich.console import Console  # noqa: PLC0415  commands that print no table start without it
     from rich.table import Table  # noqa: PLC0415  as above
     from rich.text import Text  # noqa: PLC0415  as above
 
-    cells = [list(row) for row in rows]
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     for position, column in enumerate(columns):
-        is_number = bool(cells) and all(isinstance(row[position], int | float | None) for row in cells)
-        table.add_column(_shown(column), justify="right" if is_number else "left", overflow="fold")
-    for row in cells:
+        justify: Literal["left", "right"] = "right" if position in right else "left"
+        table.add_column(Text(_shown(column)), justify=justify, overflow="fold")
+    for row in rows:
         table.add_row(*(Text(_shown("" if cell is None else str(cell))) for cell in row))
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _UNLIMITED_COLUMNS)
     with console.capture() as captured:

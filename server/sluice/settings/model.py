@@ -31,7 +31,6 @@ __all__ = ["ALL", "VARIABLE_PREFIX", "Kind", "Setting", "Settings", "setting"]
 VARIABLE_PREFIX = "SLUICE_"
 
 _KIB, _MIB, _GIB = 2**10, 2**20, 2**30
-_MAX_NODE_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,15 +124,13 @@ def _parse_on_or_off(text: str) -> bool:
 
 
 def _parse_node(text: str) -> str:
-    if not re.fullmatch(rf"[a-z0-9]{{1,{_MAX_NODE_CHARACTERS}}}", text, re.ASCII):
-        raise BadValue(
-            f'"{text}" is not a name of 1 to {_MAX_NODE_CHARACTERS} small letters and digits', hint="write node1"
-        )
+    if not re.fullmatch(r"[a-z0-9_]{1,64}", text, re.ASCII):
+        raise BadValue(f'"{text}" is not a name of small letters, digits and _, at most 64', hint="write node_1")
     return text
 
 
 def _this_node(_known: Mapping[str, Any]) -> str:
-    return re.sub(r"[^a-z0-9]", "", socket.gethostname().lower())[:_MAX_NODE_CHARACTERS] or "node"
+    return re.sub(r"[^a-z0-9_]", "_", socket.gethostname().lower(), flags=re.ASCII)[:64] or "_"
 
 
 def _cores(_known: Mapping[str, Any]) -> int:
@@ -277,7 +274,7 @@ class Settings:
         _this_node,
         "This machine's name in the names of segments and in records. "
         "Two machines whose lakes are put together need two names.",
-        default_words="the host name's letters and digits",
+        default_words="the host name",
     )
     edge: str = _setting(
         _one_of("embedded", "external"),

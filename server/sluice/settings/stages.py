@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from sluice.edge.config import EdgeConfig, Transcoding
 from sluice.edge.limits import max_receive_message_bytes
 from sluice.ingest.config import WorkerConfig
+from sluice.lake.config import WriterConfig
+from sluice.lake.config import WriterConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sluice.settings.model import Settings
     from sluice.settings.units import Address
 
-__all__ = ["edge_config", "worker_config"]
+__all__ = ["edge_config", "worker_config", "writer_config"]
 
 # An address to listen on that means all of a machine's is none to connect to.
 _REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  nothing is bound here
@@ -47,6 +49,50 @@ def worker_config(settings: Settings, *, index: int, socket: str, lifeline_fd: i
         min_free_bytes=settings.min_free,
         lifeline_fd=lifeline_fd,
         drain_timeout_s=settings.drain_timeout,
+    )
+
+
+def writer_config(
+    settings: Settings, *, lifeline_fd: int | None, blamed: Mapping[str, int], last: Sequence[str]
+) -> WriterConfig:
+    """The values of the lake writer.
+
+    Args:
+        settings: of the service.
+        lifeline_fd: the read end of a pipe that ends with the supervisor.
+        blamed: by segment id, how often a writer died by its own fault while it held the segment.
+        last: ids of segments that a writer held when it was killed.
+    """
+    return WriterConfig(
+        data_dir=str(settings.data_dir.absolute()),
+        lake_size_bytes=settings.lake_size,
+        lake_age_s=settings.lake_age,
+        archive=settings.archive,
+        lifeline_fd=lifeline_fd,
+        blamed=dict(blamed),
+        last=tuple(last),
+    )
+
+
+def writer_config(
+    settings: Settings, *, lifeline_fd: int | None, blamed: Mapping[str, int], last: Sequence[str]
+) -> WriterConfig:
+    """The values of the lake writer.
+
+    Args:
+        settings: of the service.
+        lifeline_fd: the read end of a pipe that ends with the supervisor.
+        blamed: by segment id, how often a writer died by its own fault while it held the segment.
+        last: ids of segments that go last in line.
+    """
+    return WriterConfig(
+        data_dir=str(settings.data_dir.absolute()),
+        lake_size_bytes=settings.lake_size,
+        lake_age_s=settings.lake_age,
+        archive=settings.archive,
+        lifeline_fd=lifeline_fd,
+        blamed=dict(blamed),
+        last=tuple(last),
     )
 
 
