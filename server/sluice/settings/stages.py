@@ -11,7 +11,6 @@ from sluice.edge.config import EdgeConfig, Transcoding
 from sluice.edge.limits import max_receive_message_bytes
 from sluice.ingest.config import WorkerConfig
 from sluice.lake.config import WriterConfig
-from sluice.lake.config import WriterConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,28 +61,6 @@ def writer_config(
         lifeline_fd: the read end of a pipe that ends with the supervisor.
         blamed: by segment id, how often a writer died by its own fault while it held the segment.
         last: ids of segments that a writer held when it was killed.
-    """
-    return WriterConfig(
-        data_dir=str(settings.data_dir.absolute()),
-        lake_size_bytes=settings.lake_size,
-        lake_age_s=settings.lake_age,
-        archive=settings.archive,
-        lifeline_fd=lifeline_fd,
-        blamed=dict(blamed),
-        last=tuple(last),
-    )
-
-
-def writer_config(
-    settings: Settings, *, lifeline_fd: int | None, blamed: Mapping[str, int], last: Sequence[str]
-) -> WriterConfig:
-    """The values of the lake writer.
-
-    Args:
-        settings: of the service.
-        lifeline_fd: the read end of a pipe that ends with the supervisor.
-        blamed: by segment id, how often a writer died by its own fault while it held the segment.
-        last: ids of segments that go last in line.
     """
     return WriterConfig(
         data_dir=str(settings.data_dir.absolute()),
