@@ -55,7 +55,7 @@ def test_what_no_worker_needs_to_see_is_refused_in_json(edge, status, message, r
     assert edge.calls == []
 
 
-@pytest.mark.parametrize(("path", "allow"), [("/v1/log_event", "POST, OPTIONS"), ("/livez", "GET, HEAD")])
+@pytest.mark.parametrize(("path", "allow"), [("/v1/log_event", "POST, OPTIONS"), ("/livez", "GET")])
 def test_405_says_what_is_allowed(edge, path, allow):
     assert edge.post(path=path, method="PATCH").header("allow") == allow
 
@@ -123,6 +123,18 @@ def test_a_workers_refusal_is_printed_as_the_contract_says_and_never_as_429(edge
     assert answer.header("x-request-id") == REQUEST_ID
     assert answer.header("access-control-allow-origin") == "*"
     assert not {"grpc-status", "grpc-message", "grpc-status-details-bin", "x-http-status"} & set(answer.headers)
+
+
+def test_a_long_message_is_printed_whole(edge):
+    message = "events[0].time: expected integer, got string; " * 356
+
+    async def refuse(_call):
+        return Refusal(grpc.StatusCode.INVALID_ARGUMENT, message[:2000], 400, detailed_message=message)
+
+    for worker in edge.workers:
+        worker.answer = refuse
+
+    assert edge.post().json == {"message": message, "status": 400}
 
 
 @pytest.fixture(scope="module")

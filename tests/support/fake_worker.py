@@ -52,10 +52,11 @@ class Refusal:
     message: str
     http_status: int = 0
     with_details: bool = True
+    detailed_message: str = ""
 
     @property
     def details(self) -> bytes:
-        status = Status(code=self.code.value[0], message=self.message).SerializeToString()
+        status = Status(code=self.code.value[0], message=self.detailed_message or self.message).SerializeToString()
         return status + (bytes([15 << 3]) + _varint(self.http_status) if self.http_status else b"")
 
 

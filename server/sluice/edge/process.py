@@ -33,8 +33,9 @@ _messages = messages_of("edge")
 
 _POLL_S = 0.02
 
-# The logger `http` prints the target of each request that is too large, with its query, where the API key may stand.
-_COMPONENT_LEVELS = "http:critical"
+# The logger `http` prints the target of each request that is too large, with its query, where the API key may stand;
+# `main` warns of every SIGTERM.
+_COMPONENT_LEVELS = "http:critical,main:error"
 
 _JSON_MESSAGE = '{"role":"envoy","room":"edge","level":"%l","event":"%j","timestamp":"%Y-%m-%dT%H:%M:%S.%fZ"}'
 
