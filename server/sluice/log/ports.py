@@ -71,7 +71,11 @@ class Entry:
 
 
 class LogUnavailable(SluiceError):
-    """The log can't take a record now: nothing of it is or will be in the log. The caller may send it again later."""
+    """The log can't take a record now. The caller may send it again later.
+
+    Nothing of it is in the log; only where the disk refuses even to cut it off may it still turn up, whole, after a
+    crash.
+    """
 
 
 class Appender(Protocol):
@@ -101,6 +105,7 @@ class DamageReason(Enum):
     MISSING_END = "missing_end"
     UNDECODABLE_BODY = "undecodable_body"
     KILLS_THE_WRITER = "kills_the_writer"
+    ID_TAKEN = "id_taken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

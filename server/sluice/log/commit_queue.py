@@ -1,0 +1,95 @@
+"""What waits to be committed: in order, bounded in bytes, taken in batches that may share a segment."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sluice.log.segment_writer import Batch
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from sluice.log.sealing import Run
+
+__all__ = ["CommitQueue", "Waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A record whose caller waits.
+
+    Attributes:
+        buffers: its frame.
+        size_bytes: of the frame.
+        run: what it may share a segment with.
+        durable: ends when it is, or can't become so.
+    """
+
+    buffers: tuple[bytes, ...]
+    size_bytes: int
+    run: Run
+    durable: asyncio.Future[None]
+
+
+class CommitQueue:
+    """First in, first out.
+
+    Args:
+        limit_bytes: what may wait, what was taken but not answered included. One record always may.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.waiting_bytes = 0
+        self._waiting: deque[Waiting] = deque()
+
+    def __bool__(self) -> bool:
+        """Whether a record waits that was not taken yet."""
+        return bool(self._waiting)
+
+    def has_room_for(self, size_bytes: int) -> bool:
+        """Whether a record of about this size may be put in."""
+        return not self.waiting_bytes or self.waiting_bytes + size_bytes <= self.limit_bytes
+
+    def put(self, waiting: Waiting) -> None:
+        """Put a record in, behind all others."""
+        self._waiting.append(waiting)
+        self.waiting_bytes += waiting.size_bytes
+
+    def take(self, room: Callable[[Run], int]) -> tuple[Batch, list[Waiting]]:
+        """Take the first records that may share a segment, one at least.
+
+        Args:
+            room: how many bytes a segment of that run can take before it is full.
+        """
+        run = self._waiting[0].run
+        room_bytes = room(run)
+        buffers: list[bytes] = []
+        taken: list[Waiting] = []
+        size_bytes = 0
+        while self._waiting and self._waiting[0].run == run and size_bytes < room_bytes:
+            waiting = self._waiting.popleft()
+            buffers += waiting.buffers
+            size_bytes += waiting.size_bytes
+            taken.append(waiting)
+        return Batch(buffers=buffers, records=len(taken), size_bytes=size_bytes, run=run), taken
+
+    def take_all(self) -> list[Waiting]:
+        """Take all records, of whatever run."""
+        taken = list(self._waiting)
+        self._waiting.clear()
+        return taken
+
+    def answer(self, taken: list[Waiting], error: Exception | None) -> None:
+        """End what was taken: its records are durable, or there is an error. Callers that went away are passed over."""
+        for waiting in taken:
+            self.waiting_bytes -= waiting.size_bytes
+            if waiting.durable.done():
+                continue
+            if error is None:
+                waiting.durable.set_result(None)
+            else:
+                waiting.durable.set_exception(error)

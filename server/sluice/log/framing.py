@@ -1,0 +1,155 @@
+"""TFRecord framing: how one payload becomes bytes of a segment, and back.
+
+    offset   size   field
+    0        8      length of the payload, uint64 little-endian
+    8        4      masked CRC32C of those 8 bytes, uint32 little-endian
+    12       n      payload
+    12 + n   4      masked CRC32C of the payload, uint32 little-endian
+
+A masked CRC is the CRC rotated right by 15 bits plus a constant, so that the CRC of bytes that hold CRCs stays useful.
+
+Pure functions over bytes: no files, no clock. What is done about a damaged stretch: recovery.py and reader.py. What a
+payload is: record.py. When the bytes may change: docs/segment-format.md.
+
+Source: tensorflow/core/lib/io/record_writer.h
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import google_crc32c
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["FIRST_BYTES", "OVERHEAD_BYTES", "BrokenBy", "Frame", "Stretch", "frame", "frame_buffers", "scan"]
+
+# A payload begins with field 1 (0a), 16 bytes long (10): how the next frame is found behind a broken length.
+FIRST_BYTES = b"\x0a\x10"
+
+_LENGTH = struct.Struct("<Q")
+_HEADER = struct.Struct("<QI")
+_CRC = struct.Struct("<I")
+OVERHEAD_BYTES = _HEADER.size + _CRC.size
+
+# tensorflow/core/lib/hash/crc32c.h
+_MASK_DELTA = 0xA282EAD8
+
+# Bytes that could be frames, but aren't, may lie one in the other, each claiming all of the rest: without a bound,
+# checking them takes the square of the buffer's size. The rest is then one broken stretch.
+_SEARCH_CHECKS_PER_BYTE = 64
+
+
+class BrokenBy(Enum):
+    """Which checksum a stretch fails."""
+
+    LENGTH = "length"
+    PAYLOAD = "payload"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A whole frame: both checksums fit.
+
+    Attributes:
+        offset: where it begins, in bytes.
+        end: where it ends.
+        payload: what it holds.
+    """
+
+    offset: int
+    end: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Bytes that are no whole frame.
+
+    Attributes:
+        offset: where they begin.
+        end: where the next frame is found, or the buffer's end.
+        broken_by: what is wrong at `offset`. A length that leads beyond the buffer's end breaks the payload.
+    """
+
+    offset: int
+    end: int
+    broken_by: BrokenBy
+
+
+def frame(payload: bytes) -> bytes:
+    """One payload as bytes of a segment."""
+    return b"".join(frame_buffers(payload))
+
+
+def frame_buffers(*parts: bytes) -> tuple[bytes, ...]:
+    """The frame of a payload that comes in parts, as buffers to be written one behind the other; nothing is copied."""
+    length, crc = 0, 0
+    for part in parts:
+        length += len(part)
+        crc = google_crc32c.extend(crc, part)
+    prefix = _LENGTH.pack(length)
+    return (prefix + _masked(google_crc32c.value(prefix)), *parts, _masked(crc))
+
+
+def scan(buffer: bytes) -> Iterator[Frame | Stretch]:
+    """Go through a buffer from its start to its end; frames and stretches follow each other without a gap.
+
+    A length whose checksum fits is believed, even where the payload's does not. Behind a length that doesn't, the next
+    whole frame is looked for by its payload's first bytes. Linear in the buffer's size, whatever it holds.
+    """
+    offset, size = 0, len(buffer)
+    while offset < size:
+        end = _end_of_frame(buffer, offset)
+        if end is None:
+            end = _next_whole_frame(buffer, offset + 1)
+            yield Stretch(offset, end, BrokenBy.LENGTH)
+        elif end <= size and (payload := _payload(buffer, offset, end)) is not None:
+            yield Frame(offset, end, payload)
+        else:
+            end = min(end, size)
+            yield Stretch(offset, end, BrokenBy.PAYLOAD)
+        offset = end
+
+
+def _end_of_frame(buffer: bytes, offset: int) -> int | None:
+    """Where the frame at `offset` ends, or would; None where its length is broken or cut short."""
+    if len(buffer) - offset < _HEADER.size:
+        return None
+    if buffer[offset + 8 : offset + 12] != _masked(google_crc32c.value(buffer[offset : offset + 8])):
+        return None
+    length: int = _LENGTH.unpack_from(buffer, offset)[0]
+    return offset + length + OVERHEAD_BYTES
+
+
+def _payload(buffer: bytes, offset: int, end: int) -> bytes | None:
+    payload = buffer[offset + _HEADER.size : end - _CRC.size]
+    return payload if buffer[end - _CRC.size : end] == _masked(google_crc32c.value(payload)) else None
+
+
+def _next_whole_frame(buffer: bytes, start: int) -> int:
+    """Where the first whole frame at or behind `start` begins that holds a record; the buffer's end if none does."""
+    size = len(buffer)
+    checks_left = size * _SEARCH_CHECKS_PER_BYTE
+    first_byte = buffer.find(FIRST_BYTES, start + _HEADER.size)
+    while first_byte >= 0:
+        offset = first_byte - _HEADER.size
+        # The upper half of a length is zero in any segment; looking at it first skips what only resembles a record.
+        if buffer[offset + 4 : offset + 8] == b"\0\0\0\0":
+            end = _end_of_frame(buffer, offset)
+            if end is not None and end <= size:
+                checks_left -= end - offset
+                if checks_left < 0:
+                    return size
+                if _payload(buffer, offset, end) is not None:
+                    return offset
+        first_byte = buffer.find(FIRST_BYTES, first_byte + 1)
+    return size
+
+
+def _masked(crc: int) -> bytes:
+    return _CRC.pack(((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF)

@@ -1,0 +1,48 @@
+"""Figures of the log. Counted per commit, never per event, so that they cost nothing under load."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from prometheus_client import Counter, Gauge, Histogram
+
+__all__ = [
+    "Failure",
+    "appended_bytes",
+    "appended_records",
+    "commit_seconds",
+    "damages",
+    "failures",
+    "sealed_segments",
+    "waiting_bytes",
+]
+
+
+class Failure(Enum):
+    """Why the log could not take records; the values are metric labels."""
+
+    CREATE = "create"
+    WRITE = "write"
+    SYNC = "sync"
+    CUT = "cut"
+    SEAL = "seal"
+    PROBE = "probe"
+    DISK_FLOOR = "disk_floor"
+    LOG_FULL = "log_full"
+    QUEUE_FULL = "queue_full"
+    UNEXPECTED = "unexpected"
+
+
+commit_seconds = Histogram(
+    "sluice_log_commit_seconds",
+    "Seconds from the beginning of a write to the end of its fdatasync; its count is that of commits",
+    buckets=(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+)
+appended_records = Counter("sluice_log_appended_records_total", "Records that became durable")
+appended_bytes = Counter("sluice_log_appended_bytes_total", "Bytes of the log that became durable")
+waiting_bytes = Gauge(
+    "sluice_log_waiting_bytes", "Bytes that wait for a commit or are in one", multiprocess_mode="livesum"
+)
+sealed_segments = Counter("sluice_log_sealed_segments_total", "Segments that were sealed", ["reason"])
+failures = Counter("sluice_log_failures_total", "Failures that made the log refuse records", ["cause"])
+damages = Counter("sluice_log_damages_total", "Stretches and segments that were set aside", ["reason"])

@@ -1,0 +1,82 @@
+"""What the operator is told when the log takes no records: once per outage and cause, not once per request."""
+
+from __future__ import annotations
+
+import time
+
+from sluice.log import metrics
+from sluice.log.metrics import Failure
+from sluice.log.segment_writer import WriterFailed
+from sluice.telemetry import messages_of
+
+__all__ = ["Outage", "Overload"]
+
+_messages = messages_of("log")
+
+_FIRST_BACK_OFF_S = 0.1
+_LONGEST_BACK_OFF_S = 5.0
+
+_SECONDS_BETWEEN_MESSAGES = 10.0
+
+
+class Outage:
+    """From the first failure until a probe write succeeds."""
+
+    def __init__(self) -> None:
+        self._back_off_s = 0.0
+        self._began_s = time.monotonic()
+        self._told: set[Failure] = set()
+        self._refused = 0
+
+    def failed(self, error: BaseException) -> None:
+        """Count a failure; tell it if its cause is new in this outage."""
+        cause = error.cause if isinstance(error, WriterFailed) else Failure.UNEXPECTED
+        metrics.failures.labels(cause.value).inc()
+        if cause in self._told:
+            return
+        self._told.add(cause)
+        if isinstance(error, WriterFailed):
+            _messages.error(
+                "log takes no events", cause=cause.value, error=error.message, path=error.path, hint=error.hint
+            )
+        else:
+            _messages.error("log takes no events", cause=cause.value, exc_info=error)
+
+    def refused(self, records: int) -> None:
+        """Count records that were refused."""
+        self._refused += records
+
+    def next_back_off_s(self) -> float:
+        """How long to wait before the next try, in seconds: the first comes at once, each later one after longer."""
+        back_off_s = self._back_off_s
+        self._back_off_s = min(max(2 * back_off_s, _FIRST_BACK_OFF_S), _LONGEST_BACK_OFF_S)
+        return back_off_s
+
+    def over(self) -> None:
+        """Tell that it is over."""
+        seconds = round(time.monotonic() - self._began_s, 3)
+        _messages.warning("log takes events again", after_s=seconds, refused_requests=self._refused)
+
+
+class Overload:
+    """Records that found the queue full."""
+
+    def __init__(self) -> None:
+        self._told_at_s = float("-inf")
+        self._refused = 0
+
+    def refused(self, *, waiting_bytes: int, limit_bytes: int, asked_bytes: int) -> None:
+        """Count a refused record; tell it, with those since the last message, unless that one was just before."""
+        metrics.failures.labels(Failure.QUEUE_FULL.value).inc()
+        self._refused += 1
+        now_s = time.monotonic()
+        if now_s - self._told_at_s < _SECONDS_BETWEEN_MESSAGES:
+            return
+        _messages.warning(
+            "log is behind: too much waits to be written",
+            waiting_bytes=waiting_bytes,
+            limit_bytes=limit_bytes,
+            asked_bytes=asked_bytes,
+            refused_requests=self._refused,
+        )
+        self._told_at_s, self._refused = now_s, 0

@@ -1,0 +1,126 @@
+"""Local segments as the lake reads them: the oldest sealed one first, record by record, until they are done with.
+
+Nothing here changes a sealed segment: it is read, and then it goes as a whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sluice import disk
+from sluice.log.framing import BrokenBy, Frame, scan
+from sluice.log.ports import Damage, DamageReason
+from sluice.log.record import FORMAT_VERSION, decode
+from sluice.log.segment import Folders, parse_sealed, sealed_name
+from sluice.log.set_aside import keep_stretch, move_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from sluice.log.ports import Sealed
+    from sluice.storage.v1 import log_record_pb2 as pb
+
+__all__ = ["LocalSegments", "records_in"]
+
+_BROKEN = {BrokenBy.LENGTH: DamageReason.BROKEN_LENGTH, BrokenBy.PAYLOAD: DamageReason.BROKEN_PAYLOAD}
+
+_WHY = {
+    DamageReason.BROKEN_LENGTH: "the length's checksum doesn't fit",
+    DamageReason.BROKEN_PAYLOAD: "the payload's checksum doesn't fit, or its end is missing",
+    DamageReason.NOT_A_RECORD: "checksums fit, but the payload is no LogRecord",
+    DamageReason.UNKNOWN_VERSION: f"written by a later version; this one reads format version {FORMAT_VERSION}",
+}
+
+
+class LocalSegments:
+    """The segments below log/sealed/; see `sluice.log.ports.SealedSegments`.
+
+    Args:
+        folder: the log's, `log/` of the data folder.
+        archive: whether segments that are done with are kept below log/archive/.
+    """
+
+    def __init__(self, folder: Path, archive: bool = False) -> None:
+        self._folders = Folders(folder)
+        self._archive = archive
+
+    def waiting(self) -> list[Sealed]:
+        """All sealed segments, oldest hour first. Names that are none of the log's are passed over."""
+        return sorted(s for name in disk.entries(self._folders.sealed) if (s := parse_sealed(name)))
+
+    def read(self, segment: Sealed) -> Iterator[tuple[int, pb.LogRecord] | Damage]:
+        """Go through a segment in its order: each whole record with its offset, and each damaged stretch.
+
+        A seal that says more than the file has is the last damage, MISSING_END. Nothing is raised for what is in the
+        file; OSError where it can't be read.
+        """
+        yield from records_in(disk.read_bytes(self._path(segment)), sealed=segment)
+
+    def set_aside(self, segment: Sealed, damages: Sequence[Damage]) -> None:
+        """Keep damaged stretches with a report each below log/damaged/, durably. Idempotent."""
+        for damage in damages:
+            keep_stretch(self._folders, segment, damage)
+
+    def set_aside_whole(self, segment: Sealed, reason: DamageReason, detail: str) -> None:
+        """Move a segment to log/damaged/ as it is, with a report, durably. Idempotent."""
+        move_whole(self._folders, self._path(segment), segment, reason, detail)
+
+    def done(self, segments: Sequence[Sealed]) -> None:
+        """Remove or archive segments, durably. Those that are gone already are passed over."""
+        if not segments:
+            return
+        if self._archive:
+            self._move_to_archive(segments)
+        else:
+            for segment in segments:
+                disk.unlink(self._path(segment))
+        disk.sync_folder(self._folders.sealed)
+
+    def _move_to_archive(self, segments: Sequence[Sealed]) -> None:
+        if not disk.exists(self._folders.archive):
+            disk.make_folders(self._folders.archive)
+            disk.sync_folder(self._folders.log)
+        for segment in segments:
+            source, target = self._path(segment), self._folders.archive / sealed_name(segment)
+            if disk.exists(target):
+                # It came back, by a crash or a restored backup; the archive has it.
+                disk.unlink(source)
+            elif disk.exists(source):
+                disk.move_new(source, target)
+        disk.sync_folder(self._folders.archive)
+
+    def _path(self, segment: Sealed) -> Path:
+        return self._folders.sealed / sealed_name(segment)
+
+
+def records_in(content: bytes, *, sealed: Sealed | None) -> Iterator[tuple[int, pb.LogRecord] | Damage]:
+    """Go through a segment's bytes: each whole record with its offset, and each damaged stretch.
+
+    Args:
+        content: all bytes of the file.
+        sealed: what its name says it has; None for one that has no seal yet.
+    """
+    behind_seal = content[sealed.size_bytes :] if sealed else b""
+    content = content[: sealed.size_bytes] if sealed else content
+    frames = damages = 0
+    for part in scan(content):
+        if isinstance(part, Frame):
+            frames += 1
+            record = decode(part.payload)
+            if not isinstance(record, DamageReason):
+                yield part.offset, record
+                continue
+            reason = record
+        else:
+            reason = _BROKEN[part.broken_by]
+        damages += 1
+        yield Damage(offset=part.offset, data=content[part.offset : part.end], reason=reason, detail=_WHY[reason])
+    if sealed is None:
+        return
+    if len(content) < sealed.size_bytes or (frames < sealed.records and not damages):
+        detail = f"sealed with {sealed.records} records, {sealed.size_bytes} bytes; has {frames}, {len(content)} bytes"
+        yield Damage(offset=len(content), data=b"", reason=DamageReason.MISSING_END, detail=detail)
+    if behind_seal:
+        detail = f"{len(behind_seal)} bytes behind the end that the seal names"
+        yield Damage(offset=sealed.size_bytes, data=behind_seal, reason=DamageReason.NOT_A_RECORD, detail=detail)

@@ -1,0 +1,89 @@
+"""What a frame holds: an accepted request as a LogRecord, version 1, and back.
+
+A record begins with the bytes `0a 10` (field 1, 16 bytes), so that framing.py finds it behind a broken length, and
+ends with the body (field 15), so that the body is never copied on its way to the disk.
+
+Source: proto/sluice/storage/v1/log_record.proto
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import DecodeError
+
+from sluice.contract import Source
+from sluice.log.framing import FIRST_BYTES
+from sluice.log.ports import Body, DamageReason
+from sluice.storage.v1 import log_record_pb2 as pb
+
+if TYPE_CHECKING:
+    from sluice.log.ports import Entry
+
+__all__ = ["FORMAT_VERSION", "decode", "encode"]
+
+FORMAT_VERSION = 1
+
+_REQUEST_ID_BYTES = 16
+# Field 15, length-delimited.
+_BODY_TAG = b"\x7a"
+
+_SOURCES = {
+    Source.SDK: pb.SOURCE_SDK,
+    Source.WEBHOOK: pb.SOURCE_WEBHOOK,
+    Source.GRPC: pb.SOURCE_GRPC,
+}
+_BODY_FORMATS = {
+    Body.JSON: pb.BODY_FORMAT_JSON,
+    Body.LOG_EVENT_REQUEST: pb.BODY_FORMAT_LOG_EVENT_REQUEST,
+    Body.RECEIVE_WEBHOOK_EVENT_REQUEST: pb.BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST,
+}
+
+
+def encode(entry: Entry, *, received_at_us: int, node: str) -> tuple[bytes, bytes]:
+    """The bytes of an entry's record: the fields before the body, and the body itself, which is not copied.
+
+    Raises:
+        ValueError: the entry's request id doesn't have 16 bytes.
+    """
+    if len(entry.request_id) != _REQUEST_ID_BYTES:
+        raise ValueError(f"request_id has {len(entry.request_id)} bytes, expected {_REQUEST_ID_BYTES}")
+    head = pb.LogRecord(
+        request_id=entry.request_id,
+        format_version=FORMAT_VERSION,
+        received_at_us=received_at_us,
+        client_time_ms=entry.client_time_ms,
+        key_id=entry.key_id,
+        project=entry.project,
+        source=_SOURCES[entry.source],
+        node=node,
+        quarantined_indices=entry.quarantined_indices,
+        sdk_type=entry.sdk_type,
+        sdk_version=entry.sdk_version,
+        session_id=entry.session_id,
+        event_count=entry.event_count,
+        body_format=_BODY_FORMATS[entry.body_format],
+    ).SerializeToString()
+    return head + _BODY_TAG + _varint(len(entry.body)), entry.body
+
+
+def decode(payload: bytes) -> pb.LogRecord | DamageReason:
+    """The record that a frame holds, or why it is none that this version reads."""
+    if not payload.startswith(FIRST_BYTES):
+        return DamageReason.NOT_A_RECORD
+    try:
+        record = pb.LogRecord.FromString(payload)
+    except DecodeError:
+        return DamageReason.NOT_A_RECORD
+    if record.format_version != FORMAT_VERSION:
+        return DamageReason.UNKNOWN_VERSION
+    return record
+
+
+def _varint(value: int) -> bytes:
+    groups = bytearray()
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    groups.append(value)
+    return bytes(groups)
