@@ -1,0 +1,117 @@
+"""Envoy as the supervisor's child: what the keeper needs of it, and how it is let go."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sluice import telemetry
+from sluice.edge.admin import AdminUnreachable
+from sluice.edge.process import EnvoyFailed, EnvoyProcess
+from sluice.supervisor.process_id import ProcessId, process_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sluice.edge.config import EdgeConfig
+
+__all__ = ["EnvoyChild"]
+
+LISTENS_WITHIN_S = 60.0
+
+_POLL_S = 0.05
+# A request that was on its way when none was active shows up by the second look.
+_IDLE_LOOKS = 3
+
+messages = telemetry.messages_of("supervisor")
+
+
+class EnvoyChild:
+    """One run of Envoy. Made in the main thread: Envoy ends with the thread that started it."""
+
+    def __init__(self, process: EnvoyProcess) -> None:
+        self._process = process
+        self._identity = process_id(process.pid) or ProcessId(pid=process.pid, started=0)
+        self._end = asyncio.create_task(process.wait())
+        self._listening = asyncio.create_task(self._wait_listening())
+        self._drain: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(cls, config: EdgeConfig, run_folder: Path, *, port: int | None) -> EnvoyChild:
+        """Start it.
+
+        Args:
+            config: what it is told.
+            run_folder: where its configuration is written.
+            port: listen on this one, which a run before has chosen; None: as the config says.
+
+        Raises:
+            SluiceError: there is no Envoy, or the port is taken.
+        """
+        process = EnvoyProcess(config if port is None else replace(config, listen_port=port), run_folder)
+        await process.start()
+        return cls(process)
+
+    @property
+    def identity(self) -> ProcessId:  # noqa: D102  as Child says
+        return self._identity
+
+    @property
+    def exit_code(self) -> int | None:  # noqa: D102  as Child says
+        return self._end.result() if self._end.done() else None
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port that it listens on; None until it does, and when it has ended."""
+        listens = self._listening.done() and self._listening.result() and not self._end.done()
+        return self._process.address if listens else None
+
+    def send(self, number: signal.Signals) -> None:  # noqa: D102  as Child says
+        if not self._end.done():
+            try:
+                os.kill(self._identity.pid, number)
+            except ProcessLookupError:
+                return  # it ended by itself meanwhile
+
+    def drain(self) -> bool:
+        """Begin to let requests in flight finish, or go on with it; return whether it is done.
+
+        It is done as well when Envoy can't be asked any more.
+        """
+        if self._drain is None:
+            self._drain = asyncio.create_task(self._drain_now())
+        return self._drain.done()
+
+    async def close(self) -> None:
+        """Stop looking after it."""
+        tasks = [task for task in (self._listening, self._drain) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _wait_listening(self) -> bool:
+        try:
+            await self._process.wait_listening(LISTENS_WITHIN_S)
+        except (EnvoyFailed, AdminUnreachable) as exc:
+            messages.error(exc.message, hint=exc.hint)
+            self.send(signal.SIGKILL)
+            return False
+        return True
+
+    async def _drain_now(self) -> None:
+        try:
+            await self._process.begin_drain()
+            await self._idle()
+            await self._process.close_listeners()
+            await self._idle()
+        except AdminUnreachable as exc:
+            messages.warning(exc.message, hint=exc.hint)
+
+    async def _idle(self) -> None:
+        looks = 0
+        while looks < _IDLE_LOOKS:
+            looks = looks + 1 if await self._process.active_requests() == 0 else 0
+            await asyncio.sleep(_POLL_S)

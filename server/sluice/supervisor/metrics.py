@@ -1,0 +1,18 @@
+"""What the supervisor counts. Imported when the folder of metrics is known: prometheus_client looks for it once."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+__all__ = ["ENDS", "READY", "WAITING_BYTES", "WAITING_SECONDS"]
+
+ENDS = Counter("sluice_child_ends", "Runs of child processes that ended without being told to.", ["child"])
+READY = Gauge("sluice_ready", "1 when the service is ready, else 0.", multiprocess_mode="livemax")
+WAITING_SECONDS = Gauge(
+    "sluice_log_oldest_waiting_seconds",
+    "Since when the oldest acknowledged event that may not be in the lake waits.",
+    multiprocess_mode="livemax",
+)
+WAITING_BYTES = Gauge(
+    "sluice_log_waiting_bytes", "Bytes of the log that are not in the lake.", multiprocess_mode="livemax"
+)

@@ -1,0 +1,67 @@
+"""Whether the service is live and ready, and why not. Pure: facts in, answer out.
+
+Live: the supervisor's loop turns. Ready: Envoy listens, recovery is done, keys are loaded, a worker has passed its
+health check, the last commit or probe write succeeded, and no drain has begun. How far the lake is behind makes nothing
+unready.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from sluice.supervisor.health import Health
+
+__all__ = ["LIVE_WITHIN_S", "Facts", "Reason", "is_live", "reasons_not_ready"]
+
+LIVE_WITHIN_S = 10.0
+
+
+class Reason(Enum):
+    """Why the service is not ready. The values are an interface: `/readyz` and `sluice status` print them."""
+
+    DRAINING = "draining"
+    RECOVERY_RUNS = "recovery_runs"
+    KEYS_NOT_LOADED = "keys_not_loaded"
+    EDGE_NOT_LISTENING = "edge_not_listening"
+    NO_WORKER_HEALTHY = "no_worker_healthy"
+    LOG_UNWRITABLE = "log_unwritable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What readiness depends on.
+
+    Attributes:
+        draining: a drain has begun.
+        recovered: what earlier processes left in the log is sealed.
+        keys_loaded: the file of keys was read.
+        edge_listens: Envoy takes connections; with an external Envoy nobody here can know, and it is taken for granted.
+        workers: the health of each. One that answers, but not that it serves, can't write its log.
+    """
+
+    draining: bool = False
+    recovered: bool = False
+    keys_loaded: bool = False
+    edge_listens: bool = False
+    workers: tuple[Health, ...] = ()
+
+
+def reasons_not_ready(facts: Facts) -> tuple[Reason, ...]:
+    """Every reason why the service is not ready; none: it is."""
+    serves = Health.SERVING in facts.workers
+    unwritable = not serves and Health.NOT_SERVING in facts.workers
+    checks = {
+        Reason.DRAINING: facts.draining,
+        Reason.RECOVERY_RUNS: not facts.recovered,
+        Reason.KEYS_NOT_LOADED: not facts.keys_loaded,
+        Reason.EDGE_NOT_LISTENING: not facts.edge_listens,
+        Reason.NO_WORKER_HEALTHY: not serves and not unwritable,
+        Reason.LOG_UNWRITABLE: unwritable,
+    }
+    return tuple(reason for reason, holds in checks.items() if holds)
+
+
+def is_live(*, turned_at: float, now: float) -> bool:
+    """Whether the supervisor's loop has turned lately; both times in seconds on one clock."""
+    return now - turned_at <= LIVE_WITHIN_S

@@ -1,0 +1,111 @@
+"""The folder of a running service's sockets and metrics: private, of a short name, in the temporary folder.
+
+A path of a Unix socket has at most 107 bytes, so it can't lie in the data folder, whose name may be long.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from sluice import disk
+from sluice.errors import SluiceError
+
+__all__ = ["MAX_SOCKET_PATH_BYTES", "NoRunFolder", "RunFolder", "make_run_folder", "remove_dead_run_folders"]
+
+# sockaddr_un.sun_path holds 108 bytes, the last of them a zero.
+MAX_SOCKET_PATH_BYTES = 107
+
+_PREFIX = "sluice-"
+_LONGEST_NAME = "worker-255.sock"
+_LAST_RESORT = "/tmp"  # noqa: S108  the folder in it is made by mkdtemp, with mode 0700 and a name nobody can guess
+
+
+class NoRunFolder(SluiceError):
+    """There is no folder in which sockets can be made."""
+
+
+class RunFolder:
+    """One service's run folder. As long as the service lives it holds the folder's lock, so nobody removes it.
+
+    Attributes:
+        path: the folder, with mode 0700.
+    """
+
+    def __init__(self, path: Path, lock_fd: int) -> None:
+        self.path = path
+        self._lock_fd = lock_fd
+
+    @property
+    def metrics(self) -> Path:
+        """Where the metrics of all processes meet."""
+        return self.path / "metrics"
+
+    def worker_socket(self, index: int) -> Path:
+        """The socket that one worker listens on."""
+        return self.path / f"worker-{index}.sock"
+
+    def remove(self) -> None:
+        """Remove the folder with all that is in it."""
+        _remove(self.path)
+        os.close(self._lock_fd)
+
+
+def make_run_folder() -> RunFolder:
+    """Make a run folder: in the temporary folder, or in /tmp where that one's name is too long for sockets.
+
+    Raises:
+        NoRunFolder: it can't be made there.
+    """
+    while True:
+        try:
+            path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_short_folder()))
+        except OSError as exc:
+            raise NoRunFolder(
+                f"{exc.filename}: {exc.strerror}, so there is no place for sockets",
+                hint="set TMPDIR to a folder that can be written",
+            ) from exc
+        lock_fd = disk.lock_folder(path)
+        # Between mkdtemp and the lock another service may have taken it for a dead one's.
+        if lock_fd is not None and path.is_dir():
+            os.set_inheritable(lock_fd, False)
+            folder = RunFolder(path, lock_fd)
+            folder.metrics.mkdir(mode=0o700)
+            return folder
+
+
+def remove_dead_run_folders() -> None:
+    """Remove the run folders of this user's services that were killed: those whose lock is free."""
+    for place in {tempfile.gettempdir(), _short_folder()}:
+        for path in Path(place).glob(f"{_PREFIX}*"):
+            if not _is_ours(path):
+                continue
+            lock_fd = disk.lock_folder(path)
+            if lock_fd is not None:
+                _remove(path)
+                os.close(lock_fd)
+
+
+def _short_folder() -> str:
+    usual = tempfile.gettempdir()
+    # mkdtemp adds eight characters to the prefix.
+    longest = len(os.fsencode(usual)) + len(f"/{_PREFIX}12345678/{_LONGEST_NAME}")
+    return usual if longest <= MAX_SOCKET_PATH_BYTES else _LAST_RESORT
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        facts = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
+
+
+def _remove(folder: Path) -> None:
+    for path in folder.glob("**/*"):
+        if not path.is_dir():
+            path.unlink(missing_ok=True)
+    for path in (*folder.glob("*/"), folder):
+        path.rmdir()

@@ -1,0 +1,302 @@
+"""The parts of a running service: Envoy, the workers, the lake writer; what is kept of them, and how they stop.
+
+The order of starting: what earlier processes left open in the log is recovered before the first worker starts; Envoy
+comes up meanwhile. The order of stopping is in drain.py.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sluice import telemetry
+from sluice.errors import SluiceError
+from sluice.lake.staging import segments_in_hand
+from sluice.log import recover
+from sluice.settings.stages import edge_config, worker_config, writer_config
+from sluice.supervisor.blame import Blame
+from sluice.supervisor.child import PythonChild, PythonProgram
+from sluice.supervisor.edge_child import EnvoyChild
+from sluice.supervisor.keeper import End, Keeper
+from sluice.supervisor.readiness import Facts
+from sluice.supervisor.recovery import Recovery
+from sluice.supervisor.workers import KeptWorker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sluice.edge.config import EdgeConfig
+    from sluice.settings.model import Settings
+    from sluice.settings.units import Address
+    from sluice.supervisor.child import Child
+    from sluice.supervisor.process_id import ProcessId
+
+__all__ = ["ENVOY", "LAKE", "Place", "Service", "StartFailed"]
+
+ENVOY = "envoy"
+LAKE = "lake"
+
+# A child that ends this often before the service was ever ready will not come up by being started again.
+_GIVE_UP_AFTER_ENDS = 4
+
+messages = telemetry.messages_of("supervisor")
+
+
+class StartFailed(SluiceError):
+    """A child does not come up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a service runs.
+
+    Attributes:
+        data_dir: the data folder, absolute.
+        run_folder: Envoy's files.
+        sockets: the folder of the workers' sockets.
+        admin: where the supervisor answers /livez and /readyz, with the port that it was given.
+        lock_fd: holds the data folder's lock; workers and lake writer inherit it.
+        lifeline_fd: the read end of a pipe that ends with the supervisor.
+    """
+
+    data_dir: Path
+    run_folder: Path
+    sockets: Path
+    admin: Address
+    lock_fd: int
+    lifeline_fd: int
+
+    def worker_socket(self, index: int) -> Path:
+        """The socket that one worker listens on."""
+        return self.sockets / f"worker-{index}.sock"
+
+
+class Service:
+    """All children of one supervisor.
+
+    Args:
+        settings: of the service.
+        place: where it runs.
+        json_messages: processes write lines of JSON.
+    """
+
+    def __init__(self, settings: Settings, place: Place, *, json_messages: bool) -> None:
+        self._settings = settings
+        self._place = place
+        self._blame = Blame()
+        self._recovery = Recovery(lambda: recover(place.data_dir))
+        self._recovered = False
+        self._was_ready = False
+        self._edge_config = None if settings.edge == "external" else self._config_of_edge(json_messages)
+        self._listen: tuple[str, int] | None = None
+        self._edge = Keeper(role=ENVOY, start=self._start_edge, after_end=self._after_edge)
+        self._lake = Keeper(role=LAKE, start=self._start_lake, after_end=self._after_lake)
+        self._workers = [self._worker(index) for index in range(settings.workers)]
+
+    async def start(self, now: float) -> None:
+        """Start everything, in its order; children are up only some ticks later.
+
+        Raises:
+            SluiceError: a child can't be started, or the log can't be recovered.
+            OSError: the log can't be recovered, or no process can be made.
+        """
+        if self._edge_config is not None:
+            await self._edge.start_first(now)
+        await self._recovery.run_now()
+        self._recovered = True
+        for worker in self._workers:
+            await worker.keeper.start_first(now)
+        await self._lake.start_first(now)
+
+    async def tick(self, now: float) -> bool:
+        """Look after all children; return whether their process ids, or the address, have changed.
+
+        Raises:
+            StartFailed: a child doesn't come up, and none of its kind ever did.
+        """
+        self._recovery.tick(now)
+        changes = [await worker.tick(now) for worker in self._workers]
+        changes.append(await self._lake.tick(now))
+        if self._edge_config is not None:
+            changes.append(await self._edge.tick(now))
+        address = self._envoy.address if self._envoy is not None else None
+        if address is not None and address != self._listen:
+            self._listen = address
+            changes.append(True)
+        if not self._was_ready:
+            self._give_up_on_what_does_not_start()
+        return any(changes)
+
+    @property
+    def listen(self) -> tuple[str, int] | None:
+        """Where events come in, as chosen; None until it is known, and with an external Envoy."""
+        return self._listen
+
+    @property
+    def processes(self) -> dict[str, ProcessId]:
+        """All running children, by role."""
+        return {keeper.role: keeper.child.identity for keeper in self._keepers() if keeper.child is not None}
+
+    def facts(self, now: float, *, draining: bool) -> Facts:
+        """What readiness depends on."""
+        health = tuple(worker.health(now) for worker in self._workers)
+        return Facts(
+            draining=draining,
+            recovered=self._recovered,
+            keys_loaded=True,  # without keys that can be read there is no start, and no worker either
+            edge_listens=self._edge_config is None or (self._envoy is not None and self._envoy.address is not None),
+            workers=health,
+        )
+
+    def has_been_ready(self) -> None:
+        """From now on a child that does not come up is tried for ever."""
+        self._was_ready = True
+
+    def ask_to_flush(self) -> None:
+        """Let workers seal what they have open, and the lake writer publish whatever is sealed."""
+        for keeper in (*(worker.keeper for worker in self._workers), self._lake):
+            keeper.tell(signal.SIGUSR1)
+
+    async def drain_edge(self) -> bool:
+        """As drain.Stoppable says."""
+        if self._edge_config is None:
+            return True
+        if self._envoy is not None and self._envoy.address is not None and not self._envoy.drain():
+            return False
+        self._edge.stop()
+        return self._edge.is_over
+
+    async def kill_edge(self) -> bool:
+        """As drain.Stoppable says."""
+        if self._edge_config is None:
+            return True
+        return _killed(self._edge)
+
+    async def drain_workers(self) -> bool:
+        """As drain.Stoppable says."""
+        for worker in self._workers:
+            worker.keeper.stop()
+        return all(worker.keeper.is_over for worker in self._workers)
+
+    async def stop_workers(self) -> bool:
+        """As drain.Stoppable says."""
+        for worker in self._workers:
+            worker.keeper.stop_at_once()
+        return all(worker.keeper.is_over for worker in self._workers)
+
+    async def kill_workers(self) -> bool:
+        """As drain.Stoppable says."""
+        gone = [_killed(worker.keeper) for worker in self._workers]
+        return all(gone)
+
+    async def recover(self) -> bool:
+        """As drain.Stoppable says."""
+        return self._recovery.is_done
+
+    async def drain_lake(self) -> bool:
+        """As drain.Stoppable says."""
+        self._lake.stop()
+        return self._lake.is_over
+
+    async def stop_lake(self) -> bool:
+        """As drain.Stoppable says."""
+        self._lake.stop_at_once()
+        return self._lake.is_over
+
+    async def kill_lake(self) -> bool:
+        """As drain.Stoppable says."""
+        return _killed(self._lake)
+
+    def kill_all(self) -> None:
+        """End all children by SIGKILL, when nothing else is left to do."""
+        for keeper in self._keepers():
+            _killed(keeper)
+
+    @property
+    def _envoy(self) -> EnvoyChild | None:
+        child = self._edge.child
+        return child if isinstance(child, EnvoyChild) else None
+
+    def _keepers(self) -> list[Keeper]:
+        return [self._edge, *(worker.keeper for worker in self._workers), self._lake]
+
+    def _worker(self, index: int) -> KeptWorker:
+        socket = self._place.worker_socket(index)
+
+        async def start() -> Child:
+            config = worker_config(self._settings, index=index, socket=str(socket), lifeline_fd=self._place.lifeline_fd)
+            return await self._start_python("sluice.ingest.worker", msgspec.json.encode(config))
+
+        return KeptWorker(index=index, socket=socket, start=start, after_end=self._after_worker)
+
+    async def _start_lake(self) -> Child:
+        config = writer_config(
+            self._settings,
+            lifeline_fd=self._place.lifeline_fd,
+            blamed=self._blame.deaths,
+            last=self._blame.last,
+        )
+        return await self._start_python("sluice.lake.writer", msgspec.json.encode(config))
+
+    async def _start_edge(self) -> Child:
+        assert self._edge_config is not None
+        return await EnvoyChild.start(
+            self._edge_config, self._place.run_folder, port=None if self._listen is None else self._listen[1]
+        )
+
+    async def _start_python(self, module: str, argument: bytes) -> Child:
+        return await PythonChild.start(
+            PythonProgram(
+                module=module,
+                argument=argument.decode(),
+                inherited_fds=(self._place.lock_fd, self._place.lifeline_fd),
+                environment={},
+            )
+        )
+
+    def _config_of_edge(self, json_messages: bool) -> EdgeConfig:
+        return edge_config(
+            self._settings,
+            admin=self._place.admin,
+            admin_socket=str(self._place.run_folder / "envoy.sock"),
+            worker_sockets=[str(self._place.worker_socket(index)) for index in range(self._settings.workers)],
+            json_messages=json_messages,
+        )
+
+    async def _after_worker(self, end: End) -> None:
+        _forget(end)
+        self._recovery.ask()
+
+    async def _after_lake(self, end: End) -> None:
+        _forget(end)
+        if not end.asked:
+            self._blame.note(end.exit_code, segments_in_hand(self._place.data_dir))
+
+    async def _after_edge(self, end: End) -> None:
+        _forget(end)
+
+    def _give_up_on_what_does_not_start(self) -> None:
+        for keeper in self._keepers():
+            if keeper.quick_ends >= _GIVE_UP_AFTER_ENDS:
+                raise StartFailed(
+                    f"{keeper.role} does not start: it has ended {keeper.quick_ends} times",
+                    hint="its messages above say why",
+                )
+
+
+def _killed(keeper: Keeper) -> bool:
+    keeper.stop_at_once()
+    if keeper.child is not None:
+        keeper.child.send(signal.SIGKILL)
+    return keeper.is_over
+
+
+def _forget(end: End) -> None:
+    telemetry.forget_process(end.pid)
+    if not end.asked:
+        from sluice.supervisor import metrics  # noqa: PLC0415  it must be imported after its folder is known
+
+        metrics.ENDS.labels(end.role).inc()

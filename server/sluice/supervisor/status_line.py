@@ -1,0 +1,62 @@
+"""One calm line on a terminal: events accepted, rows in the lake, lag.
+
+The cursor rests at the line's begin. So whatever any of the processes writes to the terminal covers the line, which is
+shorter than every message, and the next drawing comes below it: nothing has to be passed through one process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from sluice.supervisor.readiness import reasons_not_ready
+
+if TYPE_CHECKING:
+    from sluice.supervisor.figures import Counts, LakeLag
+    from sluice.supervisor.readiness import Facts
+
+__all__ = ["MAX_CHARACTERS", "StatusLine", "status_text"]
+
+# A message begins with 27 characters of time and 12 of level, and pads its text to 30.
+MAX_CHARACTERS = 68
+
+# ECMA-48: carriage return, EL 2 (erase the line).
+_ERASE = "\r\x1b[2K"
+
+
+class StatusLine:
+    """Draws the line anew when its text has changed, or when something may have been written over it.
+
+    Args:
+        terminal: where it is drawn.
+    """
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+        self._shown = False
+
+    def draw(self, text: str) -> None:
+        """Show this text."""
+        self._terminal.write(f"{_ERASE}{text[:MAX_CHARACTERS]}\r")
+        self._terminal.flush()
+        self._shown = True
+
+    def clear(self) -> None:
+        """Show nothing."""
+        if self._shown:
+            self._terminal.write(_ERASE)
+            self._terminal.flush()
+            self._shown = False
+
+
+def status_text(counts: Counts, lag: LakeLag, facts: Facts) -> str:
+    """What the line says."""
+    figures = f"accepted {counts.events_accepted:,}  in the lake {counts.rows:,}  lag {_duration(lag.oldest_waiting_s)}"
+    reasons = reasons_not_ready(facts)
+    return f"{reasons[0].value.replace('_', ' ')}  {figures}" if reasons else f"ready  {figures}"
+
+
+def _duration(seconds: float) -> str:
+    whole = int(seconds)
+    if whole < 120:
+        return f"{whole}s"
+    return f"{whole // 60}m" if whole < 7200 else f"{whole // 3600}h"

@@ -1,0 +1,246 @@
+"""`sluice up`: the whole service in the foreground, from its start until it has drained.
+
+The supervisor takes the data folder, starts the children, looks after them, and lets them go in order. It handles no
+event itself; it may be killed at any moment, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+from sluice import disk, telemetry
+from sluice.settings.units import Address
+from sluice.supervisor.admin import AdminServer, Snapshot
+from sluice.supervisor.drain import AT_ONCE_S, Drain, steps_at_once, steps_in_order
+from sluice.supervisor.figures import LakeLag, lake_lag, read_counts
+from sluice.supervisor.first_start import FirstKeys, keep_first_keys, make_first_keys, things_to_paste
+from sluice.supervisor.folder_lock import hold_folder
+from sluice.supervisor.process_id import process_id
+from sluice.supervisor.readiness import reasons_not_ready
+from sluice.supervisor.run_file import RunFile, remove_run_file, write_run_file
+from sluice.supervisor.run_folder import make_run_folder, remove_dead_run_folders
+from sluice.supervisor.service import Place, Service
+from sluice.supervisor.status_line import StatusLine, status_text
+
+if TYPE_CHECKING:
+    from sluice.settings.model import Settings
+
+__all__ = ["Supervisor", "up"]
+
+_TICK_S = 0.1
+_TICK_WHILE_STARTING_S = 0.02
+_LOOK_AT_LAG_S = 1.0
+
+messages = telemetry.messages_of("supervisor")
+
+
+def up(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code: 0, or 1 when something waits for the next start.
+
+    Raises:
+        SluiceError: it can't start; every child that was started has ended.
+        OSError: the data folder can't be used.
+    """
+    as_json = settings.messages == "json" or (settings.messages == "auto" and not sys.stderr.isatty())
+    telemetry.configure(role="supervisor", json=as_json)
+    data_dir = settings.data_dir.absolute()
+    disk.make_folders(data_dir)
+    with ExitStack() as cleanup:
+        lock_fd = hold_folder(data_dir)
+        cleanup.callback(os.close, lock_fd)
+        first_keys = make_first_keys(data_dir)
+        remove_dead_run_folders()
+        run_folder = make_run_folder()
+        cleanup.callback(run_folder.remove)
+        # Of this process too: prometheus_client is imported only after this.
+        os.environ[telemetry.METRICS_FOLDER_VARIABLE] = str(run_folder.metrics)
+        admin = AdminServer(settings.admin.host, settings.admin.port, metrics=run_folder.metrics)
+        cleanup.callback(admin.close)
+        lifeline_read, lifeline_write = os.pipe()
+        cleanup.callback(os.close, lifeline_read)
+        cleanup.callback(os.close, lifeline_write)
+        place = Place(
+            data_dir=data_dir,
+            run_folder=run_folder.path,
+            sockets=run_folder.path,
+            admin=Address(host=admin.address[0], port=admin.address[1]),
+            lock_fd=lock_fd,
+            lifeline_fd=lifeline_read,
+        )
+        supervisor = Supervisor(settings, place, admin, first_keys=first_keys, json_messages=as_json)
+        cleanup.callback(remove_run_file, data_dir)
+        return asyncio.run(supervisor.run())
+
+
+class Supervisor:
+    """The loop around `tick`.
+
+    Args:
+        settings: of the service.
+        place: where it runs.
+        admin: what tells others how it is.
+        first_keys: the secrets that were made for a first start, still to be told.
+        json_messages: processes write lines of JSON.
+    """
+
+    def __init__(
+        self, settings: Settings, place: Place, admin: AdminServer, *, first_keys: FirstKeys | None, json_messages: bool
+    ) -> None:
+        self._settings = settings
+        self._place = place
+        self._admin = admin
+        self._first_keys = first_keys
+        self._service = Service(settings, place, json_messages=json_messages)
+        self._drain: Drain | None = None
+        self._woken = asyncio.Event()
+        self._stops_asked = 0
+        self._stops_begun = 0
+        self._lag = LakeLag()
+        self._looked_at = -_LOOK_AT_LAG_S
+        self._announced = False
+        self._run_file_is_old = True
+        # Of a terminal both ends are looked at: the line is drawn where messages go.
+        self._line = StatusLine(sys.stderr) if sys.stderr.isatty() and not json_messages else None
+
+    async def run(self) -> int:
+        """Serve until told to stop; return the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ask_to_stop)
+        loop.add_signal_handler(signal.SIGUSR1, self._service.ask_to_flush)
+        try:
+            self._tell_first_keys_without_terminal()
+            self._write_run_file()
+            await self._service.start(loop.time())
+            while not await self.tick(loop.time()):
+                await self._wait(_TICK_S if self._announced else _TICK_WHILE_STARTING_S)
+        finally:
+            await self._leave_nobody()
+            if self._line is not None:
+                self._line.clear()
+        return self._outcome()
+
+    async def tick(self, now: float) -> bool:
+        """Look after everything once; return whether the service has ended.
+
+        Args:
+            now: seconds on the monotonic clock.
+        """
+        changed = await self._service.tick(now)
+        self._run_file_is_old = self._run_file_is_old or changed
+        if self._stops_asked > self._stops_begun:
+            self._begin_to_stop(now)
+        if self._drain is not None:
+            await self._drain.tick(now)
+        self._tell(now)
+        if self._run_file_is_old:
+            self._write_run_file()
+        return self._drain is not None and self._drain.is_over
+
+    def _ask_to_stop(self) -> None:
+        self._stops_asked += 1
+        self._woken.set()
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        self._woken.clear()
+
+    def _begin_to_stop(self, now: float) -> None:
+        at_once = self._stops_asked > 1
+        self._stops_begun = self._stops_asked
+        if at_once:
+            messages.warning("stopping at once")
+            self._drain = Drain(steps_at_once(self._service), within_s=AT_ONCE_S, now=now)
+        else:
+            messages.info("stopping", may_take_s=self._settings.drain_timeout)
+            self._drain = Drain(steps_in_order(self._service), within_s=self._settings.drain_timeout, now=now)
+
+    def _tell(self, now: float) -> None:
+        facts = self._service.facts(now, draining=self._drain is not None)
+        is_ready = not reasons_not_ready(facts)
+        looks = now - self._looked_at >= _LOOK_AT_LAG_S
+        if looks:
+            self._looked_at = now
+            self._lag = lake_lag(self._place.data_dir, now=time.time())
+            self._admin.close_overdue(now)
+        self._admin.snapshot = Snapshot(facts=facts, lag=self._lag, turned_at=now)
+        if is_ready and not self._announced:
+            self._announced = True
+            self._service.has_been_ready()
+            self._announce()
+        if looks and self._announced:
+            self._count(is_ready)
+            if self._line is not None:
+                self._line.draw(status_text(read_counts(self._place.run_folder / "metrics"), self._lag, facts))
+
+    def _count(self, is_ready: bool) -> None:
+        from sluice.supervisor import metrics  # noqa: PLC0415  it must be imported after its folder is known
+
+        metrics.READY.set(is_ready)
+        metrics.WAITING_SECONDS.set(self._lag.oldest_waiting_s)
+        metrics.WAITING_BYTES.set(self._lag.waiting_bytes)
+
+    def _announce(self) -> None:
+        listen = self._listen()
+        messages.info("ready", listen=str(listen or "an external Envoy"), admin=str(self._place.admin))
+        if sys.stdout.isatty():
+            if self._first_keys is not None and listen is not None:
+                sys.stdout.write(things_to_paste(self._first_keys, listen=listen, data_dir=self._settings.data_dir))
+            sys.stdout.write(f"Serving on http://{listen}; Ctrl-C stops it.\n" if listen else "Serving.\n")
+            sys.stdout.flush()
+
+    def _tell_first_keys_without_terminal(self) -> None:
+        if self._first_keys is not None and not sys.stdout.isatty():
+            sys.stdout.write(f"{keep_first_keys(self._place.data_dir, self._first_keys)}\n")
+            sys.stdout.flush()
+
+    def _listen(self) -> Address | None:
+        chosen = self._service.listen
+        return None if chosen is None else Address(host=chosen[0], port=chosen[1])
+
+    def _write_run_file(self) -> None:
+        own = process_id(os.getpid())
+        assert own is not None
+        run = RunFile(
+            supervisor=own,
+            children=self._service.processes,
+            listen=str(self._listen() or ""),
+            admin=str(self._place.admin),
+            sockets=str(self._place.sockets),
+        )
+        try:
+            write_run_file(self._place.data_dir, run)
+        except OSError as exc:
+            # A full disk ends no service: the log answers 503 by itself, and heals.
+            messages.warning("run.json can't be written", error=str(exc))
+            self._run_file_is_old = True
+        else:
+            self._run_file_is_old = False
+
+    async def _leave_nobody(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + AT_ONCE_S
+        while self._service.processes and loop.time() < deadline:
+            self._service.kill_all()
+            await self._service.tick(loop.time())
+            await asyncio.sleep(_TICK_WHILE_STARTING_S)
+
+    def _outcome(self) -> int:
+        waiting = lake_lag(self._place.data_dir, now=time.time())
+        if waiting.waiting_segments:
+            messages.warning(
+                "stopped; the next start takes up what waits",
+                segments=waiting.waiting_segments,
+                bytes=waiting.waiting_bytes,
+            )
+            return 1
+        messages.info("stopped")
+        return 0
