@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli import keys, query, up
+from sluice.cli import flush, keys, query, status, up
 from sluice.cli.options import WRONG_USAGE, WrongUsage
 from sluice.cli.output import print_line, say_error
 from sluice.errors import SluiceError
@@ -34,6 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("up")(up.up)
+app.command("flush")(flush.flush)
+app.command("status")(status.status)
 app.command("query")(query.query)
 app.add_typer(keys.commands, name="keys")
 

@@ -67,7 +67,7 @@ def create(
         raise WrongUsage("--on-invalid: quarantine is not built yet", hint="leave it out: reject is the default")
     _check_label("--name", name, may_be_empty=True)
     _check_label("--project", project)
-    lifetime_s = None if expires_in is None else duration_of("--expires-in")(expires_in)
+    lifetime_s = None if expires_in is None else duration_of("--expires-in", expires_in)
     key, secret = _key_file(data_dir, config).create(
         kind=kind,
         name=name,

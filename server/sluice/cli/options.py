@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +12,6 @@ from sluice.errors import SluiceError
 from sluice.settings.load import DEFAULT_CONFIG, find_data_dir
 from sluice.settings.model import setting
 from sluice.settings.units import BadValue, parse_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "WRONG_USAGE",
@@ -27,6 +24,10 @@ __all__ = [
     "group",
     "setting_option",
 ]
+
+
+class NoDataFolder(SluiceError):
+    """The data folder is not there."""
 
 
 WRONG_USAGE = 2  # the exit code
@@ -84,13 +85,25 @@ def data_dir_of(data_dir: Path | None, config: str | None) -> Path:
     return find_data_dir(flag=data_dir, config=config)
 
 
-def duration_of(flag: str) -> Callable[[str], float]:
-    """A reader of an option's duration, in seconds."""
+def existing_data_dir(data_dir: Path | None, config: str | None) -> Path:
+    """The data folder of a command that has nothing to do without one.
 
-    def read(text: str) -> float:
-        try:
-            return parse_duration(text)
-        except BadValue as exc:
-            raise WrongUsage(f"{flag}: {exc.message}", hint=exc.hint) from exc
+    Raises:
+        NoDataFolder: it is not there.
+    """
+    folder = data_dir_of(data_dir, config)
+    if not folder.is_dir():
+        raise NoDataFolder(f"{folder}: no such data folder", hint="name the one of the service: --data-dir FOLDER")
+    return folder
 
-    return read
+
+def duration_of(flag: str, text: str) -> float:
+    """An option's duration, in seconds.
+
+    Raises:
+        WrongUsage: the text is none.
+    """
+    try:
+        return parse_duration(text)
+    except BadValue as exc:
+        raise WrongUsage(f"{flag}: {exc.message}", hint=exc.hint) from exc

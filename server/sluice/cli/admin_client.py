@@ -1,0 +1,114 @@
+"""Ask a running service how it is, on its admin port."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from sluice.errors import SluiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["AdminUnreachable", "Counts", "Readiness", "ask_counts", "ask_readiness"]
+
+_TIMEOUT_S = 5.0
+_MAX_ANSWER_BYTES = 16 * 1024 * 1024
+
+
+class AdminUnreachable(SluiceError):
+    """The admin port doesn't answer, or not as that of Sluice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Whether a service takes requests.
+
+    Attributes:
+        ready: it does.
+        reasons: why it doesn't.
+    """
+
+    ready: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What all workers counted since the service started.
+
+    Attributes:
+        requests_accepted: acknowledged.
+        events_accepted: in those requests.
+        refused: requests that were answered with an error, by reason.
+    """
+
+    requests_accepted: int
+    events_accepted: int
+    refused: Mapping[str, int]
+
+
+def ask_readiness(admin: str) -> Readiness:
+    """Ask /readyz.
+
+    Args:
+        admin: `host:port`, as run.json says.
+
+    Raises:
+        AdminUnreachable: nobody answers there, or with something else.
+    """
+    _, body = _get(admin, "/readyz")
+    try:
+        answer = json.loads(body)
+        return Readiness(ready=answer["ready"] is True, reasons=tuple(str(reason) for reason in answer["reasons"]))
+    except (ValueError, KeyError, TypeError) as exc:
+        raise AdminUnreachable(f"http://{admin}/readyz: not the answer of Sluice") from exc
+
+
+def ask_counts(admin: str) -> Counts:
+    """Ask /metrics.
+
+    Args:
+        admin: `host:port`, as run.json says.
+
+    Raises:
+        AdminUnreachable: nobody answers there, or with something else.
+    """
+    status, body = _get(admin, "/metrics")
+    if status != http.client.OK:
+        raise AdminUnreachable(f"http://{admin}/metrics: answered {status}")
+    found: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    try:
+        for family in text_string_to_metric_families(body.decode()):
+            for sample in family.samples:
+                found[sample.name] += int(sample.value)
+                if sample.name == "sluice_requests_refused_total":
+                    refused[sample.labels["reason"]] += int(sample.value)
+    except (ValueError, KeyError) as exc:
+        raise AdminUnreachable(f"http://{admin}/metrics: not the answer of Sluice") from exc
+    return Counts(
+        requests_accepted=found["sluice_requests_accepted_total"],
+        events_accepted=found["sluice_events_accepted_total"],
+        refused=dict(refused),
+    )
+
+
+def _get(admin: str, path: str) -> tuple[int, bytes]:
+    host, _, port = admin.rpartition(":")
+    connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read(_MAX_ANSWER_BYTES)
+    except (OSError, http.client.HTTPException) as exc:
+        raise AdminUnreachable(
+            f"http://{admin}{path}: {exc}", hint="the service may be starting or hung; see its messages"
+        ) from exc
+    finally:
+        connection.close()

@@ -1,0 +1,80 @@
+"""`sluice flush`: all that was acknowledged before the call is in the lake when it returns 0."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sluice.cli.options import Config, DataDir, duration_of, existing_data_dir
+from sluice.errors import SluiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["FlushIncomplete", "flush"]
+
+_ERASE_LINE = "\r\x1b[2K"
+_MAX_LISTED = 20
+
+
+class FlushIncomplete(SluiceError):
+    """Something that was acknowledged is not in the lake."""
+
+
+def flush(
+    *,
+    timeout: Annotated[
+        str, typer.Option("--timeout", help="How long it may take, from the call on.", metavar="duration")
+    ] = "60s",
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Bring all acknowledged events to the lake.
+
+    All that was acknowledged before the call, whoever wrote it, is in the lake when it returns 0; else 1, with what is
+    missing. Without a running service it does the work itself.
+
+    sluice flush --timeout 2m
+    """
+    from sluice.cli.flushing import flush as flush_log  # noqa: PLC0415  pyarrow, which --help needn't take
+    from sluice.settings.load import load  # noqa: PLC0415  as above
+    from sluice.settings.stages import writer_config  # noqa: PLC0415  as above
+
+    timeout_s = duration_of("--timeout", timeout)
+    folder = existing_data_dir(data_dir, config)
+    flushed = flush_log(
+        folder,
+        timeout_s=timeout_s,
+        progress=_show if sys.stderr.isatty() else _show_nothing,
+        writer_config=lambda: writer_config(
+            load({"data_dir": folder}, config=config), lifeline_fd=None, blamed={}, last=()
+        ),
+    )
+    if flushed.missing:
+        raise FlushIncomplete(
+            f"{len(flushed.missing)} of {flushed.segments} segments are not in the lake after {timeout}:"
+            f"{_listed(flushed.missing)}",
+            hint="see what holds them up: sluice status; or wait longer: sluice flush --timeout 5m",
+        )
+    if flushed.damaged:
+        raise FlushIncomplete(
+            f"parts of the log could not be read, and are not in the lake:{_listed(flushed.damaged)}",
+            hint=f"the reports stand beside them in {folder / 'log' / 'damaged'}",
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_LISTED
+    return "".join(f"\n  {name}" for name in names[:_MAX_LISTED]) + (f"\n  and {more} more" if more > 0 else "")
+
+
+def _show(done: int, segments: int) -> None:
+    ending = "\n" if done == segments else ""
+    sys.stderr.write(f"{_ERASE_LINE}in the lake: {done} of {segments} segments{ending}")
+    sys.stderr.flush()
+
+
+def _show_nothing(done: int, segments: int) -> None:
+    """Nobody watches."""

@@ -1,0 +1,120 @@
+"""`sluice status`: how the service is, and how far the lake has come; the folder's part also without a service."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from sluice.cli.options import AsJson, Config, DataDir, existing_data_dir
+from sluice.cli.output import print_json, print_line, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["status"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Status:
+    """The names are the keys of `--json`: some may be added, none renamed. None: it can't be known now."""
+
+    ready: bool
+    reasons: tuple[str, ...]
+    pid: int | None
+    listen: str | None
+    admin: str | None
+    requests_accepted: int | None
+    events_accepted: int | None
+    refused: Mapping[str, int] | None
+    rows_in_lake: int | None
+    waiting_segments: int
+    waiting_bytes: int
+    oldest_waiting_s: float
+    disk_free_bytes: int
+
+
+def status(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config = None) -> None:
+    """Tell how the service is, and the lake.
+
+    Whether it is ready, or why not; what it accepted and refused; rows in the lake; what waits for it; disk left. Exits
+    with 1 when it is not ready. Without a running service it tells what the folder shows.
+
+    sluice status
+    """
+    found = _find(existing_data_dir(data_dir, config))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        for name, text in _lines(found):
+            print_line(f"{name:<18} {text}")
+    if not found.ready:
+        raise typer.Exit(1)
+
+
+def _find(data_dir: Path) -> _Status:
+    from sluice import disk  # noqa: PLC0415  these take 0.3 s, which --help needn't take
+    from sluice.cli.admin_client import AdminUnreachable, Counts, Readiness, ask_counts, ask_readiness  # noqa: PLC0415
+    from sluice.supervisor.figures import lake_lag  # noqa: PLC0415
+    from sluice.supervisor.run_file import read_run_file  # noqa: PLC0415
+
+    run = read_run_file(data_dir)
+    counts: Counts | None = None
+    if run is None or not run.is_alive:
+        run = None
+        readiness = Readiness(ready=False, reasons=("not_running",))
+    else:
+        try:
+            readiness, counts = ask_readiness(run.admin), ask_counts(run.admin)
+        except AdminUnreachable as exc:
+            say(f"{exc.message}")
+            readiness = Readiness(ready=False, reasons=("admin_unreachable",))
+    lag = lake_lag(data_dir, now=time.time())
+    return _Status(
+        ready=readiness.ready,
+        reasons=readiness.reasons,
+        pid=None if run is None else run.supervisor.pid,
+        listen=None if run is None else run.listen,
+        admin=None if run is None else run.admin,
+        requests_accepted=None if counts is None else counts.requests_accepted,
+        events_accepted=None if counts is None else counts.events_accepted,
+        refused=None if counts is None else counts.refused,
+        rows_in_lake=_rows_in_lake(data_dir),
+        waiting_segments=lag.waiting_segments,
+        waiting_bytes=lag.waiting_bytes,
+        oldest_waiting_s=lag.oldest_waiting_s,
+        disk_free_bytes=disk.free_bytes(data_dir),
+    )
+
+
+def _rows_in_lake(data_dir: Path) -> int | None:
+    import duckdb  # noqa: PLC0415  as above
+
+    from sluice.lake.query import connect  # noqa: PLC0415  as above
+
+    try:
+        with connect(data_dir) as connection:
+            [[count]] = connection.execute("SELECT count(*) FROM events").fetchall()
+    except duckdb.Error as exc:
+        say(f"the lake can't be read: {exc}")
+        return None
+    return int(count)
+
+
+def _lines(found: _Status) -> Iterator[tuple[str, str]]:
+    reasons = ", ".join(reason.replace("_", " ") for reason in found.reasons)
+    yield "state", "ready" if found.ready else f"not ready: {reasons}"
+    if found.pid is not None:
+        yield "process", str(found.pid)
+        yield "listens on", found.listen or "nothing yet"
+    if found.events_accepted is not None:
+        yield "events accepted", f"{found.events_accepted:,} in {found.requests_accepted:,} requests since the start"
+        refused = ", ".join(f"{count:,} {reason}" for reason, count in sorted((found.refused or {}).items()))
+        yield "requests refused", refused or "none"
+    yield "rows in the lake", "unknown" if found.rows_in_lake is None else f"{found.rows_in_lake:,}"
+    oldest = f", the oldest since {found.oldest_waiting_s:.0f} s" if found.waiting_segments else ""
+    yield "waiting for it", f"{found.waiting_segments:,} segments, {found.waiting_bytes:,} bytes{oldest}"
+    yield "disk left", f"{found.disk_free_bytes / 2**30:,.1f} GiB"
