@@ -207,7 +207,8 @@ class File(io.RawIOBase):
         """Give the descriptor back, and with it the lock."""
         if not self.closed:
             super().close()
-            os.close(self._fd)
+            fd, self._fd = self._fd, -1  # the number may soon be another file's
+            os.close(fd)
 
 
 def create(path: Path, *, mode: int = 0o644) -> File:

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluice.lake.event_time import event_time
 
 _INT64 = st.integers(-(2**63), 2**63 - 1)

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import count
 
 from sluice.log.ports import Damage, DamageReason, Sealed
 from sluice.storage.v1 import log_record_pb2 as storage
@@ -37,6 +38,7 @@ class MemoryLog:
     """`SealedSegments` in memory."""
 
     def __init__(self) -> None:
+        self._numbers = count(1)
         self.content: dict[Sealed, list[storage.LogRecord | Damage]] = {}
         self.set_aside_stretches: dict[tuple[str, int], Damage] = {}
         self.set_aside_segments: dict[str, DamageReason] = {}
@@ -44,12 +46,17 @@ class MemoryLog:
         self.unreadable: set[str] = set()
 
     def seal(
-        self, content: Sequence[storage.LogRecord | Damage], *, hour: str = HOUR, at: float = NOW, size_bytes: int = 1000
+        self,
+        content: Sequence[storage.LogRecord | Damage],
+        *,
+        hour: str = HOUR,
+        at: float = NOW,
+        size_bytes: int = 1000,
     ) -> Sealed:
         """Add a segment."""
         segment = Sealed(
             hour=hour,
-            id=f"{hour}-n1-{uuid7(at, len(self.content) + 1)}",
+            id=f"{hour}-n1-{uuid7(at, next(self._numbers))}",
             records=sum(not isinstance(item, Damage) for item in content),
             size_bytes=size_bytes,
         )

@@ -71,28 +71,28 @@ def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
     """
     began = process_time()
     encode_s = 0.0
-    rows = FileRows(file)
     named: list[SegmentRows] = []
     damaged: Counter[DamageReason] = Counter()
-    for segment in segments:
-        records = 0
-        damages: list[Damage] = []
-        for stretch in _stretches(segment, log, damages):
-            decoded = decode([record for _, record in stretch])
-            for bad in decoded.undecodable:
-                offset, record = stretch[bad.index]
-                damages.append(_undecodable(offset, record, bad.detail))
-            records += len(stretch) - len(decoded.undecodable)
-            at = process_time()
-            rows.add(decoded.batch)
-            encode_s += process_time() - at
-        if damages:
-            log.set_aside(segment, damages)
-            damaged.update(damage.reason for damage in damages)
-        named.append(SegmentRows(id=segment.id, records=records))
-    at = process_time()
-    rows.close(named)
-    encode_s += process_time() - at
+    with FileRows(file) as rows:
+        for segment in segments:
+            records = 0
+            damages: list[Damage] = []
+            for stretch in _stretches(segment, log, damages):
+                decoded = decode([record for _, record in stretch])
+                for bad in decoded.undecodable:
+                    offset, record = stretch[bad.index]
+                    damages.append(_undecodable(offset, record, bad.detail))
+                records += len(stretch) - len(decoded.undecodable)
+                at = process_time()
+                rows.add(decoded.batch)
+                encode_s += process_time() - at
+            if damages:
+                log.set_aside(segment, damages)
+                damaged.update(damage.reason for damage in damages)
+            named.append(SegmentRows(id=segment.id, records=records))
+        at = process_time()
+        rows.close(named)
+        encode_s += process_time() - at
     return Loaded(
         rows=rows.rows,
         segments=tuple(named),

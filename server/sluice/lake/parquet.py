@@ -6,7 +6,9 @@ zstd with pyarrow's defaults: 0.88 of the size at 0.64 of the CPU.
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,9 @@ from sluice.lake.schema import EVENTS, TABLE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
+
+    from _typeshed import ReadableBuffer
 
     from sluice.disk import File
 
@@ -96,14 +101,51 @@ class SegmentRows:
     records: int
 
 
-class FileRows:
-    """The rows of one file, on their way into it. One row group is held in memory."""
+class _Sink(io.RawIOBase):
+    """Where pyarrow writes: the file, until it is let go of."""
 
     def __init__(self, file: File) -> None:
-        self._writer = pq.ParquetWriter(file, EVENTS, **_SETTINGS)
+        super().__init__()
+        self.file: File | None = file
+        self._position = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        size = memoryview(data).nbytes
+        if self.file is not None:
+            self.file.write(data)
+        self._position += size
+        return size
+
+
+class FileRows:
+    """The rows of one file, on their way into it. One row group is held in memory.
+
+    A context: when it is left by an error nothing more is written to the file.
+    """
+
+    def __init__(self, file: File) -> None:
+        self._sink = _Sink(file)
+        self._writer = pq.ParquetWriter(self._sink, EVENTS, **_SETTINGS)
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = 0
         self.rows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            # pyarrow writes a footer whenever it lets go of a file, at the latest when it is collected.
+            self._sink.file = None
+            with suppress(OSError, pa.ArrowException):
+                self._writer.close()
+            self._writer.is_open = False
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take rows of `EVENTS`."""

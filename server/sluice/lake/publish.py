@@ -85,6 +85,8 @@ def _write(publication: Publication, lake: Lake) -> None:
     publication.file = file = disk.create(publication.staged)
     publication.loaded = load(publication.segments, lake.log, file)
     publication.size_bytes = file.size()
+    if publication.loaded.rows == 0:
+        disk.unlink(publication.staged)
     lake.staging.put_down()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +10,7 @@ import pyarrow.compute as pc
 from sluice.lake.event_time import event_time
 from sluice.lake.exposures import exposures_of, kinds_of
 from sluice.lake.schema import EVENTS, TIMESTAMP
+from sluice.log.ids import request_id_text
 from sluice.storage.v1 import log_record_pb2 as storage
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def rows_of(records: Sequence[storage.LogRecord], decoded: Decoded) -> pa.Record
         [r.client_time_ms if r.HasField("client_time_ms") else None for r in records], pa.int64()
     ).take(record)
     of_records = {
-        "request_id": [str(UUID(bytes=r.request_id)) for r in records],
+        "request_id": [request_id_text(r.request_id) for r in records],
         "source": [_SOURCES[r.source] for r in records],
         "project": [r.project for r in records],
         "key_id": [r.key_id for r in records],
