@@ -93,7 +93,9 @@ def test_what_is_left_is_all_but_the_private_attributes_of_users(text: str) -> N
         pytest.param('{"a":1 , "privateAttributes":"}\\"," , "b": 2}', '{"a":1 , "b": 2}', id="amid others"),
         pytest.param('{"privateAttributes":{"a":{"b":[1]}}}', "{}", id="the only one"),
         pytest.param('{"a":1,"private\\u0041ttributes":7}', '{"a":1}', id="in disguise"),
-        pytest.param('{"custom":{"privateAttributes":1}}', '{"custom":{"privateAttributes":1}}', id="not the user's own"),
+        pytest.param(
+            '{"custom":{"privateAttributes":1}}', '{"custom":{"privateAttributes":1}}', id="not the user's own"
+        ),
     ],
 )
 @pytest.mark.parametrize(
@@ -109,6 +111,6 @@ def test_every_other_byte_stays_as_it_was(around: str, sent: str, kept: str) -> 
 
 
 def test_a_body_without_any_is_not_copied() -> None:
-    body = '{"events":[{"user":{"userID":"\\u00e9"},"metadata":{"a":"\\n"}}]}'.encode()
+    body = b'{"events":[{"user":{"userID":"\\u00e9"},"metadata":{"a":"\\n"}}]}'
 
     assert without_private_attributes(body) is body

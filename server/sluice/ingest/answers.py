@@ -3,6 +3,7 @@
     outcome       gRPC code          HTTP, by Envoy
     Invalid       INVALID_ARGUMENT   400 {"message","status":400}
     KeyRefused    UNAUTHENTICATED    401 {"message"}
+    TooLarge      OUT_OF_RANGE       413 {"message","status":413}, by `x-http-status`: no gRPC code leads to 413
     Unavailable   UNAVAILABLE        503 {"message","status":503}
 
 UNAVAILABLE, not RESOURCE_EXHAUSTED: Envoy makes 429 of the latter, and on 429 four of five SDKs lose the batch.
@@ -17,19 +18,19 @@ the details.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 import grpc
 from google.rpc import status_pb2
 
-from sluice.ingest.outcome import KeyRefused, Unavailable, Why
+from sluice.ingest.outcome import KeyRefused, TooLarge, Unavailable, Why
 from sluice.ingest.violations import Invalid
 from sluice.keys.key import Refusal
 
 __all__ = ["Answer", "Error", "answer_to"]
 
-Error: TypeAlias = Invalid | KeyRefused | Unavailable
+Error: TypeAlias = Invalid | KeyRefused | TooLarge | Unavailable
 
 _DETAILS = "grpc-status-details-bin"
 _NATIVE_MESSAGE_BYTES = 6_000
@@ -65,11 +66,13 @@ class Answer:
         code: the status.
         message: for the caller, in ASCII.
         trailers: trailing metadata.
+        headers: initial metadata beside the request id.
     """
 
     code: grpc.StatusCode
     message: str
     trailers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def answer_to(error: Error, *, transcoded: bool) -> Answer:
@@ -86,6 +89,10 @@ def answer_to(error: Error, *, transcoded: bool) -> Answer:
         case KeyRefused():
             message = _KEY_MESSAGES[error.refusal].format(key=f'"{error.prefix}..."')
             return _answer(grpc.StatusCode.UNAUTHENTICATED, message, None, transcoded=transcoded)
+        case TooLarge():
+            message = f"request body is larger than {error.limit_bytes} bytes; send fewer events per request"
+            answer = _answer(grpc.StatusCode.OUT_OF_RANGE, message, 413, transcoded=transcoded)
+            return replace(answer, headers=(("x-http-status", "413"),))
         case Unavailable():
             return _answer(grpc.StatusCode.UNAVAILABLE, _UNAVAILABLE_MESSAGES[error.why], 503, transcoded=transcoded)
         case _:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
+import asyncio
 from typing import TYPE_CHECKING, TypeAlias
 
 from sluice.ingest.answers import answer_to
 from sluice.ingest.caller import caller_of
 from sluice.ingest.outcome import Accepted, Outcome, Unavailable, Why
+from sluice.log.ids import request_id_text
 from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,13 @@ class Desk:
     def __init__(self, receiver: Receiver, new_request_id: Callable[[], bytes]) -> None:
         self._receiver = receiver
         self._new_request_id = new_request_id
+        self._calls = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def idle(self) -> None:
+        """Return when no call is being answered."""
+        await self._idle.wait()
 
     async def answer(self, context: Context, door: Door, body: bytes | Invalid, accepted: bytes) -> bytes:
         """Answer one call.
@@ -49,16 +57,29 @@ class Desk:
         Raises:
             grpc.aio.AbortError: it is answered with an error; for the framework.
         """
+        self._calls += 1
+        self._idle.clear()
+        try:
+            return await self._answer(context, door, body, accepted)
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()
+
+    async def _answer(self, context: Context, door: Door, body: bytes | Invalid, accepted: bytes) -> bytes:
         request_id = self._new_request_id()
-        id_text = str(uuid.UUID(bytes=request_id))
+        id_text = request_id_text(request_id)
         caller = caller_of(context.invocation_metadata() or ())
         try:
             outcome: Outcome = await self._receiver.receive(door, caller, body, request_id)
         except Exception:  # noqa: BLE001  whatever it is, the caller gets an answer and the operator a message
             _messages.exception("request failed by a fault", request_id=id_text)
             outcome = Unavailable(Why.FAULT)
-        await context.send_initial_metadata((("x-request-id", id_text),))
-        if not isinstance(outcome, Accepted):
-            answer = answer_to(outcome, transcoded=caller.transcoded)
-            await context.abort(answer.code, answer.message, answer.trailers)
-        return accepted
+        headers = (("x-request-id", id_text),)
+        if isinstance(outcome, Accepted):
+            await context.send_initial_metadata(headers)
+            return accepted
+        answer = answer_to(outcome, transcoded=caller.transcoded)
+        await context.send_initial_metadata((*headers, *answer.headers))
+        await context.abort(answer.code, answer.message, answer.trailers)
+        raise AssertionError("abort always raises")

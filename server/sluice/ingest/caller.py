@@ -33,6 +33,7 @@ class Caller(Struct, frozen=True, kw_only=True, gc=False):
         sdk_version: as headers or query say it, else "".
         session_id: as headers or query say it, else "".
         transcoded: an HTTP client's call, by way of Envoy.
+        content_encoding: of an HTTP client's body that Envoy left packed, else "".
     """
 
     secret: str | None
@@ -42,6 +43,7 @@ class Caller(Struct, frozen=True, kw_only=True, gc=False):
     sdk_version: str
     session_id: str
     transcoded: bool
+    content_encoding: str = ""
 
 
 def caller_of(metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
@@ -59,6 +61,7 @@ def caller_of(metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
         sdk_version=(sent.get("statsig-sdk-version") or query.get("sv", ""))[:_MAX_TEXT],
         session_id=(sent.get("statsig-server-session-id") or query.get("sid", ""))[:_MAX_TEXT],
         transcoded=path is not None,
+        content_encoding=sent.get("content-encoding", "") if path is not None else "",
     )
 
 

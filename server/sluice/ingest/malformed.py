@@ -17,6 +17,7 @@ __all__ = ["not_json", "not_utf8", "path_at", "too_deep"]
 
 _MAX_SEARCH_BYTES = 256 * 1024
 _BYTE = re.compile(r" \(byte (\d+)\)$")
+_TRAILING = "JSON is malformed: trailing characters"
 _WHOLE = msgspec.json.Decoder(msgspec.Raw)
 
 # From the start, everything that is no lone surrogate; what stands behind it is the first one.
@@ -62,14 +63,16 @@ def _fault(body: bytes, said: str) -> Invalid:
     lone = _BEFORE_LONE_SURROGATE.match(body)
     assert lone is not None, "it matches nothing, at least"
     position = _BYTE.search(said)
-    end = len(body)
-    at = int(position.group(1)) if position else end
+    at = len(body)
+    if position is not None:
+        # Of what stands behind the value msgspec names the second character.
+        at = int(position.group(1)) - said.startswith(_TRAILING)
     # msgspec has several words for half of a surrogate pair, "truncated" among them. It reads from the left, so that a
     # lone half before the place it names is the fault.
-    if lone.end() < min(at, end):
+    if lone.end() < at:
         return invalid_request(path_at(body, lone.end()), "JSON", f"half a surrogate pair at offset {lone.end()}")
-    found = f"a character that may not stand at offset {at}" if at < end else f"the end of the body at offset {end}"
-    return invalid_request(path_at(body, at), "JSON", found)
+    what = "the end of the body" if position is None else "a character that may not stand"
+    return invalid_request(path_at(body, at), "JSON", f"{what} at offset {at}")
 
 
 def path_at(body: bytes, at: int) -> str:

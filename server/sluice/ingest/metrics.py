@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from prometheus_client import Counter, Gauge
 
 from sluice.contract import Source
-from sluice.ingest.outcome import KeyRefused, Unavailable
+from sluice.ingest.outcome import KeyRefused, TooLarge, Unavailable
 from sluice.ingest.violations import Invalid
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["IN_FLIGHT_BYTES", "READY", "count_accepted", "count_refused"]
 
 _INVALID = "invalid"
+_TOO_LARGE = "too_large"
 
 _REQUESTS = Counter("sluice_requests_accepted", "Requests that were acknowledged.", ["source"])
 _EVENTS = Counter("sluice_events_accepted", "Events of acknowledged requests.", ["source"])
@@ -45,11 +46,13 @@ def count_accepted(entry: Entry) -> None:
     body_bytes.inc(len(entry.body))
 
 
-def count_refused(error: Invalid | KeyRefused | Unavailable) -> None:
+def count_refused(error: Invalid | KeyRefused | TooLarge | Unavailable) -> None:
     """Count a request that is answered with an error."""
     match error:
         case Invalid():
             _REFUSED.labels(_INVALID).inc()
+        case TooLarge():
+            _REFUSED.labels(_TOO_LARGE).inc()
         case KeyRefused():
             _REFUSED.labels(error.refusal.value).inc()
         case Unavailable():

@@ -11,7 +11,7 @@ from sluice.ingest.violations import Invalid
 if TYPE_CHECKING:
     from sluice.keys.key import Refusal
 
-__all__ = ["Accepted", "KeyRefused", "Outcome", "Unavailable", "Why"]
+__all__ = ["Accepted", "KeyRefused", "Outcome", "TooLarge", "Unavailable", "Why"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,13 @@ class KeyRefused:
     prefix: str
 
 
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """The body is larger than it may be, in bytes, once it is unpacked."""
+
+    limit_bytes: int
+
+
 class Why(Enum):
     """Why a request can't be taken now; the values are metric labels."""
 
@@ -48,4 +55,4 @@ class Unavailable:
     why: Why
 
 
-Outcome: TypeAlias = Accepted | KeyRefused | Invalid | Unavailable
+Outcome: TypeAlias = Accepted | KeyRefused | Invalid | TooLarge | Unavailable

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 from sluice.contract import Source
 from sluice.ingest import metrics
 from sluice.ingest.caller import client_time_of
-from sluice.ingest.outcome import Accepted, KeyRefused, Outcome, Unavailable, Why
+from sluice.ingest.outcome import Accepted, KeyRefused, Outcome, TooLarge, Unavailable, Why
+from sluice.ingest.unpack import unpacked
 from sluice.ingest.validate import Unclear, Valid
 from sluice.ingest.violations import Invalid, invalid_request
-from sluice.keys.key import Key, Refusal
+from sluice.keys.key import Key, Refusal, prefix_of
 from sluice.log.ports import Appender, Body, Entry, LogUnavailable
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ __all__ = ["Door", "KeysInForce", "Receiver", "Shape"]
 
 # A larger body is looked at closely in a thread, one at a time: it may take half a second and 20 times its size.
 _INLINE_BYTES = 64 * 1024
-# How much of what was sent as a key is repeated to the caller, to name it.
-_PREFIX_CHARACTERS = 8
 
 
 class Shape(Protocol):
@@ -105,17 +104,25 @@ class Receiver:
         Args:
             door: where it came in.
             caller: who sent it.
-            body: what is to be kept of it; or why the door has none.
+            body: as it came; or why the door has none.
             request_id: 16 bytes.
         """
-        size = len(body) if isinstance(body, bytes) else 0
+        plain = (
+            unpacked(body, caller.content_encoding, max_bytes=self._max_body_bytes)
+            if caller.content_encoding and isinstance(body, bytes)
+            else body
+        )
+        size = len(plain) if isinstance(plain, bytes) else 0
         if self._stopping:
             outcome: Outcome = Unavailable(Why.STOPPING)
+        elif isinstance(plain, TooLarge):
+            # Before the key, as Envoy does it for bodies that it can judge.
+            outcome = plain
         elif not self._admission.admit(size):
             outcome = Unavailable(Why.OVERLOADED)
         else:
             try:
-                outcome = await self._handle(door, caller, body, request_id)
+                outcome = await self._handle(door, caller, plain, request_id)
             finally:
                 self._admission.release(size)
         if not isinstance(outcome, Accepted):
@@ -194,4 +201,4 @@ class Receiver:
 
 
 def _prefix(secret: str | None) -> str:
-    return "".join(character if " " < character < "\x7f" else "?" for character in (secret or "")[:_PREFIX_CHARACTERS])
+    return "".join(character if "!" <= character <= "~" else "?" for character in prefix_of(secret or ""))

@@ -57,5 +57,8 @@ class DoorServer:
             await self._health.set(service, states.SERVING if serving else states.NOT_SERVING)
 
     async def stop(self, *, within_s: float) -> None:
-        """Accept no more calls; return when those in flight are answered, or cut off after that time."""
+        """Listen no more; return when no call is left, or when those that are have been cut off after that time.
+
+        May be called again with a shorter time.
+        """
         await self._server.stop(within_s)

@@ -1,0 +1,122 @@
+"""Serves one worker's socket from its start to its orderly end.
+
+The end, in this order: health says so, the socket is closed (a call that comes too late is retried on another worker),
+calls in flight are answered, the log is sealed. Calls that are not answered within the drain time-out, or when
+somebody is in a hurry, are answered UNAVAILABLE, never CANCELLED: Envoy makes 499 of the latter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from sluice.ingest import metrics
+from sluice.ingest.admission import Admission
+from sluice.ingest.call import Desk
+from sluice.ingest.receive import KeysInForce, Receiver
+from sluice.ingest.server import DoorServer
+from sluice.log.ports import Appender
+from sluice.telemetry import messages_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sluice.ingest.config import WorkerConfig
+
+__all__ = ["FollowedKeys", "Stop", "WorkerLog", "serve"]
+
+_LOOK_AT_KEYS_S = 1.0
+_LOOK_AT_HEALTH_S = 0.1
+# For the answers of given-up calls, and then for calls that never end by themselves: health watches, reflection.
+_LAST_ANSWERS_S = 2.0
+_ENDLESS_CALLS_S = 0.5
+
+_messages = messages_of("ingest")
+
+
+class FollowedKeys(KeysInForce, Protocol):
+    """Keys that follow their file."""
+
+    def reload_if_changed(self) -> bool:
+        """Read the file anew if it was changed."""
+
+
+class WorkerLog(Appender, Protocol):
+    """The log as its worker has it."""
+
+    async def close(self) -> None:
+        """Write what was handed over, and seal."""
+
+
+class Stop:
+    """Tells a serving worker to stop; the second time, to hurry."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.in_a_hurry = asyncio.Event()
+
+    def ask(self, why: str) -> None:
+        """Ask it to stop, or to hurry if it was asked before."""
+        if self.asked.is_set():
+            self.in_a_hurry.set()
+        self.asked.set()
+        _messages.info("stopping", why=why, in_a_hurry=self.in_a_hurry.is_set())
+
+
+async def serve(
+    config: WorkerConfig, *, keys: FollowedKeys, log: WorkerLog, new_request_id: Callable[[], bytes], stop: Stop
+) -> None:
+    """Serve until told to stop; return when all is answered and sealed."""
+    admission = Admission(config.in_flight_bytes)
+    receiver = Receiver(
+        keys=keys, appender=log, admission=admission, max_body_bytes=config.max_body_bytes, clock=time.time
+    )
+    desk = Desk(receiver, new_request_id)
+    server = DoorServer(desk, socket=config.socket, max_receive_bytes=config.max_receive_bytes)
+    await server.start()
+    _messages.info("listening", socket=config.socket)
+    watch = asyncio.create_task(_watch(server, keys, log, admission))
+    asked = asyncio.create_task(stop.asked.wait())
+    await asyncio.wait({watch, asked}, return_when=asyncio.FIRST_COMPLETED)
+    if watch.done():
+        watch.result()
+    watch.cancel()
+    metrics.READY.set(0)
+    await server.show_health(serving=False)
+    await _finish_calls(config, server=server, desk=desk, receiver=receiver, stop=stop)
+    await log.close()
+    _messages.info("stopped")
+
+
+async def _watch(server: DoorServer, keys: FollowedKeys, log: Appender, admission: Admission) -> None:
+    """Follow the keys' file, and show whether the log takes records."""
+    look_at_keys = 0.0
+    while True:
+        now = time.monotonic()
+        if now >= look_at_keys:
+            keys.reload_if_changed()
+            look_at_keys = now + _LOOK_AT_KEYS_S
+        healthy = log.healthy
+        metrics.READY.set(healthy)
+        metrics.IN_FLIGHT_BYTES.set(admission.in_flight_bytes)
+        await server.show_health(serving=healthy)
+        await asyncio.sleep(_LOOK_AT_HEALTH_S)
+
+
+async def _finish_calls(
+    config: WorkerConfig, *, server: DoorServer, desk: Desk, receiver: Receiver, stop: Stop
+) -> None:
+    closing = asyncio.create_task(server.stop(within_s=config.drain_timeout_s + _LAST_ANSWERS_S + _ENDLESS_CALLS_S))
+    receiver.stop()
+    idle = asyncio.create_task(desk.idle())
+    hurry = asyncio.create_task(stop.in_a_hurry.wait())
+    await asyncio.wait({idle, hurry}, timeout=config.drain_timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    hurry.cancel()
+    if not idle.done():
+        _messages.warning("calls given up", in_a_hurry=stop.in_a_hurry.is_set())
+        receiver.give_up()
+        await asyncio.wait({idle}, timeout=_LAST_ANSWERS_S)
+        idle.cancel()
+    await server.stop(within_s=_ENDLESS_CALLS_S)
+    await closing

@@ -1,0 +1,105 @@
+"""One ingest worker: a process with its own socket and its own segments of the log.
+
+    python -m sluice.ingest.worker JSON        JSON: the fields of WorkerConfig
+
+SIGTERM, SIGINT, or the end of the lifeline (the supervisor died): listen no more, finish what is in flight, seal, exit
+0. A second signal: answer at once what still waits, seal, exit 0; what was acknowledged is in the log. SIGUSR1: seal
+the open segment now. 1: it can't start, or the log is broken; 2: wrong arguments.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from sluice import telemetry
+from sluice.errors import SluiceError
+from sluice.ingest.config import WorkerConfig
+from sluice.ingest.serve import Stop, serve
+from sluice.keys.store import Keys
+from sluice.log import SegmentAppender, new_request_id
+
+__all__ = ["main", "run"]
+
+_messages = telemetry.messages_of("ingest")
+
+
+async def run(config: WorkerConfig) -> None:
+    """Serve until a signal or the end of the lifeline.
+
+    Raises:
+        SluiceError: the keys can't be read.
+        OSError: the log can't be opened.
+    """
+    data_dir = Path(config.data_dir)
+    loop = asyncio.get_running_loop()
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.ask, signal.Signals(number).name)
+    if config.lifeline_fd is not None:
+        _hold_lifeline(loop, config.lifeline_fd, stop)
+    keys = Keys(data_dir / "keys.json")
+    log = SegmentAppender(
+        data_dir / "log",
+        node=config.node,
+        seal_age_s=config.seal_age_s,
+        seal_size_bytes=config.seal_size_bytes,
+        queue_bytes=config.queue_bytes,
+        min_free_bytes=config.min_free_bytes,
+    )
+    await log.start()
+    sealing = _SealOnRequest(log)
+    loop.add_signal_handler(signal.SIGUSR1, sealing.ask)
+    await serve(config, keys=keys, log=log, new_request_id=new_request_id, stop=stop)
+
+
+class _SealOnRequest:
+    """Seals when asked; keeps the tasks that do it, as the loop alone doesn't."""
+
+    def __init__(self, log: SegmentAppender) -> None:
+        self._log = log
+        self._tasks: set[asyncio.Task[bool]] = set()
+
+    def ask(self) -> None:
+        task = asyncio.ensure_future(self._log.seal())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _hold_lifeline(loop: asyncio.AbstractEventLoop, fd: int, stop: Stop) -> None:
+    def ended() -> None:
+        if not os.read(fd, 1):
+            loop.remove_reader(fd)
+            stop.ask("the supervisor is gone")
+
+    loop.add_reader(fd, ended)
+
+
+def main() -> int:
+    """Run the process; return its exit code."""
+    if len(sys.argv) != 2:
+        sys.stderr.write("error: one argument is needed, a JSON object\n")
+        return 2
+    try:
+        config = msgspec.json.decode(sys.argv[1], type=WorkerConfig)
+    except msgspec.MsgspecError as exc:
+        sys.stderr.write(f"error: the argument is no worker's configuration: {exc}\n")
+        return 2
+    telemetry.configure(role=f"worker-{config.index}")
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(config))
+    except (SluiceError, OSError) as exc:
+        _messages.error("worker failed", error=str(exc))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
