@@ -153,8 +153,9 @@ def _ask(supervisor: ProcessId) -> None:
 
 def _publish(data_dir: Path, config: WriterConfig) -> None:
     # The last part of what a service does when it stops.
-    recover(data_dir)
-    writer = LakeWriter(config, LocalSegments(data_dir, archive=config.archive))
+    log = data_dir / "log"
+    recover(log)
+    writer = LakeWriter(config, LocalSegments(log, archive=config.archive))
     writer.prepare()
     while (outcome := writer.run_once(time.time(), at_once=True)) is Outcome.PUBLISHED:
         pass

@@ -241,7 +241,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the process; return its exit code."""
     telemetry.configure(role="lake")
     config = msgspec.json.decode(arguments[0], type=WriterConfig)
-    writer = LakeWriter(config, LocalSegments(Path(config.data_dir), archive=config.archive))
+    writer = LakeWriter(config, LocalSegments(Path(config.data_dir) / "log", archive=config.archive))
     loop = _Loop(writer, config.lifeline_fd)
     loop.listen()
     writer.prepare()

@@ -87,7 +87,7 @@ class Service:
         self._settings = settings
         self._place = place
         self._blame = Blame()
-        self._recovery = Recovery(lambda: recover(place.data_dir))
+        self._recovery = Recovery(lambda: recover(place.data_dir / "log"))
         self._recovered = False
         self._was_ready = False
         self._edge_config = None if settings.edge == "external" else self._config_of_edge(json_messages)
