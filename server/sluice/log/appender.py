@@ -181,7 +181,7 @@ class SegmentAppender:
             self._outage.refused(len(taken))
         # Their callers go on only when this task waits again, so the thread has its next batch before they do.
         self._queue.answer(taken, error and _unavailable())
-        metrics.waiting_bytes.set(self._queue.waiting_bytes)
+        metrics.queue_bytes.set(self._queue.waiting_bytes)
         return error
 
     async def _mend(self, outage: Outage) -> None:

@@ -13,8 +13,8 @@ __all__ = [
     "commit_seconds",
     "damages",
     "failures",
+    "queue_bytes",
     "sealed_segments",
-    "waiting_bytes",
 ]
 
 
@@ -40,9 +40,7 @@ commit_seconds = Histogram(
 )
 appended_records = Counter("sluice_log_appended_records_total", "Records that became durable")
 appended_bytes = Counter("sluice_log_appended_bytes_total", "Bytes of the log that became durable")
-waiting_bytes = Gauge(
-    "sluice_log_waiting_bytes", "Bytes that wait for a commit or are in one", multiprocess_mode="livesum"
-)
+queue_bytes = Gauge("sluice_log_queue_bytes", "Bytes that wait for a commit or are in one", multiprocess_mode="livesum")
 sealed_segments = Counter("sluice_log_sealed_segments_total", "Segments that were sealed", ["reason"])
 failures = Counter("sluice_log_failures_total", "Failures that made the log refuse records", ["cause"])
 damages = Counter("sluice_log_damages_total", "Stretches and segments that were set aside", ["reason"])

@@ -20,7 +20,7 @@ from sluice.storage.v1 import log_record_pb2 as pb
 if TYPE_CHECKING:
     from sluice.log.ports import Entry
 
-__all__ = ["FORMAT_VERSION", "decode", "encode"]
+__all__ = ["FORMAT_VERSION", "body_format_of", "decode", "encode", "source_of"]
 
 FORMAT_VERSION = 1
 
@@ -38,6 +38,8 @@ _BODY_FORMATS = {
     Body.LOG_EVENT_REQUEST: pb.BODY_FORMAT_LOG_EVENT_REQUEST,
     Body.RECEIVE_WEBHOOK_EVENT_REQUEST: pb.BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST,
 }
+_SOURCES_BACK = {value: source for source, value in _SOURCES.items()}
+_BODY_FORMATS_BACK = {value: body for body, value in _BODY_FORMATS.items()}
 
 
 def encode(entry: Entry, *, received_at_us: int, node: str) -> tuple[bytes, bytes]:
@@ -75,9 +77,26 @@ def decode(payload: bytes) -> pb.LogRecord | DamageReason:
         record = pb.LogRecord.FromString(payload)
     except DecodeError:
         return DamageReason.NOT_A_RECORD
-    if record.format_version != FORMAT_VERSION:
+    if len(record.request_id) != _REQUEST_ID_BYTES:
+        return DamageReason.NOT_A_RECORD
+    # A value that version 1 has not was added by a later writer.
+    if (
+        record.format_version != FORMAT_VERSION
+        or record.source not in _SOURCES_BACK
+        or record.body_format not in _BODY_FORMATS_BACK
+    ):
         return DamageReason.UNKNOWN_VERSION
     return record
+
+
+def source_of(record: pb.LogRecord) -> Source:
+    """The door that a record's request came through. Of a record that `decode` returned."""
+    return _SOURCES_BACK[record.source]
+
+
+def body_format_of(record: pb.LogRecord) -> Body:
+    """What a record's body is. Of a record that `decode` returned."""
+    return _BODY_FORMATS_BACK[record.body_format]
 
 
 def _varint(value: int) -> bytes:

@@ -1,0 +1,298 @@
+"""Looks at a log's folder without changing it: what `sluice log list`, `verify` and `dump` print.
+
+With a running service or without one: files are opened read only and no lock is taken, so no writer is disturbed. An
+open segment whose writer lives is only looked at up to its last whole record: behind it, a write may be going on.
+"""
+
+from __future__ import annotations
+
+import base64
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sluice import disk
+from sluice.log.framing import Frame, scan
+from sluice.log.ids import request_id_text
+from sluice.log.ports import Body, Damage
+from sluice.log.reader import records_in
+from sluice.log.record import body_format_of, source_of
+from sluice.log.segment import Folders, State, parse_damaged, parse_id, parse_sealed, sealed_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sluice.log.ports import Sealed
+    from sluice.storage.v1 import log_record_pb2 as pb
+
+__all__ = ["TORN_TAIL", "DumpedRecord", "Fault", "ListedSegment", "dump_records", "list_segments", "verify_segments"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# What a dead writer's last write left; no damage, since nothing of it was acknowledged.
+TORN_TAIL = "torn_tail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSegment:
+    """A segment, or a stretch of one that was set aside.
+
+    Attributes:
+        state: open, sealed, damaged or archive.
+        name: of the file.
+        id: the segment's.
+        hour: the receive hour of its records, `YYYYMMDDTHH` in UTC.
+        node: who wrote it.
+        records: whole records; None for a damaged stretch.
+        bytes: the file's size now.
+        age_s: seconds since its file was last written.
+        locked: whether a living writer holds it.
+        reason: why it is in damaged/, else "".
+    """
+
+    state: State
+    name: str
+    id: str
+    hour: str
+    node: str
+    records: int | None
+    bytes: int
+    age_s: float
+    locked: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something about a segment that is not as it should be.
+
+    Attributes:
+        state: of the segment.
+        segment: its id.
+        offset: where it begins, in bytes.
+        bytes: how long it is; 0 where bytes are missing.
+        reason: a `DamageReason`, in its own words, or `torn_tail`, which recovery cuts off.
+        detail: more, without any event's content.
+    """
+
+    state: State
+    segment: str
+    offset: int
+    bytes: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpedRecord:
+    """A record as it may be shown; all values fit into JSON.
+
+    Attributes:
+        segment: the id of its segment.
+        offset: where it begins, in bytes.
+        request_id: as in the lake's rows.
+        format_version: of the record.
+        received_at: ISO-8601 in UTC, to the microsecond.
+        client_time_ms: the client's clock, if it was told.
+        key_id: the API key's id.
+        project: the API key's project.
+        source: sdk, webhook or grpc.
+        node: who accepted it.
+        event_count: events in the body.
+        quarantined_indices: those of them that are no rows.
+        sdk_type: as headers or query say it.
+        sdk_version: as headers or query say it.
+        session_id: as headers or query say it.
+        body_format: what the body is.
+        body_bytes: its length.
+        body: JSON as text, other formats in base64; None unless it was asked for.
+    """
+
+    segment: str
+    offset: int
+    request_id: str
+    format_version: int
+    received_at: str
+    client_time_ms: int | None
+    key_id: str
+    project: str
+    source: str
+    node: str
+    event_count: int
+    quarantined_indices: tuple[int, ...]
+    sdk_type: str
+    sdk_version: str
+    session_id: str
+    body_format: str
+    body_bytes: int
+    body: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    state: State
+    path: Path
+    id: str
+    sealed: Sealed | None
+    locked: bool = False
+    reason: str = ""
+
+
+def list_segments(folder: Path, *, now: float) -> list[ListedSegment]:
+    """All segments of a log, the oldest of each state first, and what was set aside.
+
+    Args:
+        folder: the log's, `log/` of the data folder.
+        now: seconds since the epoch.
+    """
+    found = [*_segments(folder), *_damaged(folder)]
+    return [listed for segment in found if (listed := _listed(segment, now=now))]
+
+
+def verify_segments(folder: Path) -> Iterator[Fault]:
+    """Read all segments from end to end; yield each fault. What was set aside already is none.
+
+    Args:
+        folder: the log's, `log/` of the data folder.
+    """
+    for segment in _segments(folder):
+        content = _content(segment)
+        end = len(content) if segment.sealed else _end_of_last_frame(content)
+        for part in records_in(content[:end], sealed=segment.sealed):
+            if isinstance(part, Damage):
+                yield _fault(segment, part.offset, len(part.data), part.reason.value, part.detail)
+        if end < len(content) and not segment.locked:
+            yield _fault(segment, end, len(content) - end, TORN_TAIL, "a write that didn't end; recovery cuts it off")
+
+
+def dump_records(folder: Path, *, segment_id: str | None = None, body: bool = False) -> Iterator[DumpedRecord]:
+    """Yield all whole records, in the order of the log; damaged ones are passed over.
+
+    Args:
+        folder: the log's, `log/` of the data folder.
+        segment_id: only those of this segment.
+        body: with the body. It holds what clients sent.
+    """
+    for segment in _segments(folder):
+        if segment_id is not None and segment.id != segment_id:
+            continue
+        for part in records_in(_content(segment), sealed=segment.sealed):
+            if not isinstance(part, Damage):
+                yield _dumped(segment.id, *part, body=body)
+
+
+def _segments(folder: Path) -> list[_Found]:
+    folders = Folders(folder)
+    # Open ones first: one that is sealed meanwhile is then seen twice, not missed.
+    opened = [name for name in disk.entries(folders.open) if parse_id(name)]
+    final = _with_seal(State.ARCHIVED, folders.archive) + _with_seal(State.SEALED, folders.sealed)
+    sealed_meanwhile = {segment.id for segment in final}
+    locked = disk.locked_files()
+    return final + [
+        _Found(state=State.OPEN, path=path, id=path.name, sealed=None, locked=_inode(path) in locked)
+        for path in (folders.open / name for name in opened if name not in sealed_meanwhile)
+    ]
+
+
+def _with_seal(state: State, folder: Path) -> list[_Found]:
+    segments = sorted(sealed for name in disk.entries(folder) if (sealed := parse_sealed(name)))
+    return [_Found(state=state, path=folder / sealed_name(sealed), id=sealed.id, sealed=sealed) for sealed in segments]
+
+
+def _damaged(folder: Path) -> list[_Found]:
+    damaged = Folders(folder).damaged
+    return [
+        _Found(
+            state=State.DAMAGED,
+            path=damaged / name,
+            id=parsed.id.text,
+            sealed=parse_sealed(name.removesuffix(f".{parsed.reason.value}")) if parsed.offset is None else None,
+            reason=parsed.reason.value,
+        )
+        for name in disk.entries(damaged)
+        if (parsed := parse_damaged(name)) and not parsed.is_report
+    ]
+
+
+def _inode(path: Path) -> int | None:
+    identity = disk.identity(path)
+    return identity[1] if identity else None
+
+
+def _content(segment: _Found) -> bytes:
+    try:
+        return disk.read_bytes(segment.path)
+    except FileNotFoundError:
+        return _content_once_sealed(segment)
+
+
+def _content_once_sealed(segment: _Found) -> bytes:
+    """Of an open segment that was sealed since the folder was listed; nothing where the lake is done with it too."""
+    sealed = segment.path.parents[1] / State.SEALED.value
+    for name in disk.entries(sealed):
+        if name.startswith(f"{segment.id}."):
+            with suppress(FileNotFoundError):
+                return disk.read_bytes(sealed / name)
+    return b""
+
+
+def _end_of_last_frame(content: bytes) -> int:
+    return max((part.end for part in scan(content) if isinstance(part, Frame)), default=0)
+
+
+def _listed(segment: _Found, *, now: float) -> ListedSegment | None:
+    identity = disk.identity(segment.path)
+    parsed = parse_id(segment.id)
+    if identity is None or parsed is None:
+        return None
+    _, _, size_bytes, written_ns, *_ = identity
+    records = segment.sealed.records if segment.sealed else None
+    if segment.state is State.OPEN:
+        records = sum(isinstance(part, Frame) for part in scan(_content(segment)))
+    return ListedSegment(
+        state=segment.state,
+        name=segment.path.name,
+        id=segment.id,
+        hour=parsed.hour,
+        node=parsed.node,
+        records=records,
+        bytes=size_bytes,
+        age_s=max(0.0, now - written_ns / 1e9),
+        locked=segment.locked,
+        reason=segment.reason,
+    )
+
+
+def _fault(segment: _Found, offset: int, length: int, reason: str, detail: str) -> Fault:
+    return Fault(state=segment.state, segment=segment.id, offset=offset, bytes=length, reason=reason, detail=detail)
+
+
+def _dumped(segment_id: str, offset: int, record: pb.LogRecord, *, body: bool) -> DumpedRecord:
+    return DumpedRecord(
+        segment=segment_id,
+        offset=offset,
+        request_id=request_id_text(record.request_id),
+        format_version=record.format_version,
+        received_at=(_EPOCH + timedelta(microseconds=record.received_at_us)).isoformat(timespec="microseconds"),
+        client_time_ms=record.client_time_ms if record.HasField("client_time_ms") else None,
+        key_id=record.key_id,
+        project=record.project,
+        source=source_of(record).value,
+        node=record.node,
+        event_count=record.event_count,
+        quarantined_indices=tuple(record.quarantined_indices),
+        sdk_type=record.sdk_type,
+        sdk_version=record.sdk_version,
+        session_id=record.session_id,
+        body_format=body_format_of(record).value,
+        body_bytes=len(record.body),
+        body=_text(record) if body else None,
+    )
+
+
+def _text(record: pb.LogRecord) -> str:
+    if body_format_of(record) is Body.JSON:
+        return record.body.decode()
+    return base64.b64encode(record.body).decode()
