@@ -24,7 +24,7 @@ CONFIG = EdgeConfig(
     [
         pytest.param(CONFIG, id="default"),
         pytest.param(dataclasses.replace(CONFIG, transcoding=Transcoding.TYPED), id="typed"),
-        pytest.param(dataclasses.replace(CONFIG, access_log="/dev/stdout"), id="access log"),
+        pytest.param(dataclasses.replace(CONFIG, access_log=True), id="access log"),
         pytest.param(dataclasses.replace(CONFIG, listen_host="::1", supervisor_host="::1"), id="IPv6"),
         pytest.param(dataclasses.replace(CONFIG, max_body_bytes=1024), id="small"),
         pytest.param(dataclasses.replace(CONFIG, max_body_bytes=1024**3), id="large"),

@@ -50,8 +50,8 @@ class EdgeConfig:
             20 s), so that Envoy never loses an answer that somebody still waits for.
         idle_timeout_s: an idle connection is closed.
         drain_s: how long new connections are still taken after a drain has begun.
-        access_log: path of an access log, for instance /dev/stdout; empty: none is written. Queries are left out: the
-            API key may stand there.
+        access_log: a line of JSON on standard error for each request. Queries are left out: the API key may stand
+            there.
         json_messages: Envoy's messages are lines of JSON, as those of the other processes.
     """
 
@@ -72,7 +72,7 @@ class EdgeConfig:
     answer_timeout_s: int = 30
     idle_timeout_s: int = 300
     drain_s: int = 5
-    access_log: str = ""
+    access_log: bool = False
     json_messages: bool = False
 
     def __post_init__(self) -> None:

@@ -58,7 +58,7 @@ def render(config: EdgeConfig) -> str:
     """
     template = Template(files("sluice.edge").joinpath("envoy.yaml.tmpl").read_text(encoding="utf-8"))
     return template.substitute(
-        access_log=_access_log(config.access_log),
+        access_log=_access_log(wanted=config.access_log),
         admin_socket=json.dumps(config.admin_socket),
         answer_timeout_s=config.answer_timeout_s,
         buffer_bytes=limits.buffer_bytes(config.max_body_bytes),
@@ -97,8 +97,8 @@ def _endpoint(path: str) -> str:
     return f"{{endpoint: {{address: {{pipe: {{path: {json.dumps(path)}}}}}}}}}"
 
 
-def _access_log(path: str) -> str:
-    if not path:
+def _access_log(*, wanted: bool) -> str:
+    if not wanted:
         return "[]"
     fields = {
         "time": "%START_TIME%",
@@ -120,10 +120,10 @@ def _access_log(path: str) -> str:
         },
     }
     log = {
-        "name": "envoy.access_loggers.file",
+        # Not a file named /dev/stderr: that can't be opened where it is a socket, as under systemd.
+        "name": "envoy.access_loggers.stderr",
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-            "path": path,
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StderrAccessLog",
             "log_format": {"json_format": fields, "formatters": [formatter]},
         },
     }

@@ -95,6 +95,6 @@ def edge_config(
         transcoding=Transcoding(settings.transcoding),
         max_body_bytes=settings.max_body,
         concurrency=settings.workers,
-        access_log="/dev/stderr" if settings.access_log else "",
+        access_log=settings.access_log,
         json_messages=json_messages,
     )
