@@ -43,7 +43,6 @@ def up(
     """
     flags = {name: value for name, value in locals().items() if name != "config"}
     settings = load(flags, config=config)
-    # prometheus_client, which comes with it, must not be imported before the folder of metrics is known.
-    from sluice.supervisor.supervisor import up as serve  # noqa: PLC0415
+    from sluice.supervisor.start import up as serve  # noqa: PLC0415  other commands need none of it
 
     raise typer.Exit(serve(settings))

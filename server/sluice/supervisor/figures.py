@@ -8,6 +8,9 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
+
 from sluice import disk
 from sluice.log.segment import Folders, parse_id, parse_sealed
 
@@ -81,9 +84,6 @@ def read_counts(metrics: Path) -> Counts:
     Args:
         metrics: the folder in which their metrics meet.
     """
-    from prometheus_client import CollectorRegistry  # noqa: PLC0415  it must be imported after its folder is known
-    from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415  as above
-
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=os.fspath(metrics))  # type: ignore[no-untyped-call]  # the library has no types here
     totals = {"sluice_events_accepted": 0.0, "sluice_lake_rows": 0.0}

@@ -17,6 +17,7 @@ from sluice.errors import SluiceError
 from sluice.lake.staging import segments_in_hand
 from sluice.log import recover
 from sluice.settings.stages import edge_config, worker_config, writer_config
+from sluice.supervisor import metrics
 from sluice.supervisor.blame import Blame
 from sluice.supervisor.child import PythonChild, PythonProgram
 from sluice.supervisor.edge_child import EnvoyChild
@@ -297,6 +298,4 @@ def _killed(keeper: Keeper) -> bool:
 def _forget(end: End) -> None:
     telemetry.forget_process(end.pid)
     if not end.asked:
-        from sluice.supervisor import metrics  # noqa: PLC0415  it must be imported after its folder is known
-
         metrics.ENDS.labels(end.role).inc()

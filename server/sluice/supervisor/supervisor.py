@@ -1,7 +1,6 @@
-"""`sluice up`: the whole service in the foreground, from its start until it has drained.
+"""The supervisor's loop: looks after the children, tells others how the service is, and lets it go in order.
 
-The supervisor takes the data folder, starts the children, looks after them, and lets them go in order. It handles no
-event itself; it may be killed at any moment, and nothing is lost.
+It handles no event itself; it may be killed at any moment, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -14,24 +13,27 @@ import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from sluice import disk, telemetry
+from sluice import telemetry
 from sluice.settings.units import Address
+from sluice.supervisor import metrics
 from sluice.supervisor.admin import AdminServer, Snapshot
 from sluice.supervisor.drain import AT_ONCE_S, Drain, steps_at_once, steps_in_order
 from sluice.supervisor.figures import LakeLag, lake_lag, read_counts
-from sluice.supervisor.first_start import FirstKeys, keep_first_keys, make_first_keys, things_to_paste
-from sluice.supervisor.folder_lock import hold_folder
+from sluice.supervisor.first_start import keep_first_keys, things_to_paste
 from sluice.supervisor.process_id import process_id
 from sluice.supervisor.readiness import reasons_not_ready
 from sluice.supervisor.run_file import RunFile, remove_run_file, write_run_file
-from sluice.supervisor.run_folder import make_run_folder, remove_dead_run_folders
 from sluice.supervisor.service import Place, Service
 from sluice.supervisor.status_line import StatusLine, status_text
 
 if TYPE_CHECKING:
-    from sluice.settings.model import Settings
+    from pathlib import Path
 
-__all__ = ["Supervisor", "up"]
+    from sluice.settings.model import Settings
+    from sluice.supervisor.first_start import FirstKeys
+    from sluice.supervisor.run_folder import RunFolder
+
+__all__ = ["Supervisor", "serve"]
 
 _TICK_S = 0.1
 _TICK_WHILE_STARTING_S = 0.02
@@ -40,26 +42,29 @@ _LOOK_AT_LAG_S = 1.0
 messages = telemetry.messages_of("supervisor")
 
 
-def up(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code: 0, or 1 when something waits for the next start.
+def serve(
+    settings: Settings,
+    *,
+    data_dir: Path,
+    run_folder: RunFolder,
+    lock_fd: int,
+    first_keys: FirstKeys | None,
+    json_messages: bool,
+) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code.
+
+    Args:
+        settings: of the service.
+        data_dir: the data folder, absolute.
+        run_folder: made for this service.
+        lock_fd: holds the data folder's lock.
+        first_keys: the secrets that were made for a first start, still to be told.
+        json_messages: all processes write lines of JSON.
 
     Raises:
         SluiceError: it can't start; every child that was started has ended.
-        OSError: the data folder can't be used.
     """
-    as_json = settings.messages == "json" or (settings.messages == "auto" and not sys.stderr.isatty())
-    telemetry.configure(role="supervisor", json=as_json)
-    data_dir = settings.data_dir.absolute()
-    disk.make_folders(data_dir)
     with ExitStack() as cleanup:
-        lock_fd = hold_folder(data_dir)
-        cleanup.callback(os.close, lock_fd)
-        first_keys = make_first_keys(data_dir)
-        remove_dead_run_folders()
-        run_folder = make_run_folder()
-        cleanup.callback(run_folder.remove)
-        # Of this process too: prometheus_client is imported only after this.
-        os.environ[telemetry.METRICS_FOLDER_VARIABLE] = str(run_folder.metrics)
         admin = AdminServer(settings.admin.host, settings.admin.port, metrics=run_folder.metrics)
         cleanup.callback(admin.close)
         lifeline_read, lifeline_write = os.pipe()
@@ -73,7 +78,7 @@ def up(settings: Settings) -> int:
             lock_fd=lock_fd,
             lifeline_fd=lifeline_read,
         )
-        supervisor = Supervisor(settings, place, admin, first_keys=first_keys, json_messages=as_json)
+        supervisor = Supervisor(settings, place, admin, first_keys=first_keys, json_messages=json_messages)
         cleanup.callback(remove_run_file, data_dir)
         return asyncio.run(supervisor.run())
 
@@ -182,8 +187,6 @@ class Supervisor:
                 self._line.draw(status_text(read_counts(self._place.run_folder / "metrics"), self._lag, facts))
 
     def _count(self, is_ready: bool) -> None:
-        from sluice.supervisor import metrics  # noqa: PLC0415  it must be imported after its folder is known
-
         metrics.READY.set(is_ready)
         metrics.WAITING_SECONDS.set(self._lag.oldest_waiting_s)
         metrics.WAITING_BYTES.set(self._lag.waiting_bytes)

@@ -1,0 +1,53 @@
+"""`sluice up`: takes the data folder, makes what the processes share, and serves until told to stop.
+
+Whatever goes wrong before the first child starts is one clear error, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from sluice import disk, telemetry
+from sluice.supervisor.first_start import make_first_keys
+from sluice.supervisor.folder_lock import hold_folder
+from sluice.supervisor.run_folder import make_run_folder, remove_dead_run_folders
+
+if TYPE_CHECKING:
+    from sluice.settings.model import Settings
+
+__all__ = ["up"]
+
+
+def up(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code: 0, or 1 when something waits for the next start.
+
+    Raises:
+        SluiceError: it can't start; every child that was started has ended.
+        OSError: the data folder can't be used.
+    """
+    as_json = settings.messages == "json" or (settings.messages == "auto" and not sys.stderr.isatty())
+    telemetry.configure(role="supervisor", json=as_json)
+    data_dir = settings.data_dir.absolute()
+    disk.make_folders(data_dir)
+    with ExitStack() as cleanup:
+        lock_fd = hold_folder(data_dir)
+        cleanup.callback(os.close, lock_fd)
+        first_keys = make_first_keys(data_dir)
+        remove_dead_run_folders()
+        run_folder = make_run_folder()
+        cleanup.callback(run_folder.remove)
+        # For this process too: what counts something must be imported when the folder of metrics is known, so below.
+        os.environ[telemetry.METRICS_FOLDER_VARIABLE] = str(run_folder.metrics)
+        from sluice.supervisor.supervisor import serve  # noqa: PLC0415
+
+        return serve(
+            settings,
+            data_dir=data_dir,
+            run_folder=run_folder,
+            lock_fd=lock_fd,
+            first_keys=first_keys,
+            json_messages=as_json,
+        )

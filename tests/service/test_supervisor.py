@@ -1,0 +1,284 @@
+"""`sluice up` as a whole: start, readiness, run.json, refusal of a second one, drain and its exit codes."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.support.service import SLUICE, Service, wait_until
+
+from sluice.supervisor.process_id import process_id
+
+
+def _up(*flags: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SLUICE, "up", *flags],
+        env=os.environ | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _free_ports(data_dir: Path) -> list[str]:
+    return ["--data-dir", str(data_dir), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+
+
+def test_an_event_goes_all_the_way(service: Service) -> None:
+    answer = service.post("bought", "sold")
+    service.flush()
+
+    assert answer.status_code == 202
+    request_id = answer.headers["x-request-id"]
+    assert service.rows(f"select event_name from events where request_id = '{request_id}' order by event_index") == [
+        ("bought",),
+        ("sold",),
+    ]
+
+
+def test_both_ports_say_that_it_is_live_and_ready(service: Service) -> None:
+    for port in (service.admin, service.grpc):
+        assert httpx.get(f"http://{port}/livez", timeout=5).json() == {"live": True}
+        ready = httpx.get(f"http://{port}/readyz", timeout=5)
+        assert ready.status_code == 200
+        assert ready.json()["ready"]
+        assert ready.json()["reasons"] == []
+        assert set(ready.json()["lake"]) == {"waiting_segments", "waiting_bytes", "oldest_waiting_s"}
+
+
+def test_metrics_are_those_of_all_processes(service: Service) -> None:
+    service.post("counted")
+    service.flush()
+
+    def shows_all() -> bool:
+        text = httpx.get(f"http://{service.admin}/metrics", timeout=5).text
+        return all(
+            f"\n{line}" in text for line in ("sluice_ready 1.0", "sluice_workers_ready", "sluice_lake_rows_total")
+        )
+
+    wait_until(shows_all, within_s=10, what="metrics of supervisor, workers and lake writer")
+
+
+def test_run_json_names_processes_ports_and_the_folder_of_sockets(service: Service) -> None:
+    run = json.loads((service.data_dir / "run.json").read_text())
+
+    assert set(run["children"]) == {"envoy", "lake", *(f"worker-{index}" for index in range(os.cpu_count() or 1))}
+    for process in (run["supervisor"], *run["children"].values()):
+        found = process_id(process["pid"])
+        assert found is not None
+        assert found.started == process["started"]
+    assert stat.S_IMODE(Path(run["sockets"]).stat().st_mode) == 0o700
+    assert stat.S_ISSOCK((Path(run["sockets"]) / "worker-0.sock").stat().st_mode)
+    for address in (run["listen"], run["admin"]):
+        host, _, port = address.partition(":")
+        socket.create_connection((host, int(port)), timeout=5).close()
+
+
+def test_the_first_keys_are_in_a_file_that_only_its_user_reads_and_never_printed(service: Service) -> None:
+    path = service.data_dir / "first-keys"
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert service.server_key.startswith("secret-")
+    assert service.client_key.startswith("client-")
+    assert str(path) in service.messages()
+    assert service.server_key not in service.messages()
+    assert service.client_key not in service.messages()
+
+
+def test_a_second_one_on_the_same_folder_is_refused_at_once(service: Service) -> None:
+    began = time.monotonic()
+    second = _up(*_free_ports(service.data_dir))
+
+    assert second.returncode == 1
+    assert "in use by another service" in second.stderr
+    assert "hint:" in second.stderr
+    assert time.monotonic() - began < 10
+    assert service.is_ready()
+
+
+def test_the_admin_port_bounds_its_connections(service: Service) -> None:
+    host, _, port = service.admin.partition(":")
+    idle = [socket.create_connection((host, int(port)), timeout=5) for _ in range(100)]
+    try:
+        wait_until(service.is_ready, within_s=20, what="idle connections are closed")
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+def test_two_services_run_side_by_side(service: Service, tmp_path: Path) -> None:
+    with Service(tmp_path / "data") as other:
+        assert other.post("other").status_code == 202
+        assert service.post("one").status_code == 202
+        other.flush()
+
+        assert other.rows("select event_name from events") == [("other",)]
+
+
+def test_a_data_folder_with_a_path_of_200_characters_works(tmp_path: Path) -> None:
+    data = tmp_path / ("x" * 40)
+    data = data / ("y" * (199 - len(str(data))))
+    data.parent.mkdir(parents=True)
+    assert len(str(data)) == 200
+
+    with Service(data, "--workers", "1") as service:
+        assert service.post("far away").status_code == 202
+        service.flush()
+        assert service.rows("select event_name from events") == [("far away",)]
+
+
+def test_a_long_tmpdir_works(tmp_path: Path) -> None:
+    temporary = tmp_path / ("t" * 100)
+    temporary.mkdir()
+
+    with Service(tmp_path / "data", "--workers", "1", environment={"TMPDIR": str(temporary)}) as service:
+        assert service.post("e").status_code == 202
+
+
+def test_a_drain_answers_all_requests_in_flight_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    service = Service(tmp_path / "data")
+    service.start()
+    sockets = Path(service.run_file.sockets)
+    pids = [service.run_file.supervisor.pid, *(process.pid for process in service.run_file.children.values())]
+    headers = {"statsig-api-key": service.server_key, "statsig-client-time": "1767225600000"}
+    url = f"{service.rest}/v1/log_event"
+    stopping = False
+
+    def post_until_refused(index: int) -> tuple[list[str], list[str]]:
+        acknowledged: list[str] = []
+        cut: list[str] = []
+        with httpx.Client(timeout=30) as client:
+            while True:
+                events = [{"user": {"userID": str(index)}, "eventName": "e", "time": 1767225600000}]
+                try:
+                    answer = client.post(url, json={"events": events}, headers=headers)
+                except httpx.ConnectError:
+                    return acknowledged, cut
+                except httpx.HTTPError as exc:
+                    cut.append(repr(exc))
+                    return acknowledged, cut
+                if answer.status_code == 202:
+                    acknowledged.append(answer.headers["x-request-id"])
+                else:
+                    assert stopping
+                    cut.append(str(answer.status_code))
+
+    with ThreadPoolExecutor(4) as pool:
+        posting = [pool.submit(post_until_refused, index) for index in range(4)]
+        time.sleep(0.5)
+        stopping = True
+        service.begin_to_stop()
+        code = service.wait()
+        outcomes = [each.result(timeout=60) for each in posting]
+
+    assert code == 0
+    assert [cut for _, cuts in outcomes for cut in cuts] == []
+    in_lake = [str(row[0]) for row in service.rows("select request_id from events")]
+    assert sorted(in_lake) == sorted(request for acknowledged, _ in outcomes for request in acknowledged)
+    assert [pid for pid in pids if process_id(pid) is not None] == []
+    assert not sockets.exists()
+    assert not (tmp_path / "data/run.json").exists()
+
+
+def test_sigint_drains_too(tmp_path: Path) -> None:
+    service = Service(tmp_path / "data", "--workers", "1")
+    service.start()
+    service.post("e")
+    os.kill(service.run_file.supervisor.pid, signal.SIGINT)
+
+    assert service.wait() == 0
+    assert service.rows("select event_name from events") == [("e",)]
+
+
+def test_a_second_signal_stops_at_once_and_the_next_start_brings_the_rest(tmp_path: Path) -> None:
+    service = Service(tmp_path / "data", "--workers", "1")
+    service.start()
+    os.kill(service.pid("lake"), signal.SIGSTOP)
+    service.post("waits")
+    began = time.monotonic()
+    service.begin_to_stop()
+    wait_until(lambda: "draining" in service.readyz()["reasons"], within_s=10, what="the drain has begun")
+    service.begin_to_stop()
+
+    assert service.wait(within_s=10) == 1
+    assert time.monotonic() - began < 10
+    assert "the next start takes up what waits" in service.messages()
+    with service:
+        service.flush()
+        assert service.rows("select event_name from events") == [("waits",)]
+
+
+def test_a_drain_that_leaves_a_backlog_exits_1_and_the_next_start_brings_it(tmp_path: Path) -> None:
+    service = Service(tmp_path / "data", "--workers", "1", "--drain-timeout", "2s")
+    service.start()
+    os.kill(service.pid("lake"), signal.SIGSTOP)
+    service.post("waits")
+
+    assert service.stop() == 1
+    with service:
+        service.flush()
+        assert service.rows("select event_name from events") == [("waits",)]
+
+
+@pytest.mark.parametrize("flag", ["--listen", "--admin"])
+def test_a_port_in_use_is_named_and_nothing_stays(tmp_path: Path, flag: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = _up(*_free_ports(tmp_path / "data"), flag, f"127.0.0.1:{port}")
+
+    assert done.returncode == 1
+    assert f"can't listen on 127.0.0.1:{port}" in done.stderr
+    assert f"hint: choose another address with {flag}" in done.stderr
+    assert not (tmp_path / "data/run.json").exists()
+
+
+def test_keys_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/keys.json").write_text("{")
+    done = _up(*_free_ports(tmp_path / "data"))
+
+    assert done.returncode == 1
+    assert "keys.json" in done.stderr
+    assert done.stderr.count("error:") == 1
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = _up(*_free_ports(tmp_path / "file/data"))
+
+    assert done.returncode == 1
+    assert "file" in done.stderr
+    assert done.stderr.count("error:") == 1
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(["--seal-age", "10"], id="a duration without a unit"),
+        pytest.param(["--transcoding", "typed"], id="what is not built yet"),
+        pytest.param(["--nonsense"], id="a flag that is none"),
+    ],
+)
+def test_wrong_usage_is_2(tmp_path: Path, flags: list[str]) -> None:
+    done = _up("--data-dir", str(tmp_path / "data"), *flags)
+
+    assert done.returncode == 2
+    assert "error:" in done.stderr
+
+
+def test_flush_from_another_process_brings_what_was_acknowledged_before(fresh_service: Service) -> None:
+    for index in range(5):
+        fresh_service.post(f"e{index}")
+        fresh_service.flush()
+
+        assert fresh_service.rows("select count(*) from events") == [(index + 1,)]

@@ -1,0 +1,39 @@
+"""When a service is ready, and what it says when it is not."""
+
+from dataclasses import replace
+
+import pytest
+
+from sluice.supervisor.health import Health
+from sluice.supervisor.readiness import LIVE_WITHIN_S, Facts, Reason, is_live, reasons_not_ready
+
+_READY = Facts(recovered=True, keys_loaded=True, edge_listens=True, workers=(Health.SERVING, Health.STARTING))
+
+
+def test_one_worker_that_serves_is_enough() -> None:
+    assert reasons_not_ready(_READY) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param({"draining": True}, Reason.DRAINING, id="a drain has begun"),
+        pytest.param({"recovered": False}, Reason.RECOVERY_RUNS, id="recovery runs"),
+        pytest.param({"keys_loaded": False}, Reason.KEYS_NOT_LOADED, id="no keys"),
+        pytest.param({"edge_listens": False}, Reason.EDGE_NOT_LISTENING, id="Envoy does not listen"),
+        pytest.param({"workers": ()}, Reason.NO_WORKER_HEALTHY, id="no worker"),
+        pytest.param({"workers": (Health.HANGS, Health.STARTING)}, Reason.NO_WORKER_HEALTHY, id="none answers"),
+        pytest.param({"workers": (Health.NOT_SERVING,)}, Reason.LOG_UNWRITABLE, id="the log takes nothing"),
+    ],
+)
+def test_each_condition_makes_it_unready_with_its_own_reason(change: dict[str, object], reason: Reason) -> None:
+    assert reasons_not_ready(replace(_READY, **change)) == (reason,)
+
+
+def test_before_the_start_every_reason_but_the_drain_and_the_log_holds() -> None:
+    assert set(reasons_not_ready(Facts())) == set(Reason) - {Reason.DRAINING, Reason.LOG_UNWRITABLE}
+
+
+def test_it_lives_as_long_as_the_loop_turns() -> None:
+    assert is_live(turned_at=100.0, now=100.0 + LIVE_WITHIN_S)
+    assert not is_live(turned_at=100.0, now=100.1 + LIVE_WITHIN_S)

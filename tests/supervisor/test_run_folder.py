@@ -1,0 +1,85 @@
+"""The folder of sockets: private, short, and gone when its service is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sluice.supervisor.run_folder import (
+    MAX_SOCKET_PATH_BYTES,
+    NoRunFolder,
+    RunFolder,
+    make_run_folder,
+    remove_dead_run_folders,
+)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sluice.supervisor.run_folder._LAST_RESORT", str(tmp_path))
+    return tmp_path
+
+
+def _longest_socket(folder: RunFolder) -> Path:
+    return folder.path / "worker-255.sock"
+
+
+def test_only_its_user_can_enter_it(temporary: Path) -> None:
+    folder = make_run_folder()
+
+    assert folder.path.parent == temporary
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+    assert folder.metrics.is_dir()
+    folder.remove()
+
+
+def test_where_the_temporary_folder_has_a_long_name_it_lies_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    folder = make_run_folder()
+
+    assert len(os.fsencode(_longest_socket(folder))) <= MAX_SOCKET_PATH_BYTES
+    folder.remove()
+    assert list(long.iterdir()) == []
+
+
+def test_nothing_of_it_stays(temporary: Path) -> None:
+    folder = make_run_folder()
+    (folder.path / "worker-0.sock").touch()
+    (folder.metrics / "counter_1.db").touch()
+    folder.remove()
+
+    assert list(temporary.iterdir()) == []
+
+
+def test_that_of_a_dead_service_is_removed_and_that_of_a_live_one_stays(temporary: Path) -> None:
+    live = make_run_folder()
+    script = (
+        "import tempfile, sys; tempfile.tempdir = sys.argv[1]\n"
+        "from sluice.supervisor import run_folder; run_folder._LAST_RESORT = sys.argv[1]\n"
+        "folder = run_folder.make_run_folder(); (folder.metrics / 'x').touch(); print(folder.path)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(temporary)], capture_output=True, text=True, check=True, timeout=30
+    )
+    dead = Path(done.stdout.strip())
+    assert dead.is_dir()
+    remove_dead_run_folders()
+
+    assert not dead.exists()
+    assert live.path.is_dir()
+    live.remove()
+
+
+def test_a_temporary_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    monkeypatch.setattr("sluice.supervisor.run_folder._LAST_RESORT", str(tmp_path / "missing"))
+
+    with pytest.raises(NoRunFolder, match="no place for sockets"):
+        make_run_folder()
