@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format types gen proto-image lock clean check-python
+.PHONY: help up test lint format types gen docs proto-image lock clean check-python
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ format: $(VENV)/.installed-dev ## let ruff and buf mend what they can
 
 gen: $(VENV)/.installed-dev ## write gen/ from proto/
 	$(BIN)/python tools/generate.py
+
+docs: $(VENV)/.installed-dev ## write docs/settings.md and docs/cli.md from the program
+	$(BIN)/python tools/write_docs.py
 
 proto-image: $(VENV)/.installed-dev ## after a release: keep its schemas as what later ones must not break
 	$(BIN)/python tools/generate.py --googleapis-only

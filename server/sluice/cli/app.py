@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli import flush, keys, query, status, up
+from sluice.cli import flush, keys, log, query, status, up
 from sluice.cli.options import WRONG_USAGE, WrongUsage
 from sluice.cli.output import print_line, say_error
 from sluice.errors import SluiceError
@@ -38,6 +38,7 @@ app.command("flush")(flush.flush)
 app.command("status")(status.status)
 app.command("query")(query.query)
 app.add_typer(keys.commands, name="keys")
+app.add_typer(log.commands, name="log")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from sluice.errors import SluiceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 __all__ = ["FlushIncomplete", "flush"]
 
@@ -38,9 +39,7 @@ def flush(
 
     sluice flush --timeout 2m
     """
-    from sluice.cli.flushing import flush as flush_log  # noqa: PLC0415  pyarrow, which --help needn't take
-    from sluice.settings.load import load  # noqa: PLC0415  as above
-    from sluice.settings.stages import writer_config  # noqa: PLC0415  as above
+    from sluice.cli.flushing import flush as flush_log  # noqa: PLC0415  structlog, which --help needn't take
 
     timeout_s = duration_of("--timeout", timeout)
     folder = existing_data_dir(data_dir, config)
@@ -48,9 +47,7 @@ def flush(
         folder,
         timeout_s=timeout_s,
         progress=_show if sys.stderr.isatty() else _show_nothing,
-        writer_config=lambda: writer_config(
-            load({"data_dir": folder}, config=config), lifeline_fd=None, blamed={}, last=()
-        ),
+        publish=lambda until: _publish(folder, config, until),
     )
     if flushed.missing:
         raise FlushIncomplete(
@@ -63,6 +60,18 @@ def flush(
             f"parts of the log could not be read, and are not in the lake:{_listed(flushed.damaged)}",
             hint=f"the reports stand beside them in {folder / 'log' / 'damaged'}",
         )
+
+
+def _publish(data_dir: Path, config: str | None, until: float) -> None:
+    # pyarrow and what the lake writer needs: 1 s that a flush of a running service needn't take.
+    from sluice import telemetry  # noqa: PLC0415  as above
+    from sluice.cli.publishing import publish_all  # noqa: PLC0415  as above
+    from sluice.settings.load import load  # noqa: PLC0415  as above
+    from sluice.settings.stages import writer_config  # noqa: PLC0415  as above
+
+    settings = load({"data_dir": data_dir}, config=config)
+    telemetry.configure(role="flush", json=None if settings.messages == "auto" else settings.messages == "json")
+    publish_all(writer_config(settings, lifeline_fd=None, blamed={}, last=()), until=until)
 
 
 def _listed(names: Sequence[str]) -> str:

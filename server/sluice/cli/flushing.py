@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING
 
 from sluice import disk
 from sluice.errors import SluiceError
-from sluice.lake.writer import LakeWriter, Outcome
-from sluice.log import LocalSegments, recover
 from sluice.log.segment import Folders, parse_damaged, parse_id, parse_sealed
 from sluice.supervisor.process_id import is_alive
 from sluice.supervisor.run_file import read_run_file
@@ -29,17 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sluice.lake.config import WriterConfig
     from sluice.supervisor.process_id import ProcessId
 
-__all__ = ["Flushed", "NotAllowed", "PublishingFailed", "flush"]
+__all__ = ["Flushed", "NotAllowed", "flush"]
 
 _ASK_AGAIN_S = 0.25
 _LOOK_EVERY_S = 0.02
-
-
-class PublishingFailed(SluiceError):
-    """The log could not be brought to the lake; nothing is lost."""
 
 
 class NotAllowed(SluiceError):
@@ -66,7 +59,7 @@ def flush(
     *,
     timeout_s: float,
     progress: Callable[[int, int], None],
-    writer_config: Callable[[], WriterConfig],
+    publish: Callable[[float], None],
 ) -> Flushed:
     """Bring what the log holds now into the lake.
 
@@ -74,11 +67,12 @@ def flush(
         data_dir: the data folder.
         timeout_s: from the call on; what is not there by then is `missing`.
         progress: told, again and again, how many segments are in the lake, and of how many.
-        writer_config: gives the lake writer's values; asked only where there is no service.
+        publish: brings the log to the lake in this process, until a time on the monotonic clock; called only under the
+            folder's lock.
 
     Raises:
         NotAllowed: the running service is another user's.
-        PublishingFailed: there is no service, and what it would have done failed.
+        SluiceError: what `publish` raises.
     """
     deadline = time.monotonic() + timeout_s
     folders = Folders(data_dir / "log")
@@ -89,7 +83,7 @@ def flush(
         progress(len(wanted) - len(missing), len(wanted))
         if not missing or time.monotonic() >= deadline:
             break
-        _ask_or_publish(data_dir, writer_config)
+        _ask_or_publish(data_dir, publish, deadline)
         ask_again_at = min(deadline, time.monotonic() + _ASK_AGAIN_S)
         while time.monotonic() < ask_again_at and wanted & _in_log(folders) == missing:
             time.sleep(_LOOK_EVERY_S)
@@ -117,7 +111,7 @@ def _damaged(folders: Folders) -> dict[str, str]:
     return {name: parsed.id.text for name, parsed in names.items() if parsed is not None and not parsed.is_report}
 
 
-def _ask_or_publish(data_dir: Path, writer_config: Callable[[], WriterConfig]) -> None:
+def _ask_or_publish(data_dir: Path, publish: Callable[[float], None], deadline: float) -> None:
     run = read_run_file(data_dir)
     if run is not None and run.is_alive:
         _ask(run.supervisor)
@@ -126,7 +120,7 @@ def _ask_or_publish(data_dir: Path, writer_config: Callable[[], WriterConfig]) -
     if lock is None:
         return
     try:
-        _publish(data_dir, writer_config())
+        publish(deadline)
     finally:
         os.close(lock)
 
@@ -149,15 +143,3 @@ def _ask(supervisor: ProcessId) -> None:
         return
     finally:
         os.close(process)
-
-
-def _publish(data_dir: Path, config: WriterConfig) -> None:
-    # The last part of what a service does when it stops.
-    log = data_dir / "log"
-    recover(log)
-    writer = LakeWriter(config, LocalSegments(log, archive=config.archive))
-    writer.prepare()
-    while (outcome := writer.run_once(time.time(), at_once=True)) is Outcome.PUBLISHED:
-        pass
-    if outcome is Outcome.FAILED:
-        raise PublishingFailed("segments could not be published; nothing is lost", hint="the messages above say why")

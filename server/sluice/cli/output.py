@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["iso_time", "print_json", "print_line", "print_table", "say", "say_error"]
+__all__ = ["iso_time", "print_json", "print_json_array", "print_line", "print_table", "say", "say_error"]
 
 # C0, DEL and C1, and the characters that turn the direction of writing.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -36,12 +36,21 @@ def say_error(message: str, hint: str = "") -> None:
 
 def print_line(text: str) -> None:
     """Print one line of data."""
-    print(text, flush=True)  # noqa: T201  this is where commands print
+    print(text)  # noqa: T201  this is where commands print
 
 
 def print_json(value: object) -> None:
     """Print a value as JSON."""
     print_line(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_json_array(texts: Iterable[str]) -> None:
+    """Print JSON values as one array, a value to a line, as they come."""
+    before = "["
+    for text in texts:
+        print_line(before + text)
+        before = ","
+    print_line("[]" if before == "[" else "]")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Collection[int] = ()) -> None:

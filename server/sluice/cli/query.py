@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sluice.cli.options import Config, DataDir, data_dir_of
-from sluice.cli.output import print_line, print_table
+from sluice.cli.output import print_json_array, print_line, print_table
 from sluice.errors import SluiceError
 
 if TYPE_CHECKING:
@@ -91,12 +91,10 @@ def _print_json(relation: duckdb.DuckDBPyRelation) -> None:
     if len(set(relation.columns)) < len(relation.columns):
         raise QueryFailed("two columns have the same name, which an object can't hold", hint="name one: ... as other")
     names = [json.dumps(column, ensure_ascii=False) for column in relation.columns]
-    between = "["
-    for row in relation.project("to_json(COLUMNS(*))").iter_rows(_ROWS_AT_ONCE):
-        members = (f"{name}: {_json_value(cell)}" for name, cell in zip(names, row, strict=True))
-        print_line(f"{between}{{{', '.join(members)}}}")
-        between = ","
-    print_line("]" if between == "," else "[]")
+    print_json_array(
+        "{" + ", ".join(f"{name}: {_json_value(cell)}" for name, cell in zip(names, row, strict=True)) + "}"
+        for row in relation.project("to_json(COLUMNS(*))").iter_rows(_ROWS_AT_ONCE)
+    )
 
 
 _PRINTERS = {Format.TABLE: _print_table, Format.JSON: _print_json, Format.CSV: _print_csv}

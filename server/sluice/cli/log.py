@@ -1,0 +1,127 @@
+"""`sluice log list|verify|dump`: looks at the durable log, with or without a running service, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sluice.cli.options import AsJson, Config, DataDir, existing_data_dir, group
+from sluice.cli.output import print_json, print_json_array, print_table, say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["commands"]
+
+commands = group("Look at the durable log.")
+
+
+@commands.command("list")
+def list_(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config = None) -> None:
+    """List the segments of the log.
+
+    Open ones are written to, sealed ones wait for the lake, damaged ones were set aside with a report, archive holds
+    those that are in the lake, if the setting archive is on.
+
+    sluice log list
+    """
+    from sluice.log.inspect import list_segments  # noqa: PLC0415  structlog, which --help needn't take
+
+    segments = list_segments(_log_of(data_dir, config), now=time.time())
+    if as_json:
+        print_json([asdict(segment) | {"state": segment.state.value} for segment in segments])
+        return
+    print_table(
+        ["state", "segment", "records", "bytes", "last written", "note"],
+        [
+            (
+                segment.state.value,
+                segment.id,
+                segment.records,
+                segment.bytes,
+                f"{segment.age_s:.0f} s ago",
+                segment.reason or ("in use" if segment.locked else ""),
+            )
+            for segment in segments
+        ],
+        right={2, 3},
+    )
+
+
+@commands.command("verify")
+def verify(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config = None) -> None:
+    """Read the whole log and check every byte of it.
+
+    Exits with 1 when it finds a fault. What was set aside already, below log/damaged/, is none. A segment that a running
+    service brings to the lake meanwhile is passed over.
+
+    sluice log verify
+    """
+    from sluice.log.inspect import verify_segments  # noqa: PLC0415  as above
+
+    faults = list(verify_segments(_log_of(data_dir, config)))
+    if as_json:
+        print_json([asdict(fault) | {"state": fault.state.value} for fault in faults])
+    elif faults:
+        print_table(
+            ["state", "segment", "offset", "bytes", "reason", "detail"],
+            [(f.state.value, f.segment, f.offset, f.bytes, f.reason, f.detail) for f in faults],
+            right={2, 3},
+        )
+    say(f"{len(faults)} faults" if faults else "no fault")
+    if faults:
+        raise typer.Exit(1)
+
+
+@commands.command("dump")
+def dump(
+    *,
+    segment: Annotated[
+        str | None, typer.Option("--segment", help="Only the records of the segment with this id.", metavar="ID")
+    ] = None,
+    body: Annotated[
+        bool,
+        typer.Option("--body", help="With --json: the body too, JSON as text, other formats in base64."),
+    ] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Print the records of the log.
+
+    In the order of the log, and without damaged ones. A body holds what a client sent: it is printed only when it is
+    asked for.
+
+    sluice log dump --json --body
+    """
+    from sluice.log.inspect import dump_records  # noqa: PLC0415  as above
+
+    records = dump_records(_log_of(data_dir, config), segment_id=segment, body=body)
+    if as_json:
+        print_json_array(json.dumps(asdict(record), ensure_ascii=False) for record in records)
+        return
+    print_table(
+        ["received_at", "request_id", "source", "project", "key_id", "events", "format", "body bytes"],
+        [
+            (
+                record.received_at,
+                record.request_id,
+                record.source,
+                record.project,
+                record.key_id,
+                record.event_count,
+                record.body_format,
+                record.body_bytes,
+            )
+            for record in records
+        ],
+        right={5, 7},
+    )
+
+
+def _log_of(data_dir: Path | None, config: str | None) -> Path:
+    return existing_data_dir(data_dir, config) / "log"
