@@ -41,6 +41,11 @@ class Desk:
         self._idle = asyncio.Event()
         self._idle.set()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is being answered."""
+        return self._idle.is_set()
+
     async def idle(self) -> None:
         """Return when no call is being answered."""
         await self._idle.wait()

@@ -1,8 +1,9 @@
 """Serves one worker's socket from its start to its orderly end.
 
-The end, in this order: health says so, the socket is closed (a call that comes too late is retried on another worker),
-calls in flight are answered, the log is sealed. Calls that are not answered within the drain time-out, or when
-somebody is in a hurry, are answered UNAVAILABLE, never CANCELLED: Envoy makes 499 of the latter.
+The end, in this order: health says so; in a pause between calls the socket is closed (a call that comes too late is
+refused unread, and retried on another worker); calls in flight are answered; the log is sealed. Calls that are not
+answered within the drain time-out, or when somebody is in a hurry, are answered UNAVAILABLE, never CANCELLED: Envoy
+makes 499 of the latter.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sluice.log.ports import Appender
 from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from sluice.ingest.config import WorkerConfig
 
@@ -31,6 +32,8 @@ _LOOK_AT_HEALTH_S = 0.1
 # For the answers of given-up calls, and then for calls that never end by themselves: health watches, reflection.
 _LAST_ANSWERS_S = 2.0
 _ENDLESS_CALLS_S = 0.5
+_PAUSE_S = 0.02
+_LONGEST_WAIT_FOR_A_PAUSE_S = 1.0
 
 _messages = messages_of("ingest")
 
@@ -107,16 +110,35 @@ async def _watch(server: DoorServer, keys: FollowedKeys, log: Appender, admissio
 async def _finish_calls(
     config: WorkerConfig, *, server: DoorServer, desk: Desk, receiver: Receiver, stop: Stop
 ) -> None:
-    closing = asyncio.create_task(server.stop(within_s=config.drain_timeout_s + _LAST_ANSWERS_S + _ENDLESS_CALLS_S))
+    await _await_a_pause(desk, stop)
     receiver.stop()
-    idle = asyncio.create_task(desk.idle())
-    hurry = asyncio.create_task(stop.in_a_hurry.wait())
-    await asyncio.wait({idle, hurry}, timeout=config.drain_timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    hurry.cancel()
-    if not idle.done():
+    await asyncio.sleep(_PAUSE_S)
+    closing = asyncio.create_task(server.stop(within_s=config.drain_timeout_s + _LAST_ANSWERS_S + _ENDLESS_CALLS_S))
+    await _either(desk.idle(), stop.in_a_hurry.wait(), within_s=config.drain_timeout_s)
+    if not desk.is_idle:
         _messages.warning("calls given up", in_a_hurry=stop.in_a_hurry.is_set())
         receiver.give_up()
-        await asyncio.wait({idle}, timeout=_LAST_ANSWERS_S)
-        idle.cancel()
+        await _either(desk.idle(), within_s=_LAST_ANSWERS_S)
     await server.stop(within_s=_ENDLESS_CALLS_S)
     await closing
+
+
+async def _await_a_pause(desk: Desk, stop: Stop) -> None:
+    """Serve on until no call is there for a moment, if one comes soon.
+
+    gRPC answers CANCELLED to calls that it has received but not handed over when the socket is closed.
+    """
+    deadline = time.monotonic() + _LONGEST_WAIT_FOR_A_PAUSE_S
+    while (left := deadline - time.monotonic()) > 0 and not stop.in_a_hurry.is_set():
+        await _either(desk.idle(), stop.in_a_hurry.wait(), within_s=left)
+        await asyncio.sleep(_PAUSE_S)
+        if desk.is_idle:
+            return
+
+
+async def _either(*awaited: Coroutine[object, object, object], within_s: float) -> None:
+    """Return when one of them does, or when the time is over."""
+    tasks = {asyncio.ensure_future(one) for one in awaited}
+    await asyncio.wait(tasks, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()

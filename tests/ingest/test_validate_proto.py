@@ -1,0 +1,142 @@
+"""What a typed message may be: the same rules as for JSON, in protobuf's words."""
+
+import math
+
+import pytest
+from google.protobuf.json_format import ParseDict
+from google.protobuf.struct_pb2 import NULL_VALUE, ListValue, Struct, Value
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice.events.v1 import events_pb2 as pb
+from sluice.ingest.validate import Valid
+from sluice.ingest.validate_proto import LOG_EVENT_REQUEST, RECEIVE_WEBHOOK_EVENT_REQUEST
+from sluice.ingest.violations import Invalid
+
+
+def _event(**changed: object) -> pb.Event:
+    event = pb.Event(event_name="e", user=pb.User(user_id="u"), time=1)
+    for name, value in changed.items():
+        event.ClearField(name)  # type: ignore[arg-type]  # a field's name
+        if value is not None:
+            event.MergeFrom(pb.Event(**{name: value}))  # type: ignore[arg-type]  # as above
+    return event
+
+
+def _said(*events: pb.Event) -> str:
+    found = LOG_EVENT_REQUEST.check(pb.LogEventRequest(events=events).SerializeToString())
+    webhook = RECEIVE_WEBHOOK_EVENT_REQUEST.check(pb.ReceiveWebhookEventRequest(events=events).SerializeToString())
+    assert found == webhook
+    return found.message(max_bytes=10_000) if isinstance(found, Invalid) else "valid"
+
+
+def _struct(value: object) -> Struct:
+    return ParseDict({"a": {"b": [1, {"c": None}]}}, Struct()) if value is None else Struct(fields={"a": value})  # type: ignore[dict-item]  # a Value
+
+
+_NAN = Value(number_value=math.nan)
+_NESTED_NAN = Value(list_value=ListValue(values=[Value(struct_value=Struct(fields={"b": _NAN}))]))
+_COUNT = " (1 of 1 events are invalid; none was accepted)"
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        pytest.param(_event(event_name=None), "event_name: missing", id="no name"),
+        pytest.param(_event(user=None), "user: missing", id="no user"),
+        pytest.param(
+            _event(value=Value(bool_value=True)), "value: expected string, number or null, got boolean", id="value true"
+        ),
+        pytest.param(
+            _event(value=Value(struct_value=Struct())),
+            "value: expected string, number or null, got struct",
+            id="value a struct",
+        ),
+        pytest.param(_event(value=_NAN), "value: expected finite numbers, got NaN or Infinity", id="value NaN"),
+        pytest.param(
+            _event(value=Value(number_value=-math.inf)),
+            "value: expected finite numbers, got NaN or Infinity",
+            id="value -Infinity",
+        ),
+        pytest.param(
+            _event(metadata=_struct(_NESTED_NAN)), "metadata: expected finite numbers, got NaN or Infinity", id="deep"
+        ),
+        pytest.param(
+            _event(user=pb.User(custom=_struct(_NAN))),
+            "user.custom: expected finite numbers, got NaN or Infinity",
+            id="custom",
+        ),
+        pytest.param(
+            _event(secondary_exposures=[Struct(), _struct(_NAN)]),
+            "secondary_exposures: expected finite numbers, got NaN or Infinity",
+            id="exposures",
+        ),
+    ],
+)
+def test_what_breaks_the_contract_is_named_by_its_path(event: pb.Event, said: str) -> None:
+    assert _said(event) == f"events[0].{said}{_COUNT}"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(_event(event_name=""), id="an empty name"),
+        pytest.param(_event(user=None, event_name="statsig::diagnostics"), id="an internal event without user"),
+        pytest.param(_event(user=pb.User()), id="an empty user"),
+        pytest.param(_event(time=None), id="no time"),
+        pytest.param(_event(value=Value(null_value=NULL_VALUE)), id="value null"),
+        pytest.param(_event(value=Value()), id="value of no kind"),
+        pytest.param(_event(value=Value(string_value="")), id="value an empty text"),
+        pytest.param(_event(metadata=_struct(None)), id="nested metadata"),
+    ],
+)
+def test_what_may_be_absent_or_null_is_valid(event: pb.Event) -> None:
+    assert _said(event) == "valid"
+
+
+def test_no_events_are_valid() -> None:
+    assert LOG_EVENT_REQUEST.check(b"") == Valid(event_count=0)
+
+
+def test_a_hundred_bad_events_are_named_and_all_are_counted() -> None:
+    said = _said(*[_event(), _event(user=None)] * 150)
+
+    assert said.count(".user: missing") == 100
+    assert said.endswith("(150 of 300 events are invalid; none was accepted)")
+
+
+def test_text_that_is_not_utf8_is_invalid() -> None:
+    body = pb.LogEventRequest(events=[_event(event_name="zzzz")]).SerializeToString().replace(b"zzzz", b"zz\xff\xff")
+
+    assert isinstance(LOG_EVENT_REQUEST.check(body), Invalid)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    size = len(content)
+    length = bytes([size]) if size < 0x80 else bytes([size & 0x7F | 0x80, size >> 7])
+    return bytes([number << 3 | 2]) + length + content
+
+
+@pytest.mark.parametrize(("levels", "valid"), [(31, True), (40, False), (100, False)])
+def test_nesting_beyond_what_the_parser_takes_is_invalid(levels: int, valid: bool) -> None:
+    # Structs within Structs, written by hand: protobuf writes none that it wouldn't read.
+    struct = b""
+    for _ in range(levels):
+        struct = _field(1, _field(1, b"a") + _field(2, _field(5, struct)))
+    event = _event().SerializeToString() + _field(5, struct)
+
+    found = LOG_EVENT_REQUEST.check(_field(1, event))
+
+    assert isinstance(found, Valid) == valid
+
+
+@given(st.floats(), st.binary(max_size=20))
+def test_a_number_is_refused_just_if_it_is_not_finite(number: float, text: bytes) -> None:
+    event = _event(metadata=Struct(fields={text.hex(): Value(number_value=number)}), event_name=text.decode("latin-1"))
+
+    assert (_said(event) == "valid") == math.isfinite(number)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_answered_and_never_raise(body: bytes) -> None:
+    assert isinstance(LOG_EVENT_REQUEST.check(body), Valid | Invalid)
