@@ -26,6 +26,7 @@ def up(
     max_body: Annotated[str | None, setting_option("max_body")] = None,
     drain_timeout: Annotated[str | None, setting_option("drain_timeout")] = None,
     in_flight: Annotated[str | None, setting_option("in_flight")] = None,
+    log_limit: Annotated[str | None, setting_option("log_limit")] = None,
     min_free: Annotated[str | None, setting_option("min_free")] = None,
     archive: Annotated[str | None, setting_option("archive")] = None,
     node: Annotated[str | None, setting_option("node")] = None,

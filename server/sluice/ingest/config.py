@@ -24,6 +24,7 @@ class WorkerConfig:
         in_flight_bytes: bodies being handled at the same time; beyond it requests are answered UNAVAILABLE.
         queue_bytes: records waiting for the disk; beyond it the log is unavailable.
         min_free_bytes: the log takes nothing when the disk has less left.
+        max_log_bytes: the log takes nothing while sealed segments hold more; None: only the disk bounds them.
         lifeline_fd: read end of a pipe that ends with the supervisor; None: there is no supervisor.
         drain_timeout_s: how long requests in flight may take to finish when the worker stops.
     """
@@ -39,5 +40,6 @@ class WorkerConfig:
     in_flight_bytes: int
     queue_bytes: int
     min_free_bytes: int
+    max_log_bytes: int | None = None
     lifeline_fd: int | None = None
     drain_timeout_s: float = 20.0

@@ -52,6 +52,7 @@ async def run(config: WorkerConfig) -> None:
         seal_size_bytes=config.seal_size_bytes,
         queue_bytes=config.queue_bytes,
         min_free_bytes=config.min_free_bytes,
+        max_log_bytes=config.max_log_bytes,
     )
     await log.start()
     sealing = _SealOnRequest(log)

@@ -247,11 +247,19 @@ class Settings:
         high=16 * _GIB,
         default_words="64MiB, or four times max-body if that is more",
     )
+    log_limit: int = _setting(
+        _SIZE,
+        10 * _GIB,
+        "How many bytes of sealed segments may wait for the lake; beyond that requests get 503. "
+        "Larger outlasts a longer trouble of the lake; it needs that much disk.",
+        low=_MIB,
+        high=2**50,
+    )
     min_free: int = _setting(
         _SIZE,
         256 * _MIB,
         "How many bytes of the disk must stay free; when they don't, requests get 503 until they do. "
-        "Larger leaves more room to others on the disk; the log outlasts a trouble of the lake for less long.",
+        "Larger leaves more room to others on the disk; on a small one the log stops earlier.",
         low=0,
         high=2**50,
     )

@@ -46,6 +46,7 @@ def worker_config(settings: Settings, *, index: int, socket: str, lifeline_fd: i
         # All that is admitted may wait for the disk at the same time; what waits longer is refused at the door.
         queue_bytes=settings.in_flight,
         min_free_bytes=settings.min_free,
+        max_log_bytes=settings.log_limit,
         lifeline_fd=lifeline_fd,
         drain_timeout_s=settings.drain_timeout,
     )

@@ -1,0 +1,44 @@
+"""Each stage gets its own few values of the settings."""
+
+from pathlib import Path
+
+from sluice.cli.up import up
+from sluice.settings.load import load
+from sluice.settings.model import ALL
+from sluice.settings.stages import edge_config, worker_config, writer_config
+from sluice.settings.units import Address
+
+_ADMIN = Address(host="0.0.0.0", port=9464)
+
+
+def test_what_grpc_takes_stands_above_the_largest_body_and_what_envoy_takes_equals_it() -> None:
+    settings = load({"max_body": "1MiB"}, environ={})
+
+    worker = worker_config(settings, index=0, socket="/run/0.sock", lifeline_fd=None)
+    edge = edge_config(settings, admin=_ADMIN, admin_socket="/a", worker_sockets=["/run/0.sock"], json_messages=False)
+
+    assert worker.max_body_bytes == edge.max_body_bytes == 2**20
+    assert worker.max_receive_bytes > 2**20
+    assert worker.in_flight_bytes >= 4 * 2**20
+
+
+def test_stages_work_on_the_same_folder_wherever_they_run() -> None:
+    settings = load({"data_dir": "d"}, environ={})
+
+    worker = worker_config(settings, index=0, socket="/s", lifeline_fd=None)
+    writer = writer_config(settings, lifeline_fd=None, blamed={}, last=())
+
+    assert worker.data_dir == writer.data_dir == str(Path("d").absolute())
+
+
+def test_envoy_reaches_an_admin_port_that_listens_on_all_addresses() -> None:
+    settings = load({"listen": "[::1]:0"}, environ={})
+
+    edge = edge_config(settings, admin=_ADMIN, admin_socket="/a", worker_sockets=["/s"], json_messages=True)
+
+    assert (edge.supervisor_host, edge.supervisor_port) == ("127.0.0.1", 9464)
+    assert (edge.listen_host, edge.listen_port) == ("::1", 0)
+
+
+def test_every_setting_is_a_flag_of_sluice_up() -> None:
+    assert set(up.__annotations__) >= {each.name for each in ALL}
