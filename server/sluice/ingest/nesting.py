@@ -30,43 +30,44 @@ _TO_BRACE = 0x20
 _Words = np.uint64
 
 
-def too_deep_at(body: bytes) -> int | None:
+def too_deep_at(body: bytes, *, side_by_side: int = 0) -> int | None:
     """The offset of the first bracket that opens a level beyond MAX_DEPTH, in bytes; None: there is none.
 
-    For a body that is not valid JSON the answer may be either; its syntax is checked elsewhere.
+    Args:
+        body: if it is not valid JSON, the answer may be either; its syntax is checked elsewhere.
+        side_by_side: so many of its objects are known not to stand one within another, as the events are.
     """
-    if len(body) <= 2 * MAX_DEPTH:
+    enough = MAX_DEPTH + max(side_by_side - 1, 0)
+    if len(body) <= 2 * enough:
         return None
-    if len(body) <= _SMALL_BYTES:
-        opened = body.count(b"{") + body.count(b"[")
-    else:
-        opened = int(np.count_nonzero(_folded(body) == _OPEN))
-    if opened <= MAX_DEPTH or _depth_is_within_limit(body):
+    if len(body) <= _SMALL_BYTES and body.count(b"{") + body.count(b"[") <= enough:
+        return None
+    padded = np.frombuffer(body + bytes(-len(body) % 64), np.uint8)
+    folded = padded | np.uint8(_TO_BRACE)
+    opens = folded == _OPEN
+    if np.count_nonzero(opens) <= enough or _depth_is_within_limit(body, padded, opens, folded == _CLOSE):
         return None
     return _first_too_deep(body)
 
 
-def _folded(body: bytes) -> NDArray[np.uint8]:
-    return np.frombuffer(body, np.uint8) | np.uint8(_TO_BRACE)
-
-
 def _without_escapes(body: bytes) -> bytes:
     # Each run of backslashes begins with an escape, so pairs are removed first, from the left; offsets are kept.
-    return body.replace(rb"\\", b"..").replace(rb"\"", b"..") if b"\\" in body else body
+    return body.replace(rb"\\", b"..").replace(rb"\"", b"..")
 
 
 def _words(marks: NDArray[np.bool_]) -> NDArray[_Words]:
     return np.packbits(marks, bitorder="little").view(_Words)
 
 
-def _depth_is_within_limit(body: bytes) -> bool:
+def _depth_is_within_limit(
+    body: bytes, padded: NDArray[np.uint8], opens: NDArray[np.bool_], closes: NDArray[np.bool_]
+) -> bool:
     """Whether the depth, rounded up within each 64 bytes, stays within the limit."""
-    text = _without_escapes(body)
-    padded = np.frombuffer(text + bytes(-len(text) % 64), np.uint8)
-    folded = padded | np.uint8(_TO_BRACE)
+    if b"\\" in body:
+        padded = np.frombuffer(_without_escapes(body) + bytes(-len(body) % 64), np.uint8)
     outside = ~_inside_strings(_words(padded == _QUOTE))
-    opened = np.bitwise_count(_words(folded == _OPEN) & outside).astype(np.int32)
-    closed = np.bitwise_count(_words(folded == _CLOSE) & outside).astype(np.int32)
+    opened = np.bitwise_count(_words(opens) & outside).astype(np.int32)
+    closed = np.bitwise_count(_words(closes) & outside).astype(np.int32)
     highest = np.cumsum(opened - closed, dtype=np.int32) + closed
     return bool(highest.max() <= MAX_DEPTH)
 

@@ -8,12 +8,8 @@ them. Every other byte stays as it was.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from sluice.ingest import scan
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from sluice.ingest.scan import MemberFinder, end_of_separators, end_of_value
 
 __all__ = ["without_private_attributes"]
 
@@ -21,6 +17,10 @@ _KEY = "privateAttributes"
 # An escape of an ASCII letter: what a key must hold to be one in disguise. Escapes of other characters, as encoders
 # write them that keep to ASCII, are none.
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+
+_OF_REQUEST = MemberFinder("events", "user")
+_OF_EVENT = MemberFinder("user")
+_OF_USER = MemberFinder(_KEY)
 
 
 def without_private_attributes(body: bytes) -> bytes:
@@ -31,38 +31,69 @@ def without_private_attributes(body: bytes) -> bytes:
     """
     if not _may_have_some(body):
         return body
-    kept = bytearray()
-    done = 0
-    for start, end in _cuts(body):
-        kept += body[done:start]
-        done = end
-    return bytes(kept + body[done:]) if done else body
+    cutter = _Cutter(body)
+    cutter.request(end_of_separators(body, 0))
+    return cutter.rest() if cutter.cuts else body
 
 
 def _may_have_some(body: bytes) -> bool:
     return _KEY.encode() in body or (b"\\" in body and _ESCAPED_LETTER.search(body) is not None)
 
 
-def _cuts(body: bytes) -> Iterator[tuple[int, int]]:
-    for member in scan.members(body, scan.start_of_value(body)):
-        if member.key == "user":
-            yield from _cuts_of_user(body, member.value)
-        elif member.key == "events":
-            for event in scan.elements(body, member.value):
-                for field in scan.members(body, event):
-                    if field.key == "user":
-                        yield from _cuts_of_user(body, field.value)
+class _Cutter:
+    """Goes through a body and notes what to cut. Each method takes where a value begins, and returns where it ends."""
 
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.cuts: list[tuple[int, int]] = []
 
-def _cuts_of_user(body: bytes, at: int) -> Iterator[tuple[int, int]]:
-    """What to cut of one user object: each member with the comma that goes with it, in order and without overlap."""
-    user = list(scan.members(body, at))
-    is_first = True
-    for index, member in enumerate(user):
-        if member.key != _KEY:
-            is_first = False
-        elif not is_first:
-            yield user[index - 1].end, member.end
-        else:
-            following = user[index + 1] if index + 1 < len(user) else None
-            yield member.start, following.start if following else member.end
+    def rest(self) -> bytes:
+        """All but the cuts."""
+        ends = [0, *(end for _, end in self.cuts)]
+        starts = [*(start for start, _ in self.cuts), len(self._body)]
+        return b"".join(self._body[end:start] for end, start in zip(ends, starts, strict=True))
+
+    def request(self, at: int) -> int:
+        at += 1
+        while not isinstance(member := _OF_REQUEST.next(self._body, at), int):
+            if member.key == "user":
+                at = self._user(member.value)
+            elif member.key == "events":
+                at = self._events(member.value)
+            else:
+                at = end_of_value(self._body, member.value)
+        return member
+
+    def _events(self, at: int) -> int:
+        if self._body[at : at + 1] != b"[":
+            return end_of_value(self._body, at)
+        at = end_of_separators(self._body, at + 1)
+        while self._body[at : at + 1] != b"]":
+            at = end_of_separators(self._body, self._event(at))
+        return at + 1
+
+    def _event(self, at: int) -> int:
+        if self._body[at : at + 1] != b"{":
+            return end_of_value(self._body, at)
+        at += 1
+        while not isinstance(member := _OF_EVENT.next(self._body, at), int):
+            at = self._user(member.value) if member.key == "user" else end_of_value(self._body, member.value)
+        return member
+
+    def _user(self, at: int) -> int:
+        if self._body[at : at + 1] != b"{":
+            return end_of_value(self._body, at)
+        at += 1
+        keeps_one = False
+        while not isinstance(member := _OF_USER.next(self._body, at), int):
+            keeps_one = keeps_one or member.skipped
+            at = end_of_value(self._body, member.value)
+            if member.key != _KEY:
+                keeps_one = True
+            elif keeps_one:
+                # With the comma before it.
+                self.cuts.append((member.before, at))
+            else:
+                following = end_of_separators(self._body, at)
+                self.cuts.append((member.start, following if self._body[following : following + 1] == b'"' else at))
+        return member

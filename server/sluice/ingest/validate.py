@@ -63,15 +63,15 @@ class JsonShape:
                 body.decode()
             except UnicodeDecodeError as exc:
                 return malformed.not_utf8(body, exc.start)
-        too_deep = too_deep_at(body)
-        if too_deep is not None:
-            return malformed.too_deep(body, too_deep, MAX_DEPTH)
         try:
-            return Valid(event_count=len(self._strict.decode(body).events))
+            found: Valid | Unclear = Valid(event_count=len(self._strict.decode(body).events))
         except msgspec.ValidationError:
-            return self._check_lenient(body)
+            found = self._check_lenient(body)
         except (msgspec.DecodeError, RecursionError):
-            return Unclear()
+            found = Unclear()
+        # Last, as each event that was counted makes it easier.
+        too_deep = too_deep_at(body, side_by_side=found.event_count if isinstance(found, Valid) else 0)
+        return found if too_deep is None else malformed.too_deep(body, too_deep, MAX_DEPTH)
 
     def look_closer(self, body: bytes) -> Valid | Invalid:
         """Say what is wrong with a body that `check` found unclear, or that nothing is. Slow: see explain.py."""
