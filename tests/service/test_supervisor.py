@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.support.service import SLUICE, Service, wait_until
 
 from sluice.supervisor.process_id import process_id
+from tests.support.service import SLUICE, Service, wait_until
 
 
 def _up(*flags: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -202,7 +202,7 @@ def test_a_second_signal_stops_at_once_and_the_next_start_brings_the_rest(tmp_pa
     service = Service(tmp_path / "data", "--workers", "1")
     service.start()
     os.kill(service.pid("lake"), signal.SIGSTOP)
-    service.post("waits")
+    assert service.post("waits").status_code == 202
     began = time.monotonic()
     service.begin_to_stop()
     wait_until(lambda: "draining" in service.readyz()["reasons"], within_s=10, what="the drain has begun")
@@ -220,7 +220,7 @@ def test_a_drain_that_leaves_a_backlog_exits_1_and_the_next_start_brings_it(tmp_
     service = Service(tmp_path / "data", "--workers", "1", "--drain-timeout", "2s")
     service.start()
     os.kill(service.pid("lake"), signal.SIGSTOP)
-    service.post("waits")
+    assert service.post("waits").status_code == 202
 
     assert service.stop() == 1
     with service:

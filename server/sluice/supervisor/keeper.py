@@ -49,6 +49,7 @@ class End:
 
 
 class _State(Enum):
+    NEW = "new"
     DUE = "due"
     RUNS = "runs"
     STOPPED = "stopped"
@@ -78,7 +79,7 @@ class Keeper:
         self.started_at = 0.0
         self._start = start
         self._after_end = after_end
-        self._state = _State.DUE
+        self._state = _State.NEW
         self._due_at = 0.0
         self._quick_ends = 0
         self._at_once = False
@@ -89,6 +90,11 @@ class Keeper:
     def quick_ends(self) -> int:
         """How many runs in a row have ended soon after their start, or could not be started."""
         return self._quick_ends
+
+    @property
+    def is_new(self) -> bool:
+        """It was never started, nor told to stop before that."""
+        return self._state is _State.NEW
 
     @property
     def is_over(self) -> bool:

@@ -6,6 +6,7 @@ comes up meanwhile. The order of stopping is in drain.py.
 
 from __future__ import annotations
 
+import math
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from sluice.supervisor import metrics
 from sluice.supervisor.blame import Blame
 from sluice.supervisor.child import PythonChild, PythonProgram
 from sluice.supervisor.edge_child import EnvoyChild
+from sluice.supervisor.health import Health
 from sluice.supervisor.keeper import End, Keeper
 from sluice.supervisor.readiness import Facts
 from sluice.supervisor.recovery import Recovery
@@ -42,6 +44,8 @@ LAKE = "lake"
 
 # A child that ends this often before the service was ever ready will not come up by being started again.
 _GIVE_UP_AFTER_ENDS = 4
+# The lake writer's imports would slow those of the workers down, for which clients wait.
+_LAKE_MAY_WAIT_S = 3.0
 
 messages = telemetry.messages_of("supervisor")
 
@@ -90,6 +94,7 @@ class Service:
         self._blame = Blame()
         self._recovery = Recovery(lambda: recover(place.data_dir / "log"))
         self._recovered = False
+        self._lake_due_at = math.inf
         self._was_ready = False
         self._edge_config = None if settings.edge == "external" else self._config_of_edge(json_messages)
         self._listen: tuple[str, int] | None = None
@@ -110,7 +115,7 @@ class Service:
         self._recovered = True
         for worker in self._workers:
             await worker.keeper.start_first(now)
-        await self._lake.start_first(now)
+        self._lake_due_at = now + _LAKE_MAY_WAIT_S
 
     async def tick(self, now: float) -> bool:
         """Look after all children; return whether their process ids, or the address, have changed.
@@ -120,6 +125,9 @@ class Service:
         """
         self._recovery.tick(now)
         changes = [await worker.tick(now) for worker in self._workers]
+        if self._lake.is_new and (self._serves(now) or now >= self._lake_due_at):
+            await self._lake.start_first(now)
+            changes.append(True)
         changes.append(await self._lake.tick(now))
         if self._edge_config is not None:
             changes.append(await self._edge.tick(now))
@@ -220,6 +228,9 @@ class Service:
     def _envoy(self) -> EnvoyChild | None:
         child = self._edge.child
         return child if isinstance(child, EnvoyChild) else None
+
+    def _serves(self, now: float) -> bool:
+        return any(worker.health(now) is Health.SERVING for worker in self._workers)
 
     def _keepers(self) -> list[Keeper]:
         return [self._edge, *(worker.keeper for worker in self._workers), self._lake]
