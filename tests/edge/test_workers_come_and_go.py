@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import tempfile
 import threading
 import time
@@ -37,7 +38,7 @@ def test_requests_are_spread_over_the_workers(pair):
     assert min(sent_to) >= 9
 
 
-def test_no_request_fails_while_one_of_two_workers_is_gone_and_returns(pair):
+def test_no_request_fails_while_a_worker_drains_ends_and_returns(pair):
     answers = []
     done = threading.Event()
 
@@ -45,19 +46,30 @@ def test_no_request_fails_while_one_of_two_workers_is_gone_and_returns(pair):
         while not done.is_set():
             answers.append(pair.post().status)
 
+    def sent_to_the_first():
+        return sum(call.worker == pair.workers[0].socket.name for call in pair.calls)
+
     with ThreadPoolExecutor(2) as pool:
         for _ in range(2):
             pool.submit(load)
-        wait_until(lambda: len(answers) > 20)
-        pair.workers[0].stop(grace_s=5)
-        wait_until(lambda: len(answers) > 100)
+        wait_until(lambda: sent_to_the_first() > 10)
+        pair.workers[0].set_serving(False)
+        wait_until(lambda: {call.worker for call in pair.calls[-20:]} == {pair.workers[1].socket.name})
+        pair.workers[0].stop()
+        before = sent_to_the_first()
         pair.workers[0].start()
-        count = len(answers)
-        wait_until(lambda: len(answers) > count + 100)
+        wait_until(lambda: sent_to_the_first() > before + 10)
         done.set()
 
     assert set(answers) == {202}
     assert len(answers) == len(pair.calls)
+
+
+def test_no_request_fails_after_a_worker_has_died(pair):
+    pair.workers[0].stop()
+
+    assert {pair.post().status for _ in range(50)} == {202}
+    assert len(pair.calls) == 50
 
 
 def test_a_worker_that_returns_is_used_within_a_second(pair):
@@ -91,6 +103,21 @@ def test_a_worker_that_drains_gets_no_more_requests_and_none_fails(pair):
     pair.workers[0].set_serving(False)
 
     wait_until(ten_requests_go_to_the_other)
+
+
+def test_a_client_that_goes_away_costs_others_nothing(pair):
+    async def hang(_call):
+        await asyncio.sleep(0.3)
+
+    for worker in pair.workers:
+        worker.answer = hang
+    for count in range(1, 11):
+        with socket.create_connection(pair.address) as connection:
+            connection.sendall(b"POST /v1/log_event HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+            wait_until(lambda count=count: len(pair.calls) == count)
+    pair.forget()
+
+    assert {pair.post().status for _ in range(10)} == {202}
 
 
 @pytest.mark.parametrize(

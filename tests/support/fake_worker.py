@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -86,9 +87,9 @@ class FakeWorker:
     def start(self) -> None:
         self._await(self._start())
 
-    def stop(self, grace_s: float | None = None) -> None:
-        """Stop serving; without grace, calls in flight end without an answer of this worker."""
-        self._await(self._stop(grace_s))
+    def stop(self) -> None:
+        """Stop serving at once: calls in flight end without an answer of this worker."""
+        self._await(self._stop())
 
     def close(self) -> None:
         self.stop()
@@ -120,10 +121,12 @@ class FakeWorker:
         self._server.add_insecure_port(f"unix:{self.socket}")
         await self._server.start()
 
-    async def _stop(self, grace_s: float | None) -> None:
+    async def _stop(self) -> None:
         if self._server is not None:
-            await self._server.stop(grace_s)
+            await self._server.stop(None)
             self._server = None
+            # What is left of a server removes the socket's file when it goes, even if a successor has made it anew.
+            gc.collect()
 
     def _handler(self, service: str, name: str) -> grpc.RpcMethodHandler:
         async def handle(message: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
