@@ -4,8 +4,11 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 
+from sluice.log.framing import frame
 from sluice.log.ports import Damage, DamageReason, Sealed
+from sluice.log.segment import Folders
 from sluice.storage.v1 import log_record_pb2 as storage
 
 NOW = datetime(2026, 1, 31, 7, 30, tzinfo=UTC).timestamp()
@@ -32,6 +35,17 @@ def record(body: bytes, *, number: int = 0, **fields: object) -> storage.LogReco
         "body": body,
     }
     return storage.LogRecord(**(facts | fields))
+
+
+def seal_on_disk(data_dir: Path, records: Sequence[storage.LogRecord], *, number: int = 1, at: float = NOW) -> Path:
+    """A sealed segment as workers leave it."""
+    content = b"".join(frame(item.SerializeToString()) for item in records)
+    folders = Folders(data_dir / "log")
+    folders.make()
+    hour = f"{datetime.fromtimestamp(at, UTC):%Y%m%dT%H}"
+    path = folders.sealed / f"{hour}-n1-{uuid7(at, number)}.{len(records)}.{len(content)}"
+    path.write_bytes(content)
+    return path
 
 
 class MemoryLog:

@@ -11,6 +11,7 @@ from uuid import UUID
 from sluice.errors import SluiceError
 from sluice.lake.decode import decode
 from sluice.lake.parquet import FileRows, SegmentRows
+from sluice.log.framing import frame
 from sluice.log.ports import Damage, DamageReason
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _undecodable(offset: int, record: LogRecord, detail: str) -> Damage:
     name = str(UUID(bytes=record.request_id)) if len(record.request_id) == 16 else record.request_id.hex()
     return Damage(
         offset=offset,
-        data=record.SerializeToString(),
+        data=frame(record.SerializeToString()),
         reason=DamageReason.UNDECODABLE_BODY,
         detail=f"request {name}: {detail}",
     )

@@ -6,6 +6,9 @@ Errors are DuckDB's own.
 
 from __future__ import annotations
 
+import os
+import re
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -17,12 +20,15 @@ from sluice.lake.schema import EVENT_COLUMNS, PARTITION_COLUMNS, REJECT_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import Self
 
     from sluice.lake.schema import Column
 
-__all__ = ["connect"]
+__all__ = ["Connection", "connect"]
 
 _TABLES = ((EVENTS_FOLDER, EVENT_COLUMNS), (REJECTS_FOLDER, REJECT_COLUMNS))
+
+_EXPLAINS_A_SELECT = re.compile(r"\s*explain\s+analyze\s+(select|from|with|table|values)\b", re.IGNORECASE)
 
 _SQL_TYPES: dict[pa.DataType, str] = {
     pa.string(): "VARCHAR",
@@ -36,21 +42,69 @@ _SQL_TYPES: dict[pa.DataType, str] = {
 }
 
 
-def connect(data_dir: Path) -> duckdb.DuckDBPyConnection:
+class Connection:
+    """A DuckDB connection that only reads the lake; a context that closes it."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what the connection holds."""
+        self._connection.close()
+
+    def sql(self, query: str) -> duckdb.DuckDBPyRelation | None:
+        """Ask; None for a statement without rows.
+
+        Raises:
+            duckdb.Error: DuckDB's own, and PermissionException for a statement that doesn't only read.
+        """
+        self._refuse_what_writes(query)
+        return self._connection.sql(query)
+
+    def execute(self, query: str) -> duckdb.DuckDBPyConnection:
+        """Ask; the answer is fetched from what is returned. Raises as `sql` does."""
+        self._refuse_what_writes(query)
+        return self._connection.execute(query)
+
+    def _refuse_what_writes(self, query: str) -> None:
+        for statement in self._connection.extract_statements(query):
+            if not _only_reads(statement):
+                raise duckdb.PermissionException(f"{statement.type.name}: the lake is only read")
+
+
+def connect(data_dir: Path) -> Connection:
     """Open the lake of a data folder, with or without a running service.
 
     The connection reads files below `lake/` and no others, writes none, loads nothing, and its settings can't be
     changed back. Times are shown in UTC.
     """
-    lake = data_dir.absolute() / LAKE_FOLDER
+    lake = str(data_dir.absolute() / LAKE_FOLDER)
     connection = duckdb.connect(":memory:")
     for folder, columns in _TABLES:
-        connection.execute(f"CREATE VIEW {folder} AS {_view_of(lake / folder, columns)}")
+        connection.execute(f"CREATE VIEW {folder} AS {_view_of(data_dir.absolute() / LAKE_FOLDER / folder, columns)}")
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"SET allowed_directories = [{_quoted(f'{lake}/')}]")
+    # Large sorts spill there; DuckDB's default is a folder in the working directory.
+    connection.execute(f"SET temp_directory = {_quoted(f'{gettempdir()}/sluice-query-{os.getpid()}')}")
+    # DuckDB holds a pattern itself against this list before the files that it finds.
+    allowed = ", ".join(_quoted(f"{path}/") for path in (lake, _as_pattern(lake)))
+    connection.execute(f"SET allowed_directories = [{allowed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    return connection
+    return Connection(connection)
+
+
+def _only_reads(statement: duckdb.Statement) -> bool:
+    """Whether a statement writes no file: `allowed_directories` allows it to write there too."""
+    if statement.type == duckdb.StatementType.EXPLAIN:
+        # EXPLAIN ANALYZE does what it explains.
+        return "analyze" not in statement.query.lower() or _EXPLAINS_A_SELECT.match(statement.query) is not None
+    return statement.type in (duckdb.StatementType.SELECT, duckdb.StatementType.SET)
 
 
 def _view_of(table: Path, columns: Sequence[Column]) -> str:
@@ -59,12 +113,15 @@ def _view_of(table: Path, columns: Sequence[Column]) -> str:
     if not any(table.glob(f"*/*/*{SUFFIX}")):
         return empty
     partitions = ", ".join(f"'{c.name}': {_SQL_TYPES[c.type]}" for c in PARTITION_COLUMNS)
-    files = (
-        f"read_parquet({_quoted(f'{table}/*/*/*{SUFFIX}')}, union_by_name = true, hive_partitioning = true, "
-        f"hive_types = {{{partitions}}})"
-    )
+    pattern = _quoted(f"{_as_pattern(str(table))}/*/*/*{SUFFIX}")
+    files = f"read_parquet({pattern}, union_by_name=true, hive_partitioning=true, hive_types={{{partitions}}})"
     return f"{empty} UNION ALL BY NAME SELECT * FROM {files}"  # noqa: S608  made of our own schema and a quoted path
 
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _as_pattern(path: str) -> str:
+    """The path as a pattern that matches just it."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", path)

@@ -1,0 +1,160 @@
+"""The writer as a process, on segments as workers leave them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sluice import disk
+from sluice.log.reader import LocalSegments
+from tests.support.lake_log import record, seal_on_disk
+from tests.support.lake_service import Crash, CrashBefore, config, files, in_lake, publish_all, started
+
+_LIMIT_S = 30
+
+
+def _body(*names: str) -> bytes:
+    return ('{"events":[' + ",".join(f'{{"eventName":"{name}","time":1}}' for name in names) + "]}").encode()
+
+
+def _seal(data_dir: Path, name: str, number: int, *, at: float | None = None) -> Path:
+    return seal_on_disk(data_dir, [record(_body(name), number=number)], number=number, at=at or time.time())
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {_LIMIT_S} s"
+        time.sleep(0.02)
+
+
+@contextmanager
+def _process(data_dir: Path, **values: Any) -> Iterator[subprocess.Popen[bytes]]:
+    argument = json.dumps(asdict(config(data_dir, **values)))
+    fds = [fd] if (fd := values.get("lifeline_fd")) is not None else []
+    writer = subprocess.Popen([sys.executable, "-m", "sluice.lake.writer", argument], pass_fds=fds)
+    try:
+        # Its first act, when it already listens to signals.
+        _until(lambda: writer.poll() is not None or (data_dir / "lake/.staging").exists())
+        yield writer
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+def test_sigterm_publishes_all_that_is_sealed_and_ends_with_0(tmp_path: Path) -> None:
+    _seal(tmp_path, "old", 1, at=time.time() - 7200)
+    with _process(tmp_path) as writer:
+        _seal(tmp_path, "young", 2)
+        writer.send_signal(signal.SIGTERM)
+
+        assert writer.wait(_LIMIT_S) == 0
+    assert in_lake(tmp_path) == ["old", "young"]
+    assert disk.entries(tmp_path / "log/sealed") == []
+
+
+def test_sigusr1_publishes_what_is_sealed_and_the_writer_goes_on(tmp_path: Path) -> None:
+    with _process(tmp_path) as writer:
+        _seal(tmp_path, "young", 1)
+        writer.send_signal(signal.SIGUSR1)
+
+        _until(lambda: not disk.entries(tmp_path / "log/sealed"))
+        assert writer.poll() is None
+    assert in_lake(tmp_path) == ["young"]
+
+
+def test_an_old_segment_is_published_without_being_asked_for(tmp_path: Path) -> None:
+    with _process(tmp_path, lake_age_s=0.1):
+        _seal(tmp_path, "a", 1)
+
+        _until(lambda: not disk.entries(tmp_path / "log/sealed"))
+    assert in_lake(tmp_path) == ["a"]
+
+
+def test_the_writer_ends_with_its_supervisor(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    try:
+        with _process(tmp_path, lifeline_fd=read) as writer:
+            os.close(write)
+
+            assert writer.wait(_LIMIT_S) == 0
+    finally:
+        os.close(read)
+
+
+def test_an_archived_segment_is_kept(tmp_path: Path) -> None:
+    segment = _seal(tmp_path, "a", 1)
+    with _process(tmp_path, archive=True) as writer:
+        writer.send_signal(signal.SIGTERM)
+        assert writer.wait(_LIMIT_S) == 0
+
+    assert (tmp_path / "log/archive" / segment.name).exists()
+    assert in_lake(tmp_path) == ["a"]
+
+
+def test_what_a_killed_writer_left_in_staging_is_removed(tmp_path: Path) -> None:
+    staging = tmp_path / "lake/.staging"
+    staging.mkdir(parents=True)
+    (staging / "x.parquet").write_bytes(b"half")
+    (staging / "current.json").write_text('["x"]')
+
+    started(tmp_path, LocalSegments(tmp_path / "log"))
+
+    assert disk.entries(staging) == []
+
+
+def test_a_crash_before_any_change_on_disk_leaves_each_event_of_real_segments_once(tmp_path: Path) -> None:
+    def sealed(data_dir: Path) -> LocalSegments:
+        for number, name in enumerate("abc", 1):
+            _seal(data_dir, name, number, at=1769844600)
+        return LocalSegments(data_dir / "log")
+
+    whole, log = CrashBefore(-1), sealed(tmp_path / "whole")
+    with disk.observed(whole):
+        publish_all(started(tmp_path / "whole", log))
+    # Those of the file's own content were tried with a log in memory.
+    numbers = [number for number, operation in enumerate(whole.seen) if operation.verb != "write"]
+
+    for number in numbers:
+        data_dir = tmp_path / str(number)
+        log = sealed(data_dir)
+        with disk.observed(CrashBefore(number)), pytest.raises(Crash):
+            publish_all(started(data_dir, log))
+        publish_all(started(data_dir, log))
+
+        assert in_lake(data_dir) == ["a", "b", "c"], f"after a crash before {whole.seen[number].verb}"
+        assert log.waiting() == []
+
+
+def test_damage_in_a_real_segment_is_set_aside_and_the_rest_is_published(tmp_path: Path) -> None:
+    records = [record(_body(name), number=number) for number, name in enumerate("abc")]
+    path = seal_on_disk(tmp_path, records)
+    content = bytearray(path.read_bytes())
+    content[content.index(b'"b"') + 1] ^= 1
+    path.write_bytes(content)
+
+    publish_all(started(tmp_path, LocalSegments(tmp_path / "log")))
+
+    assert in_lake(tmp_path) == ["a", "c"]
+    assert any("broken_payload" in name for name in disk.entries(tmp_path / "log/damaged"))
+    assert len(files(tmp_path)) == 1
+
+
+def test_a_byte_that_is_not_utf_8_never_reaches_a_file(tmp_path: Path) -> None:
+    planted = b'{"events":[{"eventName":"bad","time":1,"metadata":{"k":"\xc3\x28"},"user":{"custom":{"k":"\xff"}}}]}'
+    seal_on_disk(tmp_path, [record(_body("a"), number=1), record(planted, number=2)])
+
+    publish_all(started(tmp_path, LocalSegments(tmp_path / "log")))
+
+    assert in_lake(tmp_path) == ["a"]
+    (kept,) = [p for p in (tmp_path / "log/damaged").iterdir() if p.suffix != ".json"]
+    assert planted in kept.read_bytes()
