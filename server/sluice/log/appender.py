@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING
 
 from sluice.log import metrics
 from sluice.log.arrival import ArrivalTimes
-from sluice.log.commit_queue import CommitQueue, Waiting
+from sluice.log.commit_queue import CommitQueue, Waiting, unavailable
 from sluice.log.framing import frame_buffers
 from sluice.log.job_thread import JobThread
 from sluice.log.outage import Outage, Overload
-from sluice.log.ports import LogUnavailable
 from sluice.log.record import encode
 from sluice.log.sealing import SealLimits, SealReason
 from sluice.log.segment import Folders, node_name
@@ -84,6 +83,7 @@ class SegmentAppender:
         self._outage: Outage | None = None
         self._asked_to_seal: list[asyncio.Future[bool]] = []
         self._is_accepting = False
+        self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._close_begun = asyncio.Event()
         self._seal_timer: asyncio.TimerHandle | None = None
@@ -101,16 +101,16 @@ class SegmentAppender:
         """Return when the entry is durable; see `sluice.log.ports.Appender.append`."""
         if self._outage is not None:
             self._outage.refused(1)
-            raise _unavailable()
+            raise unavailable()
         if not self._is_accepting:
-            raise _unavailable()
+            raise unavailable()
         if not self._queue.has_room_for(len(entry.body)):
             self._overload.refused(
                 waiting_bytes=self._queue.waiting_bytes,
                 limit_bytes=self._queue.limit_bytes,
                 asked_bytes=len(entry.body),
             )
-            raise _unavailable()
+            raise unavailable()
         received_at_us, run = self._arrivals.next()
         buffers = frame_buffers(*encode(entry, received_at_us=received_at_us, node=self._node))
         durable: asyncio.Future[None] = self._loop.create_future()
@@ -140,7 +140,8 @@ class SegmentAppender:
         self._is_accepting = False
         self._close_begun.set()
         self._wake.set()
-        await asyncio.shield(self._task)
+        if self._task is not None:
+            await asyncio.shield(self._task)
 
     async def _run(self) -> None:
         while self._queue or self._asked_to_seal or not self._close_begun.is_set():
@@ -180,7 +181,7 @@ class SegmentAppender:
             self._outage = Outage()
             self._outage.refused(len(taken))
         # Their callers go on only when this task waits again, so the thread has its next batch before they do.
-        self._queue.answer(taken, error and _unavailable())
+        self._queue.answer(taken, durable=error is None)
         metrics.queue_bytes.set(self._queue.waiting_bytes)
         return error
 
@@ -210,7 +211,7 @@ class SegmentAppender:
         self._outage.failed(error)
         waiting = self._queue.take_all()
         self._outage.refused(len(waiting))
-        self._queue.answer(waiting, _unavailable())
+        self._queue.answer(waiting, durable=False)
         asked, self._asked_to_seal = self._asked_to_seal, []
         _answer(asked, False)
 
@@ -242,7 +243,3 @@ def _answer(asked: list[asyncio.Future[bool]], value: bool) -> None:
     for future in asked:
         if not future.done():
             future.set_result(value)
-
-
-def _unavailable() -> LogUnavailable:
-    return LogUnavailable("the log can't take events now; send the batch again later")

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sluice.log.ports import LogUnavailable
 from sluice.log.segment_writer import Batch
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from sluice.log.sealing import Run
 
-__all__ = ["CommitQueue", "Waiting"]
+__all__ = ["CommitQueue", "Waiting", "unavailable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,18 @@ class CommitQueue:
         self._waiting.clear()
         return taken
 
-    def answer(self, taken: list[Waiting], error: Exception | None) -> None:
-        """End what was taken: its records are durable, or there is an error. Callers that went away are passed over."""
+    def answer(self, taken: list[Waiting], *, durable: bool) -> None:
+        """End what was taken: its records are durable, or not in the log. Callers that went away are passed over."""
         for waiting in taken:
             self.waiting_bytes -= waiting.size_bytes
             if waiting.durable.done():
                 continue
-            if error is None:
+            if durable:
                 waiting.durable.set_result(None)
             else:
-                waiting.durable.set_exception(error)
+                waiting.durable.set_exception(unavailable())
+
+
+def unavailable() -> LogUnavailable:
+    """What a refused caller is told: what a caller can do. The figures are the operator's: outage.py."""
+    return LogUnavailable("the log can't take events now; send the batch again later")

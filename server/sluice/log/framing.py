@@ -16,6 +16,7 @@ Source: tensorflow/core/lib/io/record_writer.h
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from enum import Enum
@@ -30,6 +31,9 @@ __all__ = ["FIRST_BYTES", "OVERHEAD_BYTES", "BrokenBy", "Frame", "Stretch", "fra
 
 # A payload begins with field 1 (0a), 16 bytes long (10): how the next frame is found behind a broken length.
 FIRST_BYTES = b"\x0a\x10"
+
+# With the upper half of the length before them, zero in any segment: most of what only resembles a record ends here.
+_FIRST_BYTES_IN_FRAME = re.compile(rb"\n\x10(?<=\0\0\0\0[\s\S]{4}\n\x10)")
 
 _LENGTH = struct.Struct("<Q")
 _HEADER = struct.Struct("<QI")
@@ -103,10 +107,11 @@ def scan(buffer: bytes) -> Iterator[Frame | Stretch]:
     whole frame is looked for by its payload's first bytes. Linear in the buffer's size, whatever it holds.
     """
     offset, size = 0, len(buffer)
+    search_bytes_left = size * _SEARCH_CHECKS_PER_BYTE
     while offset < size:
         end = _end_of_frame(buffer, offset)
         if end is None:
-            end = _next_whole_frame(buffer, offset + 1)
+            end, search_bytes_left = _next_whole_frame(buffer, offset + 1, search_bytes_left)
             yield Stretch(offset, end, BrokenBy.LENGTH)
         elif end <= size and (payload := _payload(buffer, offset, end)) is not None:
             yield Frame(offset, end, payload)
@@ -131,24 +136,23 @@ def _payload(buffer: bytes, offset: int, end: int) -> bytes | None:
     return payload if buffer[end - _CRC.size : end] == _masked(google_crc32c.value(payload)) else None
 
 
-def _next_whole_frame(buffer: bytes, start: int) -> int:
-    """Where the first whole frame at or behind `start` begins that holds a record; the buffer's end if none does."""
+def _next_whole_frame(buffer: bytes, start: int, bytes_left: int) -> tuple[int, int]:
+    """Where the first whole frame at or behind `start` begins that holds a record; the buffer's end if none does.
+
+    Checks payloads of `bytes_left` bytes at most, and returns besides what is left of them.
+    """
     size = len(buffer)
-    checks_left = size * _SEARCH_CHECKS_PER_BYTE
-    first_byte = buffer.find(FIRST_BYTES, start + _HEADER.size)
-    while first_byte >= 0:
-        offset = first_byte - _HEADER.size
-        # The upper half of a length is zero in any segment; looking at it first skips what only resembles a record.
-        if buffer[offset + 4 : offset + 8] == b"\0\0\0\0":
-            end = _end_of_frame(buffer, offset)
-            if end is not None and end <= size:
-                checks_left -= end - offset
-                if checks_left < 0:
-                    return size
-                if _payload(buffer, offset, end) is not None:
-                    return offset
-        first_byte = buffer.find(FIRST_BYTES, first_byte + 1)
-    return size
+    for first_bytes in _FIRST_BYTES_IN_FRAME.finditer(buffer, start + _HEADER.size):
+        offset = first_bytes.start() - _HEADER.size
+        end = _end_of_frame(buffer, offset)
+        if end is None or end > size:
+            continue
+        bytes_left -= end - offset
+        if bytes_left < 0:
+            break
+        if _payload(buffer, offset, end) is not None:
+            return offset, bytes_left
+    return size, bytes_left
 
 
 def _masked(crc: int) -> bytes:

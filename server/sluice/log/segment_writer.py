@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "SegmentWriter", "WriterFailed"]
 
-_PROBE_BYTES = 65536
+# A probe is as large as the batch that failed, so that a full disk doesn't seem mended to the next batch; up to this.
+_LARGEST_PROBE_BYTES = 16 * 1024 * 1024
+_SMALLEST_PROBE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,15 +97,8 @@ class SegmentWriter:
         self._min_free_bytes = min_free_bytes
         self._max_log_bytes = max_log_bytes
         self._leaving: OpenSegment | None = None
+        self._probe_bytes = _SMALLEST_PROBE_BYTES
         self.open: OpenSegment | None = None
-
-    def start(self) -> None:
-        """Make the folders, and prove that a write below them becomes durable.
-
-        Raises:
-            WriterFailed: it does not; call `mend` until it does.
-        """
-        self.mend()
 
     def commit(self, batch: Batch) -> None:
         """Make a batch durable, in the open segment or a new one.
@@ -121,6 +116,7 @@ class SegmentWriter:
             with _failing(Failure.SYNC, segment.path):
                 segment.make_durable(records=batch.records)
         except Exception:
+            self._probe_bytes = min(max(batch.size_bytes, _SMALLEST_PROBE_BYTES), _LARGEST_PROBE_BYTES)
             self._leaving, self.open = segment, None
             with _failing(Failure.CUT, segment.path):
                 segment.cut()
@@ -156,7 +152,7 @@ class SegmentWriter:
             self._finish_leaving(reason)
 
     def mend(self) -> None:
-        """After a failure: finish what is left of the segment, and prove that a write becomes durable again.
+        """At the start, and after a failure: finish what is left of a segment, and prove that a write becomes durable.
 
         Raises:
             WriterFailed: not yet.
@@ -165,7 +161,7 @@ class SegmentWriter:
         self._finish_leaving(SealReason.FAILURE)
         with _failing(Failure.PROBE, self._folders.open):
             self._folders.make()
-            self._require_space(_PROBE_BYTES)
+            self._require_space(self._probe_bytes)
             self._require_room()
             self._probe()
 
@@ -232,7 +228,7 @@ class SegmentWriter:
         path = self._folders.open / probe_name(self._node)
         disk.unlink(path)
         with disk.create(path) as file:
-            file.write(bytes(_PROBE_BYTES))
+            file.write(bytes(self._probe_bytes))
             file.sync()
         disk.sync_folder(self._folders.open)
         disk.unlink(path)
