@@ -129,7 +129,7 @@ class EnvoyProcess:
         await self._admin.drain_gracefully()
 
     async def close_listeners(self) -> None:
-        """Take no new connection from now on; requests in flight go on.
+        """Take no new connection, from a few milliseconds later on; requests in flight go on.
 
         Raises:
             AdminUnreachable: Envoy does not answer.
