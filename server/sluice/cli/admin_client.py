@@ -100,6 +100,8 @@ def ask_counts(admin: str) -> Counts:
 
 
 def _get(admin: str, path: str) -> tuple[int, bytes]:
+    if not admin:
+        raise AdminUnreachable("the admin port is not open yet", hint="the service is starting; see its messages")
     host, _, port = admin.rpartition(":")
     connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=_TIMEOUT_S)
     try:
