@@ -5,10 +5,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.support.log_records import Recorder, appender, entry, until
 
 from sluice import disk
 from sluice.log import LocalSegments, LogUnavailable, SegmentAppender
+from tests.support.log_records import Recorder, appender, bodies_in, entry, until
 
 
 class Gate(Recorder):
@@ -28,11 +28,6 @@ class Gate(Recorder):
 
     def is_reached(self) -> bool:
         return any(operation.verb == "datasync" for operation in self.begun)
-
-
-def _bodies(folder: Path) -> list[bytes]:
-    log = LocalSegments(folder)
-    return [part[1].body for segment in log.waiting() for part in log.read(segment) if isinstance(part, tuple)]
 
 
 async def test_no_append_returns_before_the_datasync_of_its_write(tmp_path: Path) -> None:
@@ -139,7 +134,7 @@ async def test_a_caller_that_goes_away_cancels_no_commit(tmp_path: Path) -> None
 
     assert in_commit.cancelled()
     assert in_queue.cancelled()
-    assert _bodies(tmp_path / "log") == [b"in commit", b"in queue", b"stays"]
+    assert bodies_in(tmp_path / "log") == [b"in commit", b"in queue", b"stays"]
 
 
 async def test_what_waits_is_bounded_in_bytes(tmp_path: Path) -> None:
@@ -158,7 +153,7 @@ async def test_what_waits_is_bounded_in_bytes(tmp_path: Path) -> None:
         await log.append(entry(bytes(1000)))
         await log.close()
 
-    assert len(_bodies(tmp_path / "log")) == 3
+    assert len(bodies_in(tmp_path / "log")) == 3
 
 
 async def test_a_record_larger_than_the_bound_is_taken_when_nothing_else_waits(tmp_path: Path) -> None:
@@ -168,7 +163,7 @@ async def test_a_record_larger_than_the_bound_is_taken_when_nothing_else_waits(t
     await log.append(entry(bytes(1000)))
 
     await log.close()
-    assert _bodies(tmp_path / "log") == [bytes(1000)]
+    assert bodies_in(tmp_path / "log") == [bytes(1000)]
 
 
 async def test_closing_answers_what_waits_and_takes_no_more(tmp_path: Path) -> None:
@@ -180,7 +175,7 @@ async def test_closing_answers_what_waits_and_takes_no_more(tmp_path: Path) -> N
     await log.close()
 
     await asyncio.gather(*waiting)
-    assert _bodies(tmp_path / "log") == [b"%d" % index for index in range(10)]
+    assert bodies_in(tmp_path / "log") == [b"%d" % index for index in range(10)]
     assert not log.healthy
     assert await log.seal()
     with pytest.raises(LogUnavailable):

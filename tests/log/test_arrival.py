@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.log_records import HOUR_US, Clock
 
 from sluice.log.arrival import ArrivalTimes
 from sluice.log.segment import hour_of
+from tests.support.log_records import HOUR_US, Clock
 
 _NOON_US = 1_767_268_800_000_000
 

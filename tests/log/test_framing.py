@@ -100,8 +100,8 @@ def test_damage_is_told_by_the_checksum_that_fails() -> None:
     broken_length = b"\xff" + one[1:]
     broken_payload = one[:20] + b"\xff" + one[21:]
 
-    assert list(scan(broken_length + two))[0] == Stretch(0, len(one), BrokenBy.LENGTH)
-    assert list(scan(broken_payload + two))[0] == Stretch(0, len(one), BrokenBy.PAYLOAD)
+    assert next(scan(broken_length + two)) == Stretch(0, len(one), BrokenBy.LENGTH)
+    assert next(scan(broken_payload + two)) == Stretch(0, len(one), BrokenBy.PAYLOAD)
     assert list(scan(two + one[:-1]))[1] == Stretch(len(two), len(two) + len(one) - 1, BrokenBy.PAYLOAD)
     assert list(scan(two + one[:11]))[1] == Stretch(len(two), len(two) + 11, BrokenBy.LENGTH)
     assert list(scan(two + bytes(4096)))[1] == Stretch(len(two), len(two) + 4096, BrokenBy.LENGTH)

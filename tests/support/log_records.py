@@ -9,7 +9,10 @@ from typing import Any
 
 from sluice import disk
 from sluice.contract import Source
-from sluice.log import Body, Entry, SegmentAppender, new_request_id
+from sluice.log import Body, Entry, LocalSegments, Sealed, SegmentAppender, new_request_id
+from sluice.log.framing import frame
+from sluice.log.record import encode
+from sluice.log.segment import new_segment_id, sealed_name
 
 HOUR_US = 3_600_000_000
 
@@ -42,7 +45,7 @@ def appender(folder: Path, **settings: Any) -> SegmentAppender:
 async def until(condition: Callable[[], object], *, within_s: float = 10) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  what is waited for is on the disk, or another's
             await asyncio.sleep(0.001)
 
 
@@ -113,3 +116,38 @@ def _folder_of(operation: disk.Operation) -> str:
     if operation.verb == "sync_folder":
         return Path(operation.path).name
     return Path(operation.path).parent.name
+
+
+def frame_of(body: bytes = b'{"events":[]}', *, received_at_us: int = 1_767_225_600_000_000, **fields: Any) -> bytes:
+    """The bytes of one record, as they stand in a segment."""
+    return frame(b"".join(encode(entry(body, **fields), received_at_us=received_at_us, node="node_1")))
+
+
+def open_segment(log: Path, content: bytes) -> str:
+    """Put a segment into open/ as a dead writer leaves it; return its id."""
+    segment_id = new_segment_id(hour="20260101T00", node="node_1")
+    (log / "open").mkdir(parents=True, exist_ok=True)
+    (log / "open" / segment_id).write_bytes(content)
+    return segment_id
+
+
+def sealed_segment(log: Path, content: bytes, *, records: int, size_bytes: int | None = None) -> Sealed:
+    """Put a segment into sealed/, with the seal that is told."""
+    size_bytes = len(content) if size_bytes is None else size_bytes
+    sealed = Sealed(
+        hour="20260101T00",
+        id=new_segment_id(hour="20260101T00", node="node_1"),
+        records=records,
+        size_bytes=size_bytes,
+    )
+    (log / "sealed").mkdir(parents=True, exist_ok=True)
+    (log / "sealed" / sealed_name(sealed)).write_bytes(content)
+    return sealed
+
+
+def bodies_in(log: Path) -> list[bytes]:
+    """The bodies of all whole records in sealed segments, the oldest first."""
+    segments = LocalSegments(log)
+    return [
+        part[1].body for segment in segments.waiting() for part in segments.read(segment) if isinstance(part, tuple)
+    ]
