@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from sluice import disk
 from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER, REJECTS_FOLDER, SUFFIX
 from sluice.lake.schema import EVENT_COLUMNS, PARTITION_COLUMNS, REJECT_COLUMNS
 
@@ -110,12 +111,17 @@ def _only_reads(statement: duckdb.Statement) -> bool:
 def _view_of(table: Path, columns: Sequence[Column]) -> str:
     typed = ", ".join(f"NULL::{_SQL_TYPES[c.type]} AS {c.name}" for c in (*columns, *PARTITION_COLUMNS))
     empty = f"SELECT {typed} WHERE false"
-    if not any(table.glob(f"*/*/*{SUFFIX}")):
+    if not _has_files(table):
         return empty
     partitions = ", ".join(f"'{c.name}': {_SQL_TYPES[c.type]}" for c in PARTITION_COLUMNS)
     pattern = _quoted(f"{_as_pattern(str(table))}/*/*/*{SUFFIX}")
     files = f"read_parquet({pattern}, union_by_name=true, hive_partitioning=true, hive_types={{{partitions}}})"
     return f"{empty} UNION ALL BY NAME SELECT * FROM {files}"  # noqa: S608  made of our own schema and a quoted path
+
+
+def _has_files(table: Path) -> bool:
+    hours = (table / date / hour for date in disk.entries(table) for hour in disk.entries(table / date))
+    return any(name.endswith(SUFFIX) for hour in hours for name in disk.entries(hour))
 
 
 def _quoted(text: str) -> str:

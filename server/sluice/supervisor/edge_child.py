@@ -37,6 +37,7 @@ class EnvoyChild:
         self._identity = process_id(process.pid) or ProcessId(pid=process.pid, started=0)
         self._end = asyncio.create_task(process.wait())
         self._listening = asyncio.create_task(self._wait_listening())
+        self._open = asyncio.create_task(self._wait_open())
         self._drain: asyncio.Task[None] | None = None
 
     @classmethod
@@ -64,6 +65,11 @@ class EnvoyChild:
         return self._end.result() if self._end.done() else None
 
     @property
+    def is_open(self) -> bool:
+        """Whether it takes requests: it listens, and has found a healthy worker."""
+        return self._open.done() and self._open.result() and not self._end.done()
+
+    @property
     def address(self) -> tuple[str, int] | None:
         """Host and port that it listens on; None until it does, and when it has ended."""
         listens = self._listening.done() and self._listening.result() and not self._end.done()
@@ -85,13 +91,6 @@ class EnvoyChild:
             self._drain = asyncio.create_task(self._drain_now())
         return self._drain.done()
 
-    async def close(self) -> None:
-        """Stop looking after it."""
-        tasks = [task for task in (self._listening, self._drain) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
     async def _wait_listening(self) -> bool:
         try:
             await self._process.wait_listening(LISTENS_WITHIN_S)
@@ -100,6 +99,19 @@ class EnvoyChild:
             self.send(signal.SIGKILL)
             return False
         return True
+
+    async def _wait_open(self) -> bool:
+        """Envoy judges workers by its own checks: until the first has passed one, it answers 503."""
+        if not await self._listening:
+            return False
+        while not self._end.done():
+            try:
+                if await self._process.healthy_workers():
+                    return True
+            except AdminUnreachable:
+                messages.warning("envoy does not say whether it has healthy workers")
+            await asyncio.sleep(_POLL_S)
+        return False
 
     async def _drain_now(self) -> None:
         try:

@@ -36,7 +36,8 @@ class Facts:
         draining: a drain has begun.
         recovered: what earlier processes left in the log is sealed.
         keys_loaded: the file of keys was read.
-        edge_listens: Envoy takes connections; with an external Envoy nobody here can know, and it is taken for granted.
+        edge_listens: Envoy takes connections, and has found a worker to send requests to; of an external Envoy nobody
+            here can know, and it is taken for granted.
         workers: the health of each. One that answers, but not that it serves, can't write its log.
     """
 

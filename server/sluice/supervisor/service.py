@@ -156,7 +156,7 @@ class Service:
             draining=draining,
             recovered=self._recovered,
             keys_loaded=True,  # without keys that can be read there is no start, and no worker either
-            edge_listens=self._edge_config is None or (self._envoy is not None and self._envoy.address is not None),
+            edge_listens=self._edge_config is None or (self._envoy is not None and self._envoy.is_open),
             workers=health,
         )
 
