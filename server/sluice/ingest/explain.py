@@ -1,6 +1,6 @@
 """Why a JSON body breaks the contract: every violation, with its path.
 
-Slow and thorough: it goes through all events in Python (6 µs each) and is only asked when the fast check has refused.
+Slow and thorough: it goes through all events in Python (10 µs each) and is only asked when the fast check has refused.
 It has the last word: what msgspec alone can't take (a number beyond the range of a double) may yet be right. Where a
 key stands twice, each occurrence is checked, as each reader may take another.
 """
@@ -62,11 +62,13 @@ def explain(body: bytes, *, with_statsig_metadata: bool) -> Invalid | None:
                 continue
             events = len(occurrence)
             for index, event in enumerate(occurrence):
-                found = list(_of_event(event, f"events[{index}]"))
-                if found:
-                    invalid_events += 1
-                    if invalid_events <= MAX_NAMED_EVENTS:
-                        violations += found
+                found = _of_event(event, f"events[{index}]")
+                first = next(found, None)
+                if first is None:
+                    continue
+                invalid_events += 1
+                if invalid_events <= MAX_NAMED_EVENTS:
+                    violations += [first, *found]
     if not violations:
         return None
     return Invalid(violations=tuple(violations), invalid_events=invalid_events, events=events)

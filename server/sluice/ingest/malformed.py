@@ -1,7 +1,7 @@
 """Where a body stops being JSON: the offset of the fault, and the path of the field that holds it.
 
 Only bodies that were refused come here. The path is looked for within the first 256 KiB, which bounds the time at some
-20 ms; a fault behind it is named by its offset alone.
+50 ms; a fault behind it is named by its offset alone.
 """
 
 from __future__ import annotations
