@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Door", "KeysInForce", "Receiver", "Shape"]
 
-# What is slow by the byte is done in a thread for a larger body: cutting one of 10 MiB may take a second, and to look at
-# it closely half a second and 30 times its size, so that is done for one body at a time.
+# What is slow by the byte is done in a thread for a larger body: cutting one of 10 MiB may take a second, and to look
+# at it closely half a second and 30 times its size, so that is done for one body at a time.
 _INLINE_BYTES = 256 * 1024
 
 
