@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sluice.lake import fields
 from sluice.lake import rows as rows_module
 from sluice.lake.decode import decode
 from sluice.storage.v1 import log_record_pb2 as storage
@@ -285,9 +286,45 @@ def test_a_body_that_no_door_accepts_is_named_and_the_others_are_rows(body: byte
     found = decode([record(good, number=1), record(body, number=2), record(good, number=3)])
 
     assert [bad.index for bad in found.undecodable] == [1]
-    assert found.batch.column("request_id").to_pylist() == [
+    (batch,) = found.batches
+    assert batch.column("request_id").to_pylist() == [
         str(uuid7(record(good).received_at_us / 1e6, number)) for number in (1, 3)
     ]
+
+
+def test_records_that_are_all_undecodable_give_no_rows() -> None:
+    found = decode([record(b"{", number=1), record(b"", number=2)])
+
+    assert [bad.index for bad in found.undecodable] == [0, 1]
+    assert list(found.batches) == []
+
+
+_MANY = (
+    b'{"events":['
+    + b",".join([b'{"eventName":"e%d"%s}' % (i, b',"x":1' if i > 6 else b"") for i in range(9)])
+    + b'],"statsigMetadata":{"sdkType":"s"},"c":1}'
+)
+
+
+@pytest.mark.parametrize("quarantined", [[], [0, 4, 8]])
+def test_a_body_decoded_in_slices_gives_the_rows_that_it_gives_at_once(
+    quarantined: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = record(_MANY, event_count=9, quarantined_indices=quarantined)
+    at_once = rows([large])
+
+    monkeypatch.setattr(fields, "MAX_EVENTS_AT_ONCE", 2)
+
+    assert len(list(decode([large]).batches)) > 2
+    assert rows([large]) == at_once
+
+
+def test_a_body_decoded_in_slices_gives_no_row_if_its_last_event_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fields, "MAX_EVENTS_AT_ONCE", 1)
+
+    found = decode([record(b'{"events":[{"eventName":"a"},{"eventName":1}]}', event_count=2)])
+
+    assert (list(found.batches), [bad.index for bad in found.undecodable]) == ([], [0])
 
 
 def test_rows_say_whose_request_it_was() -> None:

@@ -184,4 +184,4 @@ def test_a_record_that_no_door_writes_is_named(broken: storage.LogRecord) -> Non
     found = decode([record(b'{"events":[{"eventName":"good"}]}'), broken])
 
     assert [bad.index for bad in found.undecodable] == [1]
-    assert found.batch.num_rows == 1
+    assert [batch.num_rows for batch in found.batches] == [1]

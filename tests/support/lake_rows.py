@@ -25,9 +25,12 @@ def rows(records: Sequence[LogRecord]) -> list[dict[str, Any]]:
     """The rows of records that are all decodable."""
     decoded = decode(records)
     assert decoded.undecodable == ()
-    assert decoded.batch.schema == EVENTS
-    decoded.batch.validate(full=True)
-    return [row | {"user_custom_ids": _as_dict(row["user_custom_ids"])} for row in decoded.batch.to_pylist()]
+    found = []
+    for batch in decoded.batches:
+        assert batch.schema == EVENTS
+        batch.validate(full=True)
+        found += [row | {"user_custom_ids": _as_dict(row["user_custom_ids"])} for row in batch.to_pylist()]
+    return found
 
 
 def parsed(row: dict[str, Any]) -> dict[str, Any]:

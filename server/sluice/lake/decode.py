@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sluice.lake import decode_json, decode_proto
-from sluice.lake.fields import UndecodableBody
+from sluice.lake.fields import UndecodableBody, is_large
 from sluice.lake.rows import rows_of
-from sluice.lake.schema import EVENTS
 from sluice.storage.v1 import log_record_pb2 as storage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["Rows", "Undecodable", "decode"]
 
@@ -45,12 +43,12 @@ class Rows:
     """What n records became.
 
     Attributes:
-        batch: m rows of `EVENTS`, in log order; m is the sum of the events of all records but those undecodable, less
-            those set aside.
+        batches: to be gone through once: rows of `EVENTS` in log order, as many in all as the records have events, less
+            those of undecodable records and those set aside.
         undecodable: the records that gave no rows.
     """
 
-    batch: pa.RecordBatch
+    batches: Iterable[pa.RecordBatch]
     undecodable: tuple[Undecodable, ...] = ()
 
 
@@ -58,49 +56,72 @@ def decode(records: Sequence[storage.LogRecord]) -> Rows:
     """Turn log records into rows of the event table, one row per event.
 
     Args:
-        records: n records in log order, checksums already verified.
+        records: n records in log order, checksums already verified. One with more than `MAX_EVENTS_AT_ONCE` events is
+            given alone: that bounds the memory.
 
     Source: contract, components.schemas.Event.
     """
+    if len(records) == 1:
+        return _decode_one(records[0])
     try:
-        return Rows(batch=_decode(records))
+        return Rows(batches=[_decode(records)])
     except UndecodableBody:
         return _decode_those_that_can_be(records)
 
 
+def _decode_one(record: storage.LogRecord) -> Rows:
+    try:
+        if not is_large(record):
+            return Rows(batches=list(_batches([record])))
+        # Twice: a record is rows as a whole or not at all, and all its rows at once would take too much memory.
+        for _ in _batches([record]):
+            pass
+    except UndecodableBody as exc:
+        return Rows(batches=(), undecodable=(Undecodable(index=0, detail=str(exc)),))
+    return Rows(batches=_batches([record]))
+
+
 def _decode_those_that_can_be(records: Sequence[storage.LogRecord]) -> Rows:
-    bad: dict[int, str] = {}
+    bad: list[Undecodable] = []
+    good: list[storage.LogRecord] = []
     for index, record in enumerate(records):
-        try:
-            _decode([record])
-        except UndecodableBody as exc:
-            bad[index] = str(exc)
-    return Rows(
-        batch=_decode([record for index, record in enumerate(records) if index not in bad]),
-        undecodable=tuple(Undecodable(index=index, detail=detail) for index, detail in bad.items()),
-    )
+        if undecodable := _decode_one(record).undecodable:
+            bad.append(Undecodable(index=index, detail=undecodable[0].detail))
+        else:
+            good.append(record)
+    return Rows(batches=[_decode(good)] if good else [], undecodable=tuple(bad))
 
 
 def _decode(records: Sequence[storage.LogRecord]) -> pa.RecordBatch:
+    """The rows of small records, in log order whichever encodings they came in."""
     places: dict[storage.BodyFormat.ValueType, list[int]] = {}
     for index, record in enumerate(records):
-        _check(record)
         places.setdefault(record.body_format, []).append(index)
     batches: list[pa.RecordBatch] = []
-    log_order: list[pa.Array] = []
-    for body_format, indices in places.items():
+    log_order: list[int] = []
+    for indices in places.values():
         chosen = [records[index] for index in indices]
-        decoded = _DECODERS[body_format](chosen)
-        batches.append(rows_of(chosen, decoded))
-        log_order.append(pa.array(indices, pa.int64()).take(decoded.events.column("record")))
-    if len(batches) == 1:
-        return batches[0]
-    rows = pa.Table.from_batches(batches, schema=EVENTS)
-    order = pc.sort_indices(
-        pa.table({"record": pa.chunked_array(log_order, pa.int64()), "row": range(len(rows))}),
-        sort_keys=[("record", "ascending"), ("row", "ascending")],
-    )
-    return rows.take(order).combine_chunks().to_batches()[0] if len(rows) else EVENTS.empty_table().to_batches()[0]
+        for batch, rows_of_records in _with_origin(chosen):
+            batches.append(batch)
+            if len(places) == 1:
+                return batch
+            log_order.extend(indices[number] for number in rows_of_records.to_pylist())
+    # The sort is stable, so the events of a record stay in their order.
+    order = sorted(range(len(log_order)), key=log_order.__getitem__)
+    return pa.concat_batches(batches).take(pa.array(order, pa.int64()))
+
+
+def _batches(records: Sequence[storage.LogRecord]) -> Iterator[pa.RecordBatch]:
+    for batch, _ in _with_origin(records):
+        yield batch
+
+
+def _with_origin(records: Sequence[storage.LogRecord]) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
+    """The rows of records of one encoding, and for each row which record it is of."""
+    for record in records:
+        _check(record)
+    for decoded in _DECODERS[records[0].body_format](records):
+        yield rows_of(records, decoded), decoded.events.column("record")
 
 
 def _check(record: storage.LogRecord) -> None:

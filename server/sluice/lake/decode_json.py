@@ -10,6 +10,7 @@ Free-form JSON keeps its exact text: it is cut out of the body, never parsed and
 from __future__ import annotations
 
 from array import array
+from contextlib import contextmanager
 from itertools import accumulate, repeat
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,10 @@ from sluice.lake.fields import (
     Decoded,
     UndecodableBody,
     int32_column,
+    is_large,
+    kept_indices,
     map_column,
+    slices,
     stable_ids,
     text_column,
 )
@@ -32,65 +36,90 @@ from sluice.lake.json_shapes import NO_USER, Event, ExtraTexts, KnownRequest, Re
 from sluice.lake.value import is_held, number_in_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sluice.storage.v1.log_record_pb2 import LogRecord
 
 __all__ = ["decode"]
 
 _KNOWN = msgspec.json.Decoder(KnownRequest)
+_KNOWN_EVENTS = msgspec.json.Decoder(list[Event])
 _TEXTS = msgspec.json.Decoder(list[str])
 _QUOTE = ord('"')
 _NULL = b"null"
 
 
-def decode(records: Sequence[LogRecord]) -> Decoded:
-    """Turn n JSON bodies into fields.
+def decode(records: Sequence[LogRecord]) -> Iterator[Decoded]:
+    """Turn n JSON bodies into fields: all together, or a large one, given alone, in slices of its events.
 
     Raises:
         UndecodableBody: one of them can't be read; give them one by one to find which.
     """
+    if len(records) == 1 and is_large(records[0]):
+        yield from _in_slices(records[0])
+    else:
+        yield _together(records)
+
+
+def _together(records: Sequence[LogRecord]) -> Decoded:
     events: list[Event] = []
     rows: list[int] = []
     indices: list[int] = []
-    requests: list[Request] = []
+    requests: list[tuple[Request, Sequence[int]]] = []
     extras: dict[int, ExtraTexts] = {}
     for number, record in enumerate(records):
         request = _request(record.body)
-        kept = _kept(record, len(request.events))
-        for index, extra in request.event_extras.items():
-            if index in kept:
-                extras[len(events) + kept.index(index)] = extra
+        kept = kept_indices(record, len(request.events))
+        if request.event_extras:
+            extras.update((len(events) + row, request.event_extras[index]) for row, index in enumerate(kept))
         events.extend(request.events if len(kept) == len(request.events) else [request.events[i] for i in kept])
         rows.extend(repeat(number, len(kept)))
         indices.extend(kept)
-        requests.append(request)
+        requests.append((request, kept))
     return Decoded(events=_events(events, rows, indices, extras), requests=_requests(requests))
 
 
-def _kept(record: LogRecord, count: int) -> Sequence[int]:
-    """The indices of the events that are rows."""
-    if not record.quarantined_indices:
-        return range(count)
-    skipped = frozenset(record.quarantined_indices)
-    return [index for index in range(count) if index not in skipped]
+def _in_slices(record: LogRecord) -> Iterator[Decoded]:
+    with _as_undecodable():
+        str(record.body, "utf-8")
+        request, raws = json_members.open_request(record.body)
+    kept = kept_indices(record, len(raws))
+    requests = _requests([(request, kept)])
+    for indices in slices(kept):
+        chosen = [raws[index] for index in indices]
+        with _as_undecodable():
+            try:
+                events, extras = _KNOWN_EVENTS.decode(b"[" + b",".join(chosen) + b"]"), {}
+            except msgspec.ValidationError:
+                events, found = json_members.read_events(chosen)
+                extras = dict(enumerate(found))
+        yield Decoded(events=_events(events, [0] * len(indices), list(indices), extras), requests=requests)
 
 
 def _request(body: bytes) -> Request:
-    try:
+    with _as_undecodable():
         str(body, "utf-8")  # msgspec doesn't look into what it cuts out
         try:
             known = _KNOWN.decode(body)
         except msgspec.ValidationError:
             return json_members.read_request(body)
         return json_members.request_of(known)
+
+
+@contextmanager
+def _as_undecodable() -> Iterator[None]:
+    try:
+        yield
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise UndecodableBody(f"not the JSON of a request: {type(exc).__name__}") from exc
 
 
-def _requests(requests: list[Request]) -> pa.RecordBatch:
+def _requests(found: list[tuple[Request, Sequence[int]]]) -> pa.RecordBatch:
+    requests = [request for request, _ in found]
     about = [request.about for request in requests]
     columns = {
+        "rows": [len(kept) for _, kept in found],
+        "first_index": [kept[0] if kept else None for _, kept in found],
         "idempotency_key": [request.idempotency_key for request in requests],
         "sdk_type": [a.sdk_type for a in about],
         "sdk_version": [a.sdk_version for a in about],

@@ -6,6 +6,7 @@ of struct_text.py.
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,7 +19,10 @@ from sluice.lake.fields import (
     Decoded,
     UndecodableBody,
     int32_column,
+    is_large,
+    kept_indices,
     map_column,
+    slices,
     stable_ids,
     text_column,
 )
@@ -27,7 +31,7 @@ from sluice.lake.value import number_in_text
 from sluice.storage.v1 import log_record_pb2 as storage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from google.protobuf.message import Message
     from google.protobuf.struct_pb2 import Value
@@ -35,25 +39,35 @@ if TYPE_CHECKING:
 __all__ = ["decode"]
 
 
-def decode(records: Sequence[storage.LogRecord]) -> Decoded:
-    """Turn n bodies, each the bytes of a typed request message, into fields.
+def decode(records: Sequence[storage.LogRecord]) -> Iterator[Decoded]:
+    """Turn n bodies, each the bytes of a typed request message, into fields: together, or a large one in slices.
 
     Raises:
         UndecodableBody: one of them can't be read; give them one by one to find which.
     """
+    if len(records) == 1 and is_large(records[0]):
+        request = _request(records[0])
+        kept = kept_indices(records[0], len(request.events))
+        requests = pa.RecordBatch.from_pylist([_request_fields(request, kept)], schema=REQUEST_FIELDS)
+        for indices in slices(kept):
+            chosen = [request.events[index] for index in indices]
+            yield Decoded(events=_events(chosen, [0] * len(indices), list(indices)), requests=requests)
+    else:
+        yield _together(records)
+
+
+def _together(records: Sequence[storage.LogRecord]) -> Decoded:
     events: list[api.Event] = []
     rows: list[int] = []
     indices: list[int] = []
-    requests: list[dict[str, str | None]] = []
+    requests: list[dict[str, str | int | None]] = []
     for number, record in enumerate(records):
         request = _request(record)
-        skipped = frozenset(record.quarantined_indices)
-        for index, event in enumerate(request.events):
-            if index not in skipped:
-                events.append(event)
-                rows.append(number)
-                indices.append(index)
-        requests.append(_request_fields(request))
+        kept = kept_indices(record, len(request.events))
+        events.extend(request.events[index] for index in kept)
+        rows.extend(repeat(number, len(kept)))
+        indices.extend(kept)
+        requests.append(_request_fields(request, kept))
     return Decoded(
         events=_events(events, rows, indices),
         requests=pa.RecordBatch.from_pylist(requests, schema=REQUEST_FIELDS),
@@ -72,8 +86,14 @@ def _request(record: storage.LogRecord) -> api.LogEventRequest | api.ReceiveWebh
         raise UndecodableBody(f"not the bytes of a {kind.DESCRIPTOR.name}") from exc
 
 
-def _request_fields(request: api.LogEventRequest | api.ReceiveWebhookEventRequest) -> dict[str, str | None]:
-    fields = {"idempotency_key": _text(request, "idempotency_key")}
+def _request_fields(
+    request: api.LogEventRequest | api.ReceiveWebhookEventRequest, kept: Sequence[int]
+) -> dict[str, str | int | None]:
+    fields: dict[str, str | int | None] = {
+        "rows": len(kept),
+        "first_index": kept[0] if kept else None,
+        "idempotency_key": _text(request, "idempotency_key"),
+    }
     if isinstance(request, api.LogEventRequest) and request.HasField("statsig_metadata"):
         about = request.statsig_metadata
         fields |= {name: _text(about, name) for name in ("sdk_type", "sdk_version", "session_id", "stable_id")}

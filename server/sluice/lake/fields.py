@@ -16,15 +16,21 @@ import pyarrow.compute as pc
 from sluice.lake.schema import TEXT_MAP
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sluice.storage.v1.log_record_pb2 import LogRecord
 
 __all__ = [
     "EVENT_FIELDS",
+    "MAX_EVENTS_AT_ONCE",
     "REQUEST_FIELDS",
     "Decoded",
     "UndecodableBody",
     "int32_column",
+    "is_large",
+    "kept_indices",
     "map_column",
+    "slices",
     "stable_ids",
     "text_column",
 ]
@@ -58,6 +64,8 @@ EVENT_FIELDS: pa.Schema = pa.schema(
 
 REQUEST_FIELDS: pa.Schema = pa.schema(
     [
+        pa.field("rows", pa.int64()),  # how many events of the request are rows
+        pa.field("first_index", pa.int32()),  # the event_index of the first
         pa.field("idempotency_key", pa.string()),
         pa.field("sdk_type", pa.string()),
         pa.field("sdk_version", pa.string()),
@@ -68,6 +76,10 @@ REQUEST_FIELDS: pa.Schema = pa.schema(
     ]
 )
 
+# A body of 10 MiB can hold 300,000 events of JSON, and more of protobuf. What is made of so many at once would take
+# several hundred MB, so larger bodies are decoded in slices.
+MAX_EVENTS_AT_ONCE = 10_000
+
 _STABLE_ID = "stableID"
 
 
@@ -77,7 +89,7 @@ class UndecodableBody(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """The facts of n bodies.
+    """The facts of n bodies, or of a slice of the events of one.
 
     Attributes:
         events: m rows of `EVENT_FIELDS`, in the order of the bodies and their events.
@@ -123,6 +135,25 @@ def _stable_id(entries: Mapping[str, str]) -> str | None:
 def text_column(values: Sequence[str | None]) -> pa.Array:
     """A column of texts."""
     return pa.array(values, pa.string())
+
+
+def kept_indices(record: LogRecord, count: int) -> Sequence[int]:
+    """The indices of those of a record's events that are rows."""
+    if not record.quarantined_indices:
+        return range(count)
+    skipped = frozenset(record.quarantined_indices)
+    return [index for index in range(count) if index not in skipped]
+
+
+def is_large(record: LogRecord) -> bool:
+    """Whether a record is decoded alone, in slices of its events."""
+    return record.event_count > MAX_EVENTS_AT_ONCE
+
+
+def slices(indices: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The indices in slices that may be decoded at once."""
+    for start in range(0, len(indices), MAX_EVENTS_AT_ONCE):
+        yield indices[start : start + MAX_EVENTS_AT_ONCE]
 
 
 def int32_column(values: list[int]) -> pa.Array:

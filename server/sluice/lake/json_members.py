@@ -6,6 +6,7 @@ with its exact text. A key that stands twice counts as its last. Members that ar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,9 +16,9 @@ from sluice.lake.fields import UndecodableBody
 from sluice.lake.json_shapes import ABSENT, About, Environment, Event, ExtraTexts, KnownRequest, Request, User
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["read_request", "request_of"]
+__all__ = ["open_request", "read_events", "read_request", "request_of"]
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OPTIONAL_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
@@ -98,22 +99,30 @@ def read_request(body: bytes) -> Request:
         UndecodableBody: a member of the contract has a type that no door accepts.
         msgspec.MsgspecError: the same, or it is no JSON.
     """
+    request, raws = open_request(body)
+    events, extras = read_events(raws)
+    return replace(request, events=events, event_extras=extras)
+
+
+def open_request(body: bytes) -> tuple[Request, list[msgspec.Raw]]:
+    """Read a body but for its events, which are only told apart. Raises as `read_request` does."""
     members = _Members(_MEMBERS.decode(body))
-    events: list[Event] = []
-    extras: dict[int, ExtraTexts] = {}
-    for index, raw in enumerate(_EVENTS.decode(members.raw("events"))):
-        event, extra = _event(raw)
-        events.append(event)
-        extras[index] = extra
+    raws = _EVENTS.decode(members.raw("events"))
     metadata = members.object("statsigMetadata")
-    return Request(
-        events=events,
+    request = Request(
+        events=[],
         idempotency_key=members.text("idempotencyKey"),
         about=_about(metadata),
         sdk_metadata=None if metadata is None else _text_of(metadata),
         extra=members.rest(),
-        event_extras=extras,
     )
+    return request, raws
+
+
+def read_events(raws: Sequence[msgspec.Raw]) -> tuple[list[Event], list[ExtraTexts]]:
+    """Read events of any content that a door accepts. Raises as `read_request` does."""
+    found = [_event(raw) for raw in raws]
+    return [event for event, _ in found], [extra for _, extra in found]
 
 
 def _event(raw: msgspec.Raw) -> tuple[Event, ExtraTexts]:

@@ -117,7 +117,7 @@ class Request:
         about: what the columns take from `statsigMetadata`.
         sdk_metadata: the exact text of `statsigMetadata`, if it is an object.
         extra: what the request itself holds beyond the columns, as the text of a JSON object.
-        event_extras: by the index of an event; such an event's own `Raw` extras are absent.
+        event_extras: of each event that was read member by member, in whose own `Raw` they are absent; else empty.
     """
 
     events: list[Event]
@@ -125,4 +125,4 @@ class Request:
     about: About
     sdk_metadata: str | None
     extra: str | None
-    event_extras: dict[int, ExtraTexts] = field(default_factory=dict)
+    event_extras: list[ExtraTexts] = field(default_factory=list)

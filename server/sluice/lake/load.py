@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sluice.errors import SluiceError
 from sluice.lake.decode import decode
+from sluice.lake.fields import MAX_EVENTS_AT_ONCE
 from sluice.lake.parquet import FileRows, SegmentRows
 from sluice.log.framing import frame
 from sluice.log.ports import Damage, DamageReason
@@ -26,7 +27,6 @@ __all__ = ["Loaded", "SegmentUnreadable", "load"]
 # Records are decoded together until they hold this much: it spreads the fixed 0.6 ms of building columns, and bounds
 # what is in memory as Python objects. One record can be larger.
 _STRETCH_BYTES = 4 * 1024 * 1024
-_STRETCH_EVENTS = 10_000
 
 
 class SegmentUnreadable(SluiceError):
@@ -84,9 +84,10 @@ def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
                     offset, record = stretch[bad.index]
                     damages.append(_undecodable(offset, record, bad.detail))
                 records += len(stretch) - len(decoded.undecodable)
-                at = process_time()
-                rows.add(decoded.batch)
-                encode_s += process_time() - at
+                for batch in decoded.batches:
+                    at = process_time()
+                    rows.add(batch)
+                    encode_s += process_time() - at
             if damages:
                 log.set_aside(segment, damages)
                 damaged.update(damage.reason for damage in damages)
@@ -113,7 +114,7 @@ def _stretches(segment: Sealed, log: SealedSegments, damages: list[Damage]) -> I
             continue
         _, record = found
         if stretch and (
-            body_bytes + len(record.body) > _STRETCH_BYTES or events + record.event_count > _STRETCH_EVENTS
+            body_bytes + len(record.body) > _STRETCH_BYTES or events + record.event_count > MAX_EVENTS_AT_ONCE
         ):
             yield stretch
             stretch, body_bytes, events = [], 0, 0

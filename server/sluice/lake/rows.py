@@ -45,7 +45,7 @@ def rows_of(records: Sequence[storage.LogRecord], decoded: Decoded) -> pa.Record
     record = events.column("record")
     kinds = kinds_of(events.column("event_name"))
     requests = _requests(records, decoded.requests)
-    said = requests.take(_repeated(record, requests))
+    said = requests.take(_repeated(events, requests))
     received_at_us = pa.array([r.received_at_us for r in records], pa.int64()).take(record)
     client_time_ms = pa.array(
         [r.client_time_ms if r.HasField("client_time_ms") else None for r in records], pa.int64()
@@ -85,18 +85,20 @@ def _requests(records: Sequence[storage.LogRecord], requests: pa.RecordBatch) ->
     return requests
 
 
-def _repeated(record: pa.Array, requests: pa.RecordBatch) -> pa.Array:
+def _repeated(events: pa.RecordBatch, requests: pa.RecordBatch) -> pa.Array:
     """For each row the request whose texts stand on it; null behind the first row of one that would take too much."""
+    record = events.column("record")
     sizes = [0] * requests.num_rows
     for column in requests.columns:
-        for number, size in enumerate(pc.fill_null(pc.binary_length(column), 0).to_pylist()):
-            sizes[number] += size
-    counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(record).to_pylist()}
-    too_large = [size * counts.get(number, 0) > MAX_REPEATED_BYTES for number, size in enumerate(sizes)]
+        if column.type == pa.string():
+            sizes = [a + b for a, b in zip(sizes, pc.fill_null(pc.binary_length(column), 0).to_pylist(), strict=True)]
+    rows = requests.column("rows").to_pylist()
+    too_large = [size * count > MAX_REPEATED_BYTES for size, count in zip(sizes, rows, strict=True)]
     if not any(too_large):
         return record
-    is_behind_first = pc.equal(pc.pairwise_diff(record), 0)
-    return pc.if_else(pc.and_(pa.array(too_large).take(record), pc.fill_null(is_behind_first, False)), None, record)
+    is_first = pc.equal(events.column("event_index"), requests.column("first_index").take(record))
+    stands = pc.or_(pc.invert(pa.array(too_large).take(record)), is_first)
+    return pc.if_else(stands, record, None)
 
 
 def _extra(request: pa.Array, event: pa.Array, user: pa.Array) -> pa.Array:
