@@ -189,6 +189,15 @@ def test_a_segment_is_set_aside_whole_with_its_report_first(log: Path) -> None:
     assert recorder.verbs()[-3:] == ["rename sealed", "sync_folder damaged", "sync_folder sealed"]
 
 
+def test_damaged_is_made_again_by_whoever_needs_it(log: Path) -> None:
+    sealed = sealed_segment(log, _ONE, records=1)
+    (log / "damaged").rmdir()
+
+    LocalSegments(log).set_aside_whole(sealed, DamageReason.KILLS_THE_WRITER, "")
+
+    assert len(disk.entries(log / "damaged")) == 2
+
+
 def test_what_is_done_is_removed_durably(log: Path) -> None:
     first, second = (sealed_segment(log, _ONE, records=1) for _ in range(2))
     segments = LocalSegments(log)

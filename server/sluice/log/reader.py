@@ -78,9 +78,7 @@ class LocalSegments:
         disk.sync_folder(self._folders.sealed)
 
     def _move_to_archive(self, segments: Sequence[Sealed]) -> None:
-        if not disk.exists(self._folders.archive):
-            disk.make_folders(self._folders.archive)
-            disk.sync_folder(self._folders.log)
+        self._folders.make_again(self._folders.archive)
         for segment in segments:
             source, target = self._path(segment), self._folders.archive / sealed_name(segment)
             if disk.exists(target):

@@ -10,7 +10,7 @@
 An id is `<YYYYMMDDTHH>-<node>-<uuid7>` and is never used twice. The hour is the receive hour of all its records, UTC.
 The seal stands in the name, so that sealing needs no free block on the disk.
 
-Names only: nothing here looks at a file but `Folders.make`.
+Names, and the folders themselves; nothing here looks at a file.
 """
 
 from __future__ import annotations
@@ -124,6 +124,12 @@ class Folders:
         for folder in (self.open, self.sealed, self.damaged):
             disk.make_folders(folder)
         disk.sync_folders_up_to(self.log, self.log.parent)
+
+    def make_again(self, folder: Path) -> None:
+        """Make one of them, durably, if it is missing: damaged/ and archive/ may be removed by whoever has seen to them."""
+        if not disk.exists(folder):
+            disk.make_folders(folder)
+            disk.sync_folder(self.log)
 
 
 def node_name(text: str) -> str:

@@ -40,6 +40,7 @@ def keep_stretch(folders: Folders, segment: Sealed, damage: Damage) -> None:
         "reason": damage.reason.value,
         "detail": damage.detail,
     }
+    folders.make_again(folders.damaged)
     if damage.data:
         disk.replace_file(path, damage.data, mode=_FILE_MODE)
     _write_report(path, report)
@@ -58,6 +59,7 @@ def move_whole(folders: Folders, source: Path, segment: Sealed, reason: DamageRe
         "reason": reason.value,
         "detail": detail,
     }
+    folders.make_again(folders.damaged)
     _write_report(target, report)
     disk.move_new(source, target)
     disk.sync_folder(folders.damaged)
