@@ -1,7 +1,9 @@
 """`sluice up` as a whole: start, readiness, run.json, refusal of a second one, drain and its exit codes."""
 
+import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import stat
@@ -10,9 +12,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 
+from sluice.events.v1 import events_pb2, events_service_pb2_grpc
 from sluice.supervisor.process_id import process_id
 from tests.support.service import SLUICE, Service, wait_until
 
@@ -282,3 +286,65 @@ def test_flush_from_another_process_brings_what_was_acknowledged_before(fresh_se
         fresh_service.flush()
 
         assert fresh_service.rows("select count(*) from events") == [(index + 1,)]
+
+
+def test_with_an_external_envoy_the_workers_listen_in_the_folder_that_was_given(tmp_path: Path) -> None:
+    folder = tmp_path / "sockets"
+    with (
+        Service(tmp_path / "data", "--workers", "1", "--edge", "external", "--sockets", str(folder)) as service,
+        grpc.insecure_channel(f"unix:{folder / 'worker-0.sock'}") as channel,
+    ):
+        request = events_pb2.LogEventRequest()
+        request.events.add(event_name="direct", time=1767225600000).user.user_id = "u1"
+        answer = events_service_pb2_grpc.EventsServiceStub(channel).LogEvent(
+            request, metadata=[("statsig-api-key", service.server_key)], timeout=20
+        )
+        service.flush()
+
+        assert answer.success
+        assert service.run_file.listen == ""
+        assert "envoy" not in service.run_file.children
+        assert service.rows("select event_name, source from events") == [("direct", "grpc")]
+
+
+def test_on_a_terminal_the_first_start_prints_three_things_that_work_when_pasted(tmp_path: Path) -> None:
+    terminal, child_side = os.openpty()
+    process = subprocess.Popen(
+        [SLUICE, "up", *_free_ports(tmp_path / "data"), "--workers", "1"],
+        stdin=child_side,
+        stdout=child_side,
+        stderr=child_side,
+    )
+    os.close(child_side)
+    shown = ""
+
+    def read_until(text: str) -> bool:
+        nonlocal shown
+        if select.select([terminal], [], [], 0.2)[0]:
+            with contextlib.suppress(OSError):  # EIO: nobody has the other side any more
+                shown += os.read(terminal, 65536).decode()
+        return text in shown
+
+    try:
+        wait_until(lambda: read_until("Ctrl-C stops it."), within_s=40, what="it tells that it serves")
+        curl, flush, query = (
+            line.strip()
+            for line in shown.splitlines()
+            if line.startswith("  ") and any(word in line for word in ("curl ", " flush", " query"))
+        )
+        printed = [
+            subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True).stdout
+            for command in (curl, flush, query)
+        ]
+        wait_until(
+            lambda: read_until("accepted 1  in the lake 1"), within_s=20, what="the status line counts the event"
+        )
+    finally:
+        process.send_signal(signal.SIGINT)
+        wait_until(lambda: read_until("\0") or process.poll() is not None, within_s=60, what="it ends")
+        os.close(terminal)
+
+    assert process.returncode == 0
+    assert printed[0] == '{"success":true}'
+    assert "bought" in printed[2]
+    assert not (tmp_path / "data/first-keys").exists()

@@ -236,4 +236,6 @@ class Service:
             self._process = None
             raise AssertionError(f"sluice up ended with {code} before it was ready\n{self.messages()[-4000:]}")
         run = read_run_file(self.data_dir)
-        return run is not None and run.supervisor.pid == self._process.pid and bool(run.listen) and self.is_ready()
+        if run is None or run.supervisor.pid != self._process.pid:
+            return False
+        return (bool(run.listen) or "external" in self._flags) and self.is_ready()

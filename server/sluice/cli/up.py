@@ -31,6 +31,7 @@ def up(
     archive: Annotated[str | None, setting_option("archive")] = None,
     node: Annotated[str | None, setting_option("node")] = None,
     edge: Annotated[str | None, setting_option("edge")] = None,
+    sockets: Annotated[str | None, setting_option("sockets")] = None,
     messages: Annotated[str | None, setting_option("messages")] = None,
     access_log: Annotated[str | None, setting_option("access_log")] = None,
     config: Config = None,

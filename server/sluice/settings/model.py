@@ -282,6 +282,13 @@ class Settings:
         "Whose Envoy it is: embedded starts it with the service; external expects one to run beside it, "
         "with the configuration in envoy/, as under compose.",
     )
+    sockets: Path | None = _setting(  # noqa: RUF009  it is dataclasses.field with our facts
+        _FOLDER,
+        None,
+        "The folder of the workers' sockets. An external Envoy must reach it; its name must be short, since a path of "
+        "a socket has at most 107 bytes.",
+        default_words="a private folder in the temporary folder",
+    )
     messages: str = _setting(
         _one_of("auto", "text", "json"),
         "auto",

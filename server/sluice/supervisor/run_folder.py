@@ -13,7 +13,14 @@ from pathlib import Path
 from sluice import disk
 from sluice.errors import SluiceError
 
-__all__ = ["MAX_SOCKET_PATH_BYTES", "NoRunFolder", "RunFolder", "make_run_folder", "remove_dead_run_folders"]
+__all__ = [
+    "MAX_SOCKET_PATH_BYTES",
+    "NoRunFolder",
+    "RunFolder",
+    "folder_for_sockets",
+    "make_run_folder",
+    "remove_dead_run_folders",
+]
 
 # sockaddr_un.sun_path holds 108 bytes, the last of them a zero.
 MAX_SOCKET_PATH_BYTES = 107
@@ -25,6 +32,25 @@ _LAST_RESORT = "/tmp"  # noqa: S108  the folder in it is made by mkdtemp, with m
 
 class NoRunFolder(SluiceError):
     """There is no folder in which sockets can be made."""
+
+
+def folder_for_sockets(folder: Path) -> Path:
+    """A folder that was chosen for the workers' sockets, made if it is missing; return it as an absolute path.
+
+    Raises:
+        NoRunFolder: it can't be made, or its name is too long.
+    """
+    path = folder.absolute()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise NoRunFolder(f"{exc.filename}: {exc.strerror}, so there is no place for sockets") from exc
+    if len(os.fsencode(path / _LONGEST_NAME)) > MAX_SOCKET_PATH_BYTES:
+        raise NoRunFolder(
+            f"{path}: too long for sockets, whose paths have at most {MAX_SOCKET_PATH_BYTES} bytes",
+            hint="choose a shorter one with --sockets",
+        )
+    return path
 
 
 class RunFolder:
@@ -42,10 +68,6 @@ class RunFolder:
     def metrics(self) -> Path:
         """Where the metrics of all processes meet."""
         return self.path / "metrics"
-
-    def worker_socket(self, index: int) -> Path:
-        """The socket that one worker listens on."""
-        return self.path / f"worker-{index}.sock"
 
     def remove(self) -> None:
         """Remove the folder with all that is in it."""

@@ -23,6 +23,7 @@ from sluice.supervisor.first_start import keep_first_keys, things_to_paste
 from sluice.supervisor.process_id import process_id
 from sluice.supervisor.readiness import reasons_not_ready
 from sluice.supervisor.run_file import RunFile, remove_run_file, write_run_file
+from sluice.supervisor.run_folder import folder_for_sockets
 from sluice.supervisor.service import Place, Service
 from sluice.supervisor.status_line import StatusLine, status_text
 
@@ -73,7 +74,7 @@ def serve(
         place = Place(
             data_dir=data_dir,
             run_folder=run_folder.path,
-            sockets=run_folder.path,
+            sockets=run_folder.path if settings.sockets is None else folder_for_sockets(settings.sockets),
             admin=Address(host=admin.address[0], port=admin.address[1]),
             lock_fd=lock_fd,
             lifeline_fd=lifeline_read,
