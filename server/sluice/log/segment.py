@@ -126,7 +126,7 @@ class Folders:
         disk.sync_folders_up_to(self.log, self.log.parent)
 
     def make_again(self, folder: Path) -> None:
-        """Make one of them, durably, if it is missing: damaged/ and archive/ may be removed by whoever has seen to them."""
+        """Make one of them, durably, if it is missing: whoever has seen to damaged/ or archive/ may remove it."""
         if not disk.exists(folder):
             disk.make_folders(folder)
             disk.sync_folder(self.log)
