@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tests.support.service import Service
 
 _EVENT = {
@@ -38,25 +39,31 @@ def lake(service: Service) -> Path:
 
 def test_duckdb_reads_types_and_partitions(lake: Path) -> None:
     events = f"read_parquet('{lake}/*/*/*.parquet', union_by_name=true, hive_partitioning=true)"
-    row = duckdb.sql(
-        "select typeof(received_at), typeof(event_time), typeof(time_ms), typeof(value_number),"
-        " typeof(user_custom_ids), typeof(metadata), typeof(received_date), value_number,"
-        " user_custom_ids['companyID'], metadata"
-        f" from {events} where event_name = 'bought'"
-    ).fetchone()
-
-    assert row == (
-        "TIMESTAMP WITH TIME ZONE",
-        "TIMESTAMP WITH TIME ZONE",
-        "BIGINT",
-        "DOUBLE",
-        "MAP(VARCHAR, VARCHAR)",
-        "VARCHAR",
-        "DATE",
-        9.5,
-        "c9",
-        json.dumps(_EVENT["metadata"]),
+    rows = (
+        duckdb.sql(
+            "select typeof(received_at), typeof(event_time), typeof(time_ms), typeof(value_number),"
+            " typeof(user_custom_ids), typeof(metadata), typeof(received_date), value_number,"
+            " user_custom_ids['companyID'], metadata"
+            f" from {events} where event_name = 'bought'"
+        )
+        .limit(1)
+        .fetchall()
     )
+
+    assert rows == [
+        (
+            "TIMESTAMP WITH TIME ZONE",
+            "TIMESTAMP WITH TIME ZONE",
+            "BIGINT",
+            "DOUBLE",
+            "MAP(VARCHAR, VARCHAR)",
+            "VARCHAR",
+            "DATE",
+            9.5,
+            "c9",
+            json.dumps(_EVENT["metadata"]),
+        )
+    ]
 
 
 def test_pandas_reads_types_and_partitions(lake: Path) -> None:

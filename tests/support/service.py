@@ -198,7 +198,7 @@ class Service:
         """Ask the lake; each row by its columns' names."""
         # Through Arrow: DuckDB itself makes Python's times only with pytz.
         with query.connect(self.data_dir) as connection:
-            found = connection.execute(sql).to_arrow_table()
+            found = connection.sql(sql).to_arrow_table()
         rows: list[dict[str, Any]] = found.to_pylist(maps_as_pydicts="strict")
         return rows
 
