@@ -240,6 +240,23 @@ async def test_too_little_space_is_refused_before_anything_is_written(tmp_path: 
     assert "write" not in {operation.verb for operation in recorder.begun}
 
 
+async def test_a_disk_that_fills_up_is_refused_at_its_floor_and_the_open_segment_is_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = appender(tmp_path / "log", min_free_bytes=1000)
+    await log.start()
+    await log.append(entry(b"before"))
+    recorder = Recorder()
+    with disk.observed(recorder):
+        monkeypatch.setattr(disk, "free_bytes", lambda _: 1050)
+        await _refused(log, b"refused")
+        assert "write" not in {operation.verb for operation in recorder.begun}
+        await until(lambda: bodies_in(tmp_path / "log") == [b"before"])
+        monkeypatch.undo()
+        await until(lambda: log.healthy)
+    await log.close()
+
+
 async def test_a_full_log_is_refused_until_the_lake_has_taken_segments(tmp_path: Path) -> None:
     log = appender(tmp_path / "log", max_log_bytes=500)
     await log.start()

@@ -144,17 +144,22 @@ class SegmentAppender:
             await asyncio.shield(self._task)
 
     async def _run(self) -> None:
-        while self._queue or self._asked_to_seal or not self._close_begun.is_set():
-            if self._outage is None:
-                self._begin_outage_after(await self._turn())
-            elif self._close_begun.is_set():
-                break
-            else:
-                await self._mend(self._outage)
-        if self._seal_timer is not None:
-            self._seal_timer.cancel()
-        self._begin_outage_after(await self._try(self._writer.close))
-        self._thread.end()
+        try:
+            while self._queue or self._asked_to_seal or not self._close_begun.is_set():
+                if self._outage is None:
+                    self._begin_outage_after(await self._turn())
+                elif self._close_begun.is_set():
+                    break
+                else:
+                    await self._mend(self._outage)
+            self._begin_outage_after(await self._try(self._writer.close))
+        finally:
+            # However it ends, nobody waits for an answer that can't come.
+            self._is_accepting = False
+            self._refuse_what_waits()
+            if self._seal_timer is not None:
+                self._seal_timer.cancel()
+            self._thread.end()
 
     async def _turn(self) -> Exception | None:
         """Do what is to be done next, or wait until there is something; return why it failed."""
@@ -204,16 +209,18 @@ class SegmentAppender:
         return None
 
     def _begin_outage_after(self, error: Exception | None) -> None:
-        """Refuse records from now on, and those that wait: nothing of them was written."""
-        if error is None:
-            return
-        self._outage = self._outage or Outage()
-        self._outage.failed(error)
+        if error is not None:
+            self._outage = self._outage or Outage()
+            self._outage.failed(error)
+            self._outage.refused(self._refuse_what_waits())
+
+    def _refuse_what_waits(self) -> int:
+        """Nothing of it was written. Returns how many records it is."""
         waiting = self._queue.take_all()
-        self._outage.refused(len(waiting))
         self._queue.answer(waiting, durable=False)
         asked, self._asked_to_seal = self._asked_to_seal, []
         _answer(asked, False)
+        return len(waiting)
 
     def _room_left(self) -> int:
         segment = self._writer.open

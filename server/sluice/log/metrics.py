@@ -6,6 +6,9 @@ from enum import Enum
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from sluice.log.ports import DamageReason
+from sluice.log.sealing import SealReason
+
 __all__ = [
     "Failure",
     "appended_bytes",
@@ -44,3 +47,11 @@ queue_bytes = Gauge("sluice_log_queue_bytes", "Bytes that wait for a commit or a
 sealed_segments = Counter("sluice_log_sealed_segments_total", "Segments that were sealed", ["reason"])
 failures = Counter("sluice_log_failures_total", "Failures that made the log refuse records", ["cause"])
 damages = Counter("sluice_log_damages_total", "Stretches and segments that were set aside", ["reason"])
+
+# All that are known from the start show 0, and none has to be made on a full disk.
+for _cause in Failure:
+    failures.labels(_cause.value)
+for _seal_reason in SealReason:
+    sealed_segments.labels(_seal_reason.value)
+for _damage_reason in DamageReason:
+    damages.labels(_damage_reason.value)
