@@ -13,7 +13,7 @@ import msgspec
 
 from sluice.contract import milliseconds_of
 from sluice.lake.fields import UndecodableBody
-from sluice.lake.json_shapes import ABSENT, About, Environment, Event, ExtraTexts, KnownRequest, Request, User
+from sluice.lake.json_shapes import ABSENT, NOT_SAID, About, Environment, Event, ExtraTexts, KnownRequest, Request, User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ _EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 _OPTIONAL_TEXT = msgspec.json.Decoder(str | None)
 _CUSTOM_IDS = msgspec.json.Decoder(dict[str, str | None] | None)
+_ABOUT = msgspec.json.Decoder(About)
 _KEY = msgspec.json.Encoder()
 
 _NULL = b"null"
@@ -81,14 +82,15 @@ class _Members:
 
 def request_of(known: KnownRequest) -> Request:
     """A body that holds nothing but what SDKs are known to send."""
-    members = _Members({"statsigMetadata": known.statsig_metadata})
-    metadata = members.object("statsigMetadata")
+    metadata = known.statsig_metadata
+    if _is_null(metadata):
+        return Request(events=known.events, idempotency_key=known.idempotency_key)
+    text = _text_of(metadata)
+    if not text.startswith("{"):
+        extra = f'{{"statsigMetadata":{text}}}'
+        return Request(events=known.events, idempotency_key=known.idempotency_key, extra=extra)
     return Request(
-        events=known.events,
-        idempotency_key=known.idempotency_key,
-        about=_about(metadata),
-        sdk_metadata=None if metadata is None else _text_of(metadata),
-        extra=members.rest(),
+        events=known.events, idempotency_key=known.idempotency_key, about=_about(metadata), sdk_metadata=text
     )
 
 
@@ -112,7 +114,7 @@ def open_request(body: bytes) -> tuple[Request, list[msgspec.Raw]]:
     request = Request(
         events=[],
         idempotency_key=members.text("idempotencyKey"),
-        about=_about(metadata),
+        about=NOT_SAID if metadata is None else _about(metadata),
         sdk_metadata=None if metadata is None else _text_of(metadata),
         extra=members.rest(),
     )
@@ -157,16 +159,18 @@ def _user(raw: msgspec.Raw) -> tuple[User, str | None]:
     return user, members.rest()
 
 
-def _about(metadata: msgspec.Raw | None) -> About:
-    if metadata is None:
-        return About()
-    members = _Members(_MEMBERS.decode(metadata))
-    return About(
-        sdk_type=members.text("sdkType"),
-        sdk_version=members.text("sdkVersion"),
-        session_id=members.text("sessionID"),
-        stable_id=members.text("stableID"),
-    )
+def _about(metadata: msgspec.Raw) -> About:
+    try:
+        return _ABOUT.decode(metadata)
+    except msgspec.ValidationError:
+        # A webhook may send anything: what isn't text is in sdk_metadata alone.
+        members = _Members(_MEMBERS.decode(metadata))
+        return About(
+            sdk_type=members.text("sdkType"),
+            sdk_version=members.text("sdkVersion"),
+            session_id=members.text("sessionID"),
+            stable_id=members.text("stableID"),
+        )
 
 
 def _is_null(raw: msgspec.Raw) -> bool:

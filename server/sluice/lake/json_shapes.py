@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-__all__ = ["ABSENT", "NO_USER", "About", "Environment", "Event", "ExtraTexts", "KnownRequest", "Request", "User"]
+__all__ = [
+    "ABSENT",
+    "NOT_SAID",
+    "NO_USER",
+    "About",
+    "Environment",
+    "Event",
+    "ExtraTexts",
+    "KnownRequest",
+    "Request",
+    "User",
+]
 
 # Null means absent, so what is absent is this.
 ABSENT = msgspec.Raw(b"null")
@@ -89,14 +100,21 @@ class KnownRequest(
 NO_USER = User()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class About:
-    """What the columns take from the request's `statsigMetadata`; None where it isn't text."""
+class About(
+    msgspec.Struct,
+    gc=False,
+    frozen=True,
+    rename={"sdk_type": "sdkType", "sdk_version": "sdkVersion", "session_id": "sessionID", "stable_id": "stableID"},
+):
+    """What the columns take from the request's `statsigMetadata`, of which the whole text is kept besides."""
 
     sdk_type: str | None = None
     sdk_version: str | None = None
     session_id: str | None = None
     stable_id: str | None = None
+
+
+NOT_SAID = About()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +140,7 @@ class Request:
 
     events: list[Event]
     idempotency_key: str | None
-    about: About
-    sdk_metadata: str | None
-    extra: str | None
+    about: About = NOT_SAID
+    sdk_metadata: str | None = None
+    extra: str | None = None
     event_extras: list[ExtraTexts] = field(default_factory=list)
