@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.service import Service
 
 from tests.support.documents import Block, Shell, blocks_of, commands_of
+from tests.support.service import Service
 
 _ROOT = Path(__file__).parents[2]
 _DOCUMENTS = sorted([*_ROOT.glob("*.md"), *(_ROOT / "docs").glob("*.md")])
@@ -19,7 +19,8 @@ _WITH_COMMANDS = [document for document in _DOCUMENTS if blocks_of(document)]
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """Runs a command as a reader would: in a clone's folder, beside a service that `make up` has started."""
-    (tmp_path / ".venv").symlink_to(_ROOT / ".venv")
+    for name in (".venv", "tests"):
+        (tmp_path / name).symlink_to(_ROOT / name)
     with Service(tmp_path / "data") as service:
         bash = Shell(tmp_path, {"SLUICE_LISTEN": "", "PYTHONWARNINGS": "", "HTTPS_PROXY": "http://127.0.0.1:9"})
         for name in ("SLUICE_LISTEN", "PYTHONWARNINGS"):
@@ -51,7 +52,7 @@ def _check(block: Block, shell: Callable[[str], str]) -> None:
     for command, promised in commands_of(block):
         printed = shell(command)
         if promised:
-            assert printed == promised, f"line {block.line}: {command}"
+            assert printed.rstrip() == promised.rstrip(), f"line {block.line}: {command}"
 
 
 @pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda document: document.name)

@@ -6,10 +6,10 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from tests.support.service import Service
 
 from sluice.events.v1 import events_pb2 as pb
 from sluice.events.v1 import events_service_pb2_grpc as services
+from tests.support.service import Service
 
 
 @pytest.fixture
@@ -74,6 +74,16 @@ def test_a_wrong_key_is_unauthenticated(channel: grpc.Channel, metadata: list[tu
 
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
     assert said in refused.value.details()
+
+
+def test_a_client_key_opens_log_event_and_not_the_webhook_call(service: Service, channel: grpc.Channel) -> None:
+    stub = services.EventsServiceStub(channel)
+    metadata = [("statsig-api-key", service.client_key)]
+
+    assert stub.LogEvent(pb.LogEventRequest(events=[_event("a")]), metadata=metadata, timeout=20).success
+    with pytest.raises(grpc.RpcError) as refused:
+        stub.ReceiveWebhookEvent(pb.ReceiveWebhookEventRequest(events=[_event("a")]), metadata=metadata, timeout=20)
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_an_invalid_event_is_invalid_argument_with_its_path(service: Service, channel: grpc.Channel) -> None:

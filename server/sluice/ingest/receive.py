@@ -142,7 +142,7 @@ class Receiver:
 
     async def _handle(self, door: Door, caller: Caller, body: bytes | Invalid, request_id: bytes) -> Outcome:
         source = door.http_source if caller.transcoded else Source.GRPC
-        key = self._keys.check(caller.secret, source, from_query=caller.secret_in_query, now=self._clock())
+        key = self._key_for(door, source, caller)
         if isinstance(key, Refusal):
             return KeyRefused(refusal=key, prefix=_prefix(caller.secret))
         client_time_ms = client_time_of(caller, required=caller.transcoded and door.http_needs_client_time)
@@ -174,6 +174,13 @@ class Receiver:
             session_id=caller.session_id,
         )
         return await self._append(entry)
+
+    def _key_for(self, door: Door, source: Source, caller: Caller) -> Key | Refusal:
+        key = self._keys.check(caller.secret, source, from_query=caller.secret_in_query, now=self._clock())
+        # What a key may not send as JSON it may not send as protobuf either: pages reach this door by gRPC-Web.
+        if isinstance(key, Key) and door.http_source is Source.WEBHOOK and Source.WEBHOOK not in key.sources:
+            return Refusal.NOT_FOR_THIS_DOOR
+        return key
 
     async def _validate(self, shape: Shape, body: bytes) -> Valid | Invalid:
         if len(body) > self._max_body_bytes:

@@ -1,8 +1,8 @@
 """The keys that a running service knows, and whether one of them opens a door.
 
-Keys(path) reads the file; `reload_if_changed`, called every second, follows its changes. A file that is unreadable at
-the start is an error; one that becomes unreadable, or vanishes, keeps the last good keys in force: a slip of an editor
-must not turn every caller away. Who changes the file: key_file.py.
+Keys(path) reads the file; `reload_if_changed`, called every second and for a key that is not known, follows its
+changes. A file that is unreadable at the start is an error; one that becomes unreadable, or vanishes, keeps the last
+good keys in force: a slip of an editor must not turn every caller away. Who changes the file: key_file.py.
 """
 
 from __future__ import annotations
@@ -63,6 +63,9 @@ class Keys:
         if len(secret) > MAX_SECRET_CHARACTERS:
             return Refusal.UNKNOWN
         digest = hash_of(secret)
+        # A key that was made this moment opens at once; an unreadable file is left to the next second.
+        if digest not in self._by_hash and not self._unreadable:
+            self.reload_if_changed()
         key = self._by_hash.get(digest)
         # The table is looked up by hash, so what its timing tells is of no use for guessing a secret.
         if key is None or not hmac.compare_digest(key.sha256, digest):
