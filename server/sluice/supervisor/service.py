@@ -26,6 +26,7 @@ from sluice.supervisor.health import Health
 from sluice.supervisor.keeper import End, Keeper
 from sluice.supervisor.readiness import Facts
 from sluice.supervisor.recovery import Recovery
+from sluice.supervisor.stillness import Stillness
 from sluice.supervisor.workers import KeptWorker
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Service:
         self._listen: tuple[str, int] | None = None
         self._edge = Keeper(role=ENVOY, start=self._start_edge, after_end=self._after_edge)
         self._lake = Keeper(role=LAKE, start=self._start_lake, after_end=self._after_lake)
+        self._watched = ((self._edge, Stillness()), (self._lake, Stillness()))
         self._workers = [self._worker(index) for index in range(settings.workers)]
 
     async def start(self, now: float) -> None:
@@ -124,6 +126,7 @@ class Service:
             StartFailed: a child doesn't come up, and none of its kind ever did.
         """
         self._recovery.tick(now)
+        self._kill_what_hangs(now)
         changes = [await worker.tick(now) for worker in self._workers]
         if self._lake.is_new and (self._serves(now) or now >= self._lake_due_at):
             await self._lake.start_first(now)
@@ -228,6 +231,11 @@ class Service:
     def _envoy(self) -> EnvoyChild | None:
         child = self._edge.child
         return child if isinstance(child, EnvoyChild) else None
+
+    def _kill_what_hangs(self, now: float) -> None:
+        for keeper, stillness in self._watched:
+            if keeper.child is not None and stillness.is_still(keeper.child.identity.pid, now):
+                keeper.kill("it shows no sign of life")
 
     def _serves(self, now: float) -> bool:
         return any(worker.health(now) is Health.SERVING for worker in self._workers)
