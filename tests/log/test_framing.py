@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sluice.log import framing
 from sluice.log.framing import OVERHEAD_BYTES, BrokenBy, Frame, Stretch, frame, frame_buffers, scan
 
 _RECORD_START = b"\x0a\x10" + bytes(range(16))
@@ -132,9 +133,21 @@ def _claims_the_rest(count: int) -> bytes:
         pytest.param(_claims_the_rest(1 << 12), id="frames that claim the rest"),
     ],
 )
-def test_looking_for_the_next_record_is_bounded_whatever_the_bytes(content: bytes) -> None:
+def test_looking_for_the_next_record_is_bounded_whatever_the_bytes(
+    content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked_bytes = 0
+    check = framing._payload
+
+    def counted(buffer: bytes, offset: int, end: int) -> bytes | None:
+        nonlocal checked_bytes
+        checked_bytes += end - offset
+        return check(buffer, offset, end)
+
+    monkeypatch.setattr(framing, "_payload", counted)
     began_s = time.process_time()
     parts = list(scan(content))
 
     assert [type(part) for part in parts] == [Stretch]
+    assert checked_bytes <= 64 * len(content)
     assert time.process_time() - began_s < 10
