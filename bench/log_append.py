@@ -87,7 +87,7 @@ def main() -> None:
     )
     for body_bytes in map(int, options.body.split(",")):
         for callers in map(int, options.callers.split(",")):
-            folder = Path(tempfile.mkdtemp(prefix="sluice-bench-", dir=options.folder))
+            folder = Path(tempfile.mkdtemp(prefix="log-bench-", dir=options.folder))
             try:
                 uvloop.run(_measure(folder, body_bytes=body_bytes, callers=callers, seconds=options.seconds))
             finally:
