@@ -63,7 +63,7 @@ def test_that_of_a_dead_service_is_removed_and_that_of_a_live_one_stays(temporar
     script = (
         "import tempfile, sys; tempfile.tempdir = sys.argv[1]\n"
         "from sluice.supervisor import run_folder; run_folder._LAST_RESORT = sys.argv[1]\n"
-        "folder = run_folder.make_run_folder(); (folder.metrics / 'x').touch(); print(folder.path)"
+        "folder = run_folder.make_run_folder(); (folder.metrics / 'x.db').touch(); print(folder.path)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(temporary)], capture_output=True, text=True, check=True, timeout=30
@@ -75,6 +75,27 @@ def test_that_of_a_dead_service_is_removed_and_that_of_a_live_one_stays(temporar
     assert not dead.exists()
     assert live.path.is_dir()
     live.remove()
+
+
+def test_a_folder_of_another_s_with_such_a_name_is_left_alone(temporary: Path) -> None:
+    data = temporary / "sluice-data"
+    (data / "log/sealed").mkdir(parents=True)
+    (data / "log/sealed/segment").write_text("precious")
+    (data / "keys.json").write_text("precious")
+    remove_dead_run_folders()
+
+    assert (data / "log/sealed/segment").read_text() == "precious"
+    assert (data / "keys.json").read_text() == "precious"
+
+
+def test_a_file_that_no_service_made_keeps_its_folder(temporary: Path) -> None:
+    folder = temporary / "sluice-12345678"
+    folder.mkdir()
+    (folder / "run-folder").touch()
+    (folder / "thesis.txt").write_text("precious")
+    remove_dead_run_folders()
+
+    assert (folder / "thesis.txt").read_text() == "precious"
 
 
 def test_a_temporary_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sluice import disk
 from sluice.errors import SluiceError
+from sluice.telemetry import messages_of
 
 __all__ = [
     "MAX_SOCKET_PATH_BYTES",
@@ -25,7 +26,12 @@ __all__ = [
 # sockaddr_un.sun_path holds 108 bytes, the last of them a zero.
 MAX_SOCKET_PATH_BYTES = 107
 
+_messages = messages_of("supervisor")
+
 _PREFIX = "sluice-"
+# Only a folder with this file in it is a run folder: anything else may have a name like one's.
+_MARK = "run-folder"
+_METRICS = "metrics"
 _LONGEST_NAME = "worker-255.sock"
 _LAST_RESORT = "/tmp"  # noqa: S108  the folder in it is made by mkdtemp, with mode 0700 and a name nobody can guess
 
@@ -67,11 +73,11 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         """Where the metrics of all processes meet."""
-        return self.path / "metrics"
+        return self.path / _METRICS
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it."""
-        _remove(self.path)
+        """Remove the folder with what services leave in it. Where that fails it stays: stopping goes on."""
+        _try_to_remove(self.path)
         os.close(self._lock_fd)
 
 
@@ -94,6 +100,7 @@ def make_run_folder() -> RunFolder:
         if lock_fd is not None and path.is_dir():
             os.set_inheritable(lock_fd, False)
             folder = RunFolder(path, lock_fd)
+            (path / _MARK).touch(mode=0o600)
             folder.metrics.mkdir(mode=0o700)
             return folder
 
@@ -106,7 +113,7 @@ def remove_dead_run_folders() -> None:
                 continue
             lock_fd = disk.lock_folder(path)
             if lock_fd is not None:
-                _remove(path)
+                _try_to_remove(path)
                 os.close(lock_fd)
 
 
@@ -119,15 +126,26 @@ def _short_folder() -> str:
 
 def _is_ours(path: Path) -> bool:
     try:
-        facts = path.lstat()
-    except FileNotFoundError:
+        facts, mark = path.lstat(), (path / _MARK).lstat()
+    except OSError:
         return False
-    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
+    uid = os.getuid()
+    return stat.S_ISDIR(facts.st_mode) and stat.S_ISREG(mark.st_mode) and facts.st_uid == mark.st_uid == uid
+
+
+def _try_to_remove(folder: Path) -> None:
+    try:
+        _remove(folder)
+    except OSError as exc:
+        _messages.warning("a run folder stays", folder=str(folder), error=str(exc))
 
 
 def _remove(folder: Path) -> None:
-    for path in folder.glob("**/*"):
-        if not path.is_dir():
-            path.unlink(missing_ok=True)
-    for path in (*folder.glob("*/"), folder):
-        path.rmdir()
+    """Remove what a service leaves there, the mark last; a folder that holds anything else stays."""
+    metrics = folder / _METRICS
+    for path in (*metrics.glob("*.db"), *folder.glob("*.sock"), *folder.glob("envoy*")):
+        path.unlink(missing_ok=True)
+    if metrics.is_dir():
+        metrics.rmdir()
+    (folder / _MARK).unlink()
+    folder.rmdir()
