@@ -1,10 +1,16 @@
 """The Makefile, as one who has just cloned the project meets it."""
 
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
+import httpx
 import pytest
+
+from sluice.supervisor.run_file import read_run_file
+from tests.support.service import wait_until
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,3 +66,39 @@ def test_no_python_at_all_is_named_too(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert "apt-get install python3 python3-venv" in done.stderr
+
+
+def test_make_up_serves_within_seconds_and_stops_clean(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    flags = f"ARGS=--data-dir {data} --listen 127.0.0.1:0 --admin 127.0.0.1:0"
+    environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    with (tmp_path / "messages").open("wb") as messages:
+        began = time.monotonic()
+        # In a group of its own, as a terminal gives it one: Ctrl-C reaches make and what it runs.
+        made = subprocess.Popen(
+            ["/usr/bin/make", "-C", str(_ROOT), "up", flags],
+            env=environment,
+            stdout=messages,
+            stderr=messages,
+            start_new_session=True,
+        )
+    try:
+        run = wait_until(lambda: read_run_file(data), within_s=30, what="run.json is there")
+        ready = f"http://{run.admin}/readyz"
+        wait_until(lambda: _is_200(ready), within_s=30, what="the service is ready")
+        took_s = time.monotonic() - began
+    finally:
+        os.killpg(made.pid, signal.SIGINT)
+        made.wait(timeout=60)
+
+    print(f"ready after {took_s:.1f} s")
+    # make itself ends by the signal, once what it ran has ended: the service has drained.
+    assert '"event": "stopped", "role": "supervisor"' in (tmp_path / "messages").read_text()
+    assert not (data / "run.json").exists()
+
+
+def _is_200(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
