@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.support.service import Service, wait_until
 
 _INJECTED = Path(__file__).parents[1] / "support/injected"
