@@ -21,10 +21,20 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger, Processor
 
-__all__ = ["METRICS_FOLDER_VARIABLE", "configure", "forget_process", "messages_of", "render_metrics"]
+__all__ = [
+    "MESSAGES_VARIABLE",
+    "METRICS_FOLDER_VARIABLE",
+    "configure",
+    "forget_process",
+    "messages_of",
+    "render_metrics",
+]
 
 # prometheus_client reads it when it is first imported, so a process must be started with it.
 METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+# How the supervisor tells its children the form of their messages: json or text. The name is that of the setting.
+MESSAGES_VARIABLE = "SLUICE_MESSAGES"
 
 
 def configure(*, role: str, json: bool | None = None, level: int = logging.INFO) -> None:
@@ -32,10 +42,12 @@ def configure(*, role: str, json: bool | None = None, level: int = logging.INFO)
 
     Args:
         role: which process speaks, as in `worker-0`; a field of every message.
-        json: lines of JSON, or text for people; None: JSON unless standard error is a terminal.
+        json: lines of JSON, or text for people; None: as the environment says, else JSON unless standard error is a
+            terminal.
         level: messages below it are not written.
     """
-    as_json = not sys.stderr.isatty() if json is None else json
+    told = {"json": True, "text": False}.get(os.environ.get(MESSAGES_VARIABLE, ""), not sys.stderr.isatty())
+    as_json = told if json is None else json
     render: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json

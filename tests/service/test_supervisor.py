@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -127,109 +128,116 @@ def test_two_services_run_side_by_side(service: Service, tmp_path: Path) -> None
         assert other.rows("select event_name from events") == [("other",)]
 
 
-def test_a_data_folder_with_a_path_of_200_characters_works(tmp_path: Path) -> None:
+def test_a_data_folder_with_a_path_of_200_characters_works_beside_a_tmpdir_of_a_long_name(tmp_path: Path) -> None:
     data = tmp_path / ("x" * 40)
     data = data / ("y" * (199 - len(str(data))))
     data.parent.mkdir(parents=True)
     assert len(str(data)) == 200
+    temporary = tmp_path / ("t" * 100)
+    temporary.mkdir()
 
-    with Service(data, "--workers", "1") as service:
+    with Service(data, "--workers", "1", environment={"TMPDIR": str(temporary)}) as service:
         assert service.post("far away").status_code == 202
         service.flush()
         assert service.rows("select event_name from events") == [("far away",)]
 
 
-def test_a_long_tmpdir_works(tmp_path: Path) -> None:
-    temporary = tmp_path / ("t" * 100)
-    temporary.mkdir()
-
-    with Service(tmp_path / "data", "--workers", "1", environment={"TMPDIR": str(temporary)}) as service:
-        assert service.post("e").status_code == 202
-
-
-def test_a_drain_answers_all_requests_in_flight_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_drain_under_load_loses_nothing_and_leaves_nothing_behind(tmp_path: Path) -> None:
     service = Service(tmp_path / "data")
     service.start()
     sockets = Path(service.run_file.sockets)
     pids = [service.run_file.supervisor.pid, *(process.pid for process in service.run_file.children.values())]
     headers = {"statsig-api-key": service.server_key, "statsig-client-time": "1767225600000"}
+    body = {"events": [{"user": {"userID": "u1"}, "eventName": "e", "time": 1767225600000}]}
     url = f"{service.rest}/v1/log_event"
-    stopping = False
+    stopping = threading.Event()
 
-    def post_until_refused(index: int) -> tuple[list[str], list[str]]:
+    def post_until_refused() -> list[str]:
         acknowledged: list[str] = []
-        cut: list[str] = []
         with httpx.Client(timeout=30) as client:
             while True:
-                events = [{"user": {"userID": str(index)}, "eventName": "e", "time": 1767225600000}]
+                began_before = not stopping.is_set()
                 try:
-                    answer = client.post(url, json={"events": events}, headers=headers)
-                except httpx.ConnectError:
-                    return acknowledged, cut
-                except httpx.HTTPError as exc:
-                    cut.append(repr(exc))
-                    return acknowledged, cut
+                    answer = client.post(url, json=body, headers=headers)
+                except httpx.TransportError:
+                    # Whoever connects while the listener closes may be cut off; nothing was promised.
+                    assert not began_before, "a request that had begun before the drain was not answered"
+                    return acknowledged
+                assert answer.status_code == 202 or not began_before
                 if answer.status_code == 202:
                     acknowledged.append(answer.headers["x-request-id"])
-                else:
-                    assert stopping
-                    cut.append(str(answer.status_code))
 
     with ThreadPoolExecutor(4) as pool:
-        posting = [pool.submit(post_until_refused, index) for index in range(4)]
+        posting = [pool.submit(post_until_refused) for _ in range(4)]
         time.sleep(0.5)
-        stopping = True
+        stopping.set()
         service.begin_to_stop()
         code = service.wait()
-        outcomes = [each.result(timeout=60) for each in posting]
+        acknowledged = [request for each in posting for request in each.result(timeout=60)]
 
     assert code == 0
-    assert [cut for _, cuts in outcomes for cut in cuts] == []
     in_lake = [str(row[0]) for row in service.rows("select request_id from events")]
-    assert sorted(in_lake) == sorted(request for acknowledged, _ in outcomes for request in acknowledged)
+    assert len(in_lake) == len(set(in_lake))
+    assert set(acknowledged) <= set(in_lake)
     assert [pid for pid in pids if process_id(pid) is not None] == []
     assert not sockets.exists()
     assert not (tmp_path / "data/run.json").exists()
 
 
-def test_sigint_drains_too(tmp_path: Path) -> None:
+def test_a_drain_waits_for_a_request_that_is_still_arriving(tmp_path: Path) -> None:
     service = Service(tmp_path / "data", "--workers", "1")
     service.start()
-    service.post("e")
-    os.kill(service.run_file.supervisor.pid, signal.SIGINT)
+    host, _, port = service.grpc.partition(":")
+    body = b'{"events":[{"user":{"userID":"u1"},"eventName":"slow","time":1767225600000}]}'
+    head = (
+        f"POST /v1/log_event HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n"
+        f"statsig-api-key: {service.server_key}\r\nstatsig-client-time: 1767225600000\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(head.encode() + body[:10])
+        httpx.get(f"{service.rest}/livez", timeout=5)  # by the time it answers this it has begun the other
+        service.begin_to_stop()
+        wait_until(lambda: "draining" in service.readyz()["reasons"], within_s=10, what="the drain has begun")
+        connection.sendall(body[10:])
+        answer = connection.recv(65536)
 
+    assert answer.startswith(b"HTTP/1.1 202")
     assert service.wait() == 0
-    assert service.rows("select event_name from events") == [("e",)]
+    assert service.rows("select event_name from events") == [("slow",)]
 
 
-def test_a_second_signal_stops_at_once_and_the_next_start_brings_the_rest(tmp_path: Path) -> None:
+def test_a_second_signal_stops_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
     service = Service(tmp_path / "data", "--workers", "1")
     service.start()
-    os.kill(service.pid("lake"), signal.SIGSTOP)
+    lake = service.pid("lake")
+    os.kill(lake, signal.SIGSTOP)
     assert service.post("waits").status_code == 202
-    began = time.monotonic()
     service.begin_to_stop()
     wait_until(lambda: "draining" in service.readyz()["reasons"], within_s=10, what="the drain has begun")
+    began = time.monotonic()
     service.begin_to_stop()
+    wait_until(lambda: "stopping at once" in service.messages(), within_s=5, what="the second signal is seen")
+    os.kill(lake, signal.SIGCONT)
+    code = service.wait(within_s=10)
 
-    assert service.wait(within_s=10) == 1
-    assert time.monotonic() - began < 10
-    assert "the next start takes up what waits" in service.messages()
-    with service:
-        service.flush()
-        assert service.rows("select event_name from events") == [("waits",)]
+    assert time.monotonic() - began < 6
+    if code == 1:  # else the lake writer was quicker
+        assert "the next start takes up what waits" in service.messages()
+    service.flush()
+    assert service.rows("select event_name from events") == [("waits",)]
 
 
-def test_a_drain_that_leaves_a_backlog_exits_1_and_the_next_start_brings_it(tmp_path: Path) -> None:
+def test_a_drain_that_leaves_a_backlog_exits_1_and_nothing_is_lost(tmp_path: Path) -> None:
     service = Service(tmp_path / "data", "--workers", "1", "--drain-timeout", "2s")
     service.start()
     os.kill(service.pid("lake"), signal.SIGSTOP)
     assert service.post("waits").status_code == 202
 
     assert service.stop() == 1
-    with service:
-        service.flush()
-        assert service.rows("select event_name from events") == [("waits",)]
+    assert "the next start takes up what waits" in service.messages()
+    assert service.rows("select count(*) from events") == [(0,)]
+    service.flush()
+    assert service.rows("select event_name from events") == [("waits",)]
 
 
 @pytest.mark.parametrize("flag", ["--listen", "--admin"])
@@ -280,12 +288,12 @@ def test_wrong_usage_is_2(tmp_path: Path, flags: list[str]) -> None:
     assert "error:" in done.stderr
 
 
-def test_flush_from_another_process_brings_what_was_acknowledged_before(fresh_service: Service) -> None:
-    for index in range(5):
-        fresh_service.post(f"e{index}")
-        fresh_service.flush()
+def test_flush_from_another_process_brings_what_was_acknowledged_before(service: Service) -> None:
+    for _ in range(3):
+        request_id = service.post("e").headers["x-request-id"]
+        service.flush()
 
-        assert fresh_service.rows("select count(*) from events") == [(index + 1,)]
+        assert service.rows(f"select count(*) from events where request_id = '{request_id}'") == [(1,)]
 
 
 def test_with_an_external_envoy_the_workers_listen_in_the_folder_that_was_given(tmp_path: Path) -> None:
@@ -348,3 +356,15 @@ def test_on_a_terminal_the_first_start_prints_three_things_that_work_when_pasted
     assert printed[0] == '{"success":true}'
     assert "bought" in printed[2]
     assert not (tmp_path / "data/first-keys").exists()
+
+
+def test_keys_that_a_failed_first_start_has_made_are_not_lost(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = _up(*_free_ports(tmp_path / "data"), "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+
+    assert done.returncode == 1
+    assert done.stdout == f"{tmp_path / 'data/first-keys'}\n"
+    with Service(tmp_path / "data", "--workers", "1") as service:
+        assert service.post("e").status_code == 202

@@ -22,7 +22,7 @@ __all__ = ["EnvoyChild"]
 
 LISTENS_WITHIN_S = 60.0
 
-_POLL_S = 0.05
+_POLL_S = 0.02
 # A request that was on its way when none was active shows up by the second look.
 _IDLE_LOOKS = 3
 

@@ -24,7 +24,8 @@ LONGEST_PAUSE_S = 10.0
 # A child that ran this long was well: what ended it is no reason to wait longer the next time.
 STEADY_AFTER_S = 30.0
 
-_BETWEEN_SIGNALS_S = 0.1
+# Two signals of one kind are one to a process that was too busy to take the first: the second is sent until it acts.
+_BETWEEN_SIGNALS_S = 0.2
 
 messages = telemetry.messages_of("supervisor")
 
@@ -83,7 +84,6 @@ class Keeper:
         self._due_at = 0.0
         self._quick_ends = 0
         self._at_once = False
-        self._told = 0
         self._told_at = -math.inf
 
     @property
@@ -95,6 +95,11 @@ class Keeper:
     def is_new(self) -> bool:
         """It was never started, nor told to stop before that."""
         return self._state is _State.NEW
+
+    @property
+    def is_stopping(self) -> bool:
+        """It was told to end."""
+        return self._state is _State.STOPPED
 
     @property
     def is_over(self) -> bool:
@@ -142,14 +147,11 @@ class Keeper:
             self.child.send(number)
 
     def _tell_to_end(self, child: Child, now: float) -> None:
-        if self._state is not _State.STOPPED or self._told >= (2 if self._at_once else 1):
+        if self._state is not _State.STOPPED:
             return
-        # Two signals of one kind become one if the first hasn't been delivered yet.
-        if now - self._told_at < _BETWEEN_SIGNALS_S:
-            return
-        if self._at_once or catches(child.identity.pid, signal.SIGTERM):
+        is_due = now - self._told_at >= _BETWEEN_SIGNALS_S if self._at_once else self._told_at == -math.inf
+        if is_due and (self._at_once or catches(child.identity.pid, signal.SIGTERM)):
             child.send(signal.SIGTERM)
-            self._told += 1
             self._told_at = now
 
     async def _reap(self, child: Child, now: float) -> bool:

@@ -8,40 +8,30 @@ from __future__ import annotations
 
 import math
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from sluice import telemetry
 from sluice.errors import SluiceError
 from sluice.lake.staging import segments_in_hand
 from sluice.log import recover
-from sluice.settings.stages import edge_config, worker_config, writer_config
 from sluice.supervisor import metrics
 from sluice.supervisor.blame import Blame
-from sluice.supervisor.child import PythonChild, PythonProgram
 from sluice.supervisor.edge_child import EnvoyChild
 from sluice.supervisor.health import Health
 from sluice.supervisor.keeper import End, Keeper
+from sluice.supervisor.launch import Launcher
 from sluice.supervisor.readiness import Facts
 from sluice.supervisor.recovery import Recovery
 from sluice.supervisor.stillness import Stillness
 from sluice.supervisor.workers import KeptWorker
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from sluice.edge.config import EdgeConfig
     from sluice.settings.model import Settings
-    from sluice.settings.units import Address
     from sluice.supervisor.child import Child
+    from sluice.supervisor.launch import Place
     from sluice.supervisor.process_id import ProcessId
 
-__all__ = ["ENVOY", "LAKE", "Place", "Service", "StartFailed"]
-
-ENVOY = "envoy"
-LAKE = "lake"
+__all__ = ["Service", "StartFailed"]
 
 # A child that ends this often before the service was ever ready will not come up by being started again.
 _GIVE_UP_AFTER_ENDS = 4
@@ -55,31 +45,6 @@ class StartFailed(SluiceError):
     """A child does not come up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a service runs.
-
-    Attributes:
-        data_dir: the data folder, absolute.
-        run_folder: Envoy's files.
-        sockets: the folder of the workers' sockets.
-        admin: where the supervisor answers /livez and /readyz, with the port that it was given.
-        lock_fd: holds the data folder's lock; workers and lake writer inherit it.
-        lifeline_fd: the read end of a pipe that ends with the supervisor.
-    """
-
-    data_dir: Path
-    run_folder: Path
-    sockets: Path
-    admin: Address
-    lock_fd: int
-    lifeline_fd: int
-
-    def worker_socket(self, index: int) -> Path:
-        """The socket that one worker listens on."""
-        return self.sockets / f"worker-{index}.sock"
-
-
 class Service:
     """All children of one supervisor.
 
@@ -90,17 +55,17 @@ class Service:
     """
 
     def __init__(self, settings: Settings, place: Place, *, json_messages: bool) -> None:
-        self._settings = settings
         self._place = place
         self._blame = Blame()
         self._recovery = Recovery(lambda: recover(place.data_dir / "log"))
         self._recovered = False
         self._lake_due_at = math.inf
         self._was_ready = False
-        self._edge_config = None if settings.edge == "external" else self._config_of_edge(json_messages)
+        self._launcher = Launcher(settings, place, json_messages=json_messages)
+        self._has_edge = settings.edge != "external"
         self._listen: tuple[str, int] | None = None
-        self._edge = Keeper(role=ENVOY, start=self._start_edge, after_end=self._after_edge)
-        self._lake = Keeper(role=LAKE, start=self._start_lake, after_end=self._after_lake)
+        self._edge = Keeper(role="envoy", start=self._start_edge, after_end=self._after_edge)
+        self._lake = Keeper(role="lake", start=self._start_lake, after_end=self._after_lake)
         self._watched = ((self._edge, Stillness()), (self._lake, Stillness()))
         self._workers = [self._worker(index) for index in range(settings.workers)]
 
@@ -111,7 +76,7 @@ class Service:
             SluiceError: a child can't be started, or the log can't be recovered.
             OSError: the log can't be recovered, or no process can be made.
         """
-        if self._edge_config is not None:
+        if self._has_edge:
             await self._edge.start_first(now)
         await self._recovery.run_now()
         self._recovered = True
@@ -132,7 +97,7 @@ class Service:
             await self._lake.start_first(now)
             changes.append(True)
         changes.append(await self._lake.tick(now))
-        if self._edge_config is not None:
+        if self._has_edge:
             changes.append(await self._edge.tick(now))
         address = self._envoy.address if self._envoy is not None else None
         if address is not None and address != self._listen:
@@ -159,7 +124,7 @@ class Service:
             draining=draining,
             recovered=self._recovered,
             keys_loaded=True,  # without keys that can be read there is no start, and no worker either
-            edge_listens=self._edge_config is None or (self._envoy is not None and self._envoy.is_open),
+            edge_listens=not self._has_edge or (self._envoy is not None and self._envoy.is_open),
             workers=health,
         )
 
@@ -174,7 +139,7 @@ class Service:
 
     async def drain_edge(self) -> bool:
         """As drain.Stoppable says."""
-        if self._edge_config is None:
+        if not self._has_edge:
             return True
         if self._envoy is not None and self._envoy.address is not None and not self._envoy.drain():
             return False
@@ -183,7 +148,7 @@ class Service:
 
     async def kill_edge(self) -> bool:
         """As drain.Stoppable says."""
-        if self._edge_config is None:
+        if not self._has_edge:
             return True
         return _killed(self._edge)
 
@@ -244,47 +209,18 @@ class Service:
         return [self._edge, *(worker.keeper for worker in self._workers), self._lake]
 
     def _worker(self, index: int) -> KeptWorker:
-        socket = self._place.worker_socket(index)
-
-        async def start() -> Child:
-            config = worker_config(self._settings, index=index, socket=str(socket), lifeline_fd=self._place.lifeline_fd)
-            return await self._start_python("sluice.ingest.worker", msgspec.json.encode(config))
-
-        return KeptWorker(index=index, socket=socket, start=start, after_end=self._after_worker)
+        return KeptWorker(
+            index=index,
+            socket=self._place.worker_socket(index),
+            start=lambda: self._launcher.worker(index),
+            after_end=self._after_worker,
+        )
 
     async def _start_lake(self) -> Child:
-        config = writer_config(
-            self._settings,
-            lifeline_fd=self._place.lifeline_fd,
-            blamed=self._blame.deaths,
-            last=self._blame.last,
-        )
-        return await self._start_python("sluice.lake.writer", msgspec.json.encode(config))
+        return await self._launcher.lake(self._blame)
 
     async def _start_edge(self) -> Child:
-        assert self._edge_config is not None
-        return await EnvoyChild.start(
-            self._edge_config, self._place.run_folder, port=None if self._listen is None else self._listen[1]
-        )
-
-    async def _start_python(self, module: str, argument: bytes) -> Child:
-        return await PythonChild.start(
-            PythonProgram(
-                module=module,
-                argument=argument.decode(),
-                inherited_fds=(self._place.lock_fd, self._place.lifeline_fd),
-                environment={},
-            )
-        )
-
-    def _config_of_edge(self, json_messages: bool) -> EdgeConfig:
-        return edge_config(
-            self._settings,
-            admin=self._place.admin,
-            admin_socket=str(self._place.run_folder / "envoy.sock"),
-            worker_sockets=[str(self._place.worker_socket(index)) for index in range(self._settings.workers)],
-            json_messages=json_messages,
-        )
+        return await self._launcher.envoy(port=None if self._listen is None else self._listen[1])
 
     async def _after_worker(self, end: End) -> None:
         _forget(end)

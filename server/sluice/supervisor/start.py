@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from sluice import disk, telemetry
-from sluice.supervisor.first_start import make_first_keys
 from sluice.supervisor.folder_lock import hold_folder
 from sluice.supervisor.run_folder import make_run_folder, remove_dead_run_folders
 
@@ -35,7 +34,6 @@ def up(settings: Settings) -> int:
     with ExitStack() as cleanup:
         lock_fd = hold_folder(data_dir)
         cleanup.callback(os.close, lock_fd)
-        first_keys = make_first_keys(data_dir)
         remove_dead_run_folders()
         run_folder = make_run_folder()
         cleanup.callback(run_folder.remove)
@@ -48,6 +46,5 @@ def up(settings: Settings) -> int:
             data_dir=data_dir,
             run_folder=run_folder,
             lock_fd=lock_fd,
-            first_keys=first_keys,
             json_messages=as_json,
         )

@@ -19,12 +19,13 @@ from sluice.supervisor import metrics
 from sluice.supervisor.admin import AdminServer, Snapshot
 from sluice.supervisor.drain import AT_ONCE_S, Drain, steps_at_once, steps_in_order
 from sluice.supervisor.figures import LakeLag, lake_lag, read_counts
-from sluice.supervisor.first_start import keep_first_keys, things_to_paste
+from sluice.supervisor.first_start import keep_first_keys, make_first_keys, things_to_paste
+from sluice.supervisor.launch import Place
 from sluice.supervisor.process_id import process_id
 from sluice.supervisor.readiness import reasons_not_ready
 from sluice.supervisor.run_file import RunFile, remove_run_file, write_run_file
 from sluice.supervisor.run_folder import folder_for_sockets
-from sluice.supervisor.service import Place, Service
+from sluice.supervisor.service import Service
 from sluice.supervisor.status_line import StatusLine, status_text
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ __all__ = ["Supervisor", "serve"]
 _TICK_S = 0.1
 _TICK_WHILE_STARTING_S = 0.02
 _LOOK_AT_LAG_S = 1.0
+_WRITE_AGAIN_S = 5.0
 
 messages = telemetry.messages_of("supervisor")
 
@@ -49,7 +51,6 @@ def serve(
     data_dir: Path,
     run_folder: RunFolder,
     lock_fd: int,
-    first_keys: FirstKeys | None,
     json_messages: bool,
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code.
@@ -59,7 +60,6 @@ def serve(
         data_dir: the data folder, absolute.
         run_folder: made for this service.
         lock_fd: holds the data folder's lock.
-        first_keys: the secrets that were made for a first start, still to be told.
         json_messages: all processes write lines of JSON.
 
     Raises:
@@ -79,8 +79,9 @@ def serve(
             lock_fd=lock_fd,
             lifeline_fd=lifeline_read,
         )
+        # Not before the admin port is known to be free: keys that are made must be told.
+        first_keys = make_first_keys(data_dir)
         supervisor = Supervisor(settings, place, admin, first_keys=first_keys, json_messages=json_messages)
-        cleanup.callback(remove_run_file, data_dir)
         return asyncio.run(supervisor.run())
 
 
@@ -110,7 +111,9 @@ class Supervisor:
         self._lag = LakeLag()
         self._looked_at = -_LOOK_AT_LAG_S
         self._announced = False
+        self._keys_told = first_keys is None
         self._run_file_is_old = True
+        self._run_file_not_before = 0.0
         # Of a terminal both ends are looked at: the line is drawn where messages go.
         self._line = StatusLine(sys.stderr) if sys.stderr.isatty() and not json_messages else None
 
@@ -121,13 +124,17 @@ class Supervisor:
             loop.add_signal_handler(number, self._ask_to_stop)
         loop.add_signal_handler(signal.SIGUSR1, self._service.ask_to_flush)
         try:
-            self._tell_first_keys_without_terminal()
+            if not sys.stdout.isatty():
+                self._keep_untold_keys()
             self._write_run_file()
             await self._service.start(loop.time())
             while not await self.tick(loop.time()):
                 await self._wait(_TICK_S if self._announced else _TICK_WHILE_STARTING_S)
         finally:
             await self._leave_nobody()
+            # Before the handlers of signals go: a flush finds the supervisor by it, and SIGUSR1 would end this process.
+            remove_run_file(self._place.data_dir)
+            self._keep_untold_keys()
             if self._line is not None:
                 self._line.clear()
         return self._outcome()
@@ -145,7 +152,7 @@ class Supervisor:
         if self._drain is not None:
             await self._drain.tick(now)
         self._tell(now)
-        if self._run_file_is_old:
+        if self._run_file_is_old and now >= self._run_file_not_before:
             self._write_run_file()
         return self._drain is not None and self._drain.is_over
 
@@ -198,11 +205,14 @@ class Supervisor:
         if sys.stdout.isatty():
             if self._first_keys is not None and listen is not None:
                 sys.stdout.write(things_to_paste(self._first_keys, listen=listen, data_dir=self._settings.data_dir))
+                self._keys_told = True
             sys.stdout.write(f"Serving on http://{listen}; Ctrl-C stops it.\n" if listen else "Serving.\n")
             sys.stdout.flush()
 
-    def _tell_first_keys_without_terminal(self) -> None:
-        if self._first_keys is not None and not sys.stdout.isatty():
+    def _keep_untold_keys(self) -> None:
+        """Without a terminal, or when it stops before it could tell them: nobody could find them out later."""
+        if self._first_keys is not None and not self._keys_told:
+            self._keys_told = True
             sys.stdout.write(f"{keep_first_keys(self._place.data_dir, self._first_keys)}\n")
             sys.stdout.flush()
 
@@ -226,6 +236,7 @@ class Supervisor:
             # A full disk ends no service: the log answers 503 by itself, and heals.
             messages.warning("run.json can't be written", error=str(exc))
             self._run_file_is_old = True
+            self._run_file_not_before = asyncio.get_running_loop().time() + _WRITE_AGAIN_S
         else:
             self._run_file_is_old = False
 

@@ -43,7 +43,8 @@ class KeptWorker:
 
     async def tick(self, now: float) -> bool:
         """Look after it; return whether a process was started, or has ended."""
-        if self.health(now) is Health.HANGS:
+        # One that finishes what it has takes no calls any more, so it does not answer either.
+        if not self.keeper.is_stopping and self.health(now) is Health.HANGS:
             self.keeper.kill("it does not answer health checks")
             await self._close_watch()
         return await self.keeper.tick(now)

@@ -1,0 +1,110 @@
+"""What each child is started with: its values, the descriptors it inherits, its environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sluice import telemetry
+from sluice.settings.stages import edge_config, worker_config, writer_config
+from sluice.supervisor.child import PythonChild, PythonProgram
+from sluice.supervisor.edge_child import EnvoyChild
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sluice.settings.model import Settings
+    from sluice.settings.units import Address
+    from sluice.supervisor.blame import Blame
+    from sluice.supervisor.child import Child
+
+__all__ = ["Launcher", "Place"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a service runs.
+
+    Attributes:
+        data_dir: the data folder, absolute.
+        run_folder: Envoy's files.
+        sockets: the folder of the workers' sockets.
+        admin: where the supervisor answers /livez and /readyz, with the port that it was given.
+        lock_fd: holds the data folder's lock; workers and lake writer inherit it.
+        lifeline_fd: the read end of a pipe that ends with the supervisor.
+    """
+
+    data_dir: Path
+    run_folder: Path
+    sockets: Path
+    admin: Address
+    lock_fd: int
+    lifeline_fd: int
+
+    def worker_socket(self, index: int) -> Path:
+        """The socket that one worker listens on."""
+        return self.sockets / f"worker-{index}.sock"
+
+
+class Launcher:
+    """Starts the children of one service.
+
+    Each method may raise OSError: no process can be made.
+
+    Args:
+        settings: of the service.
+        place: where it runs.
+        json_messages: processes write lines of JSON.
+    """
+
+    def __init__(self, settings: Settings, place: Place, *, json_messages: bool) -> None:
+        self._settings = settings
+        self._place = place
+        self._json_messages = json_messages
+
+    async def worker(self, index: int) -> Child:
+        """Start one ingest worker."""
+        config = worker_config(
+            self._settings,
+            index=index,
+            socket=str(self._place.worker_socket(index)),
+            lifeline_fd=self._place.lifeline_fd,
+        )
+        return await self._python("sluice.ingest.worker", msgspec.json.encode(config))
+
+    async def lake(self, blame: Blame) -> Child:
+        """Start the lake writer, which is told what its predecessors died of."""
+        config = writer_config(
+            self._settings, lifeline_fd=self._place.lifeline_fd, blamed=blame.deaths, last=blame.last
+        )
+        return await self._python("sluice.lake.writer", msgspec.json.encode(config))
+
+    async def envoy(self, *, port: int | None) -> Child:
+        """Start Envoy.
+
+        Args:
+            port: listen on this one, which a run before has chosen; None: as the settings say.
+
+        Raises:
+            SluiceError: there is no Envoy, or the port is taken.
+        """
+        config = edge_config(
+            self._settings,
+            admin=self._place.admin,
+            admin_socket=str(self._place.run_folder / "envoy.sock"),
+            worker_sockets=[str(self._place.worker_socket(index)) for index in range(self._settings.workers)],
+            json_messages=self._json_messages,
+        )
+        return await EnvoyChild.start(config, self._place.run_folder, port=port)
+
+    async def _python(self, module: str, argument: bytes) -> Child:
+        return await PythonChild.start(
+            PythonProgram(
+                module=module,
+                argument=argument.decode(),
+                inherited_fds=(self._place.lock_fd, self._place.lifeline_fd),
+                environment={telemetry.MESSAGES_VARIABLE: "json" if self._json_messages else "text"},
+            )
+        )
