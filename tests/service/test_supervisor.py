@@ -17,6 +17,7 @@ import grpc
 import httpx
 import pytest
 
+from sluice import disk
 from sluice.events.v1 import events_pb2, events_service_pb2_grpc
 from sluice.supervisor.process_id import process_id
 from tests.support.service import SLUICE, Service, wait_until
@@ -368,3 +369,18 @@ def test_keys_that_a_failed_first_start_has_made_are_not_lost(tmp_path: Path) ->
     assert done.stdout == f"{tmp_path / 'data/first-keys'}\n"
     with Service(tmp_path / "data", "--workers", "1") as service:
         assert service.post("e").status_code == 202
+
+
+def test_a_child_that_never_comes_up_is_named_and_nothing_stays(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nif 'sluice.ingest.worker' in sys.orig_argv: os._exit(7)\n"
+    )
+    done = _up(*_free_ports(tmp_path / "data"), environment={"PYTHONPATH": str(tmp_path)})
+
+    assert done.returncode == 1
+    assert "error: worker-" in done.stderr
+    assert "does not start" in done.stderr
+    assert not (tmp_path / "data/run.json").exists()
+    lock = disk.lock_folder(tmp_path / "data")
+    assert lock is not None
+    os.close(lock)

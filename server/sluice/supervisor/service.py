@@ -236,7 +236,7 @@ class Service:
 
     def _give_up_on_what_does_not_start(self) -> None:
         for keeper in self._keepers():
-            if keeper.quick_ends >= _GIVE_UP_AFTER_ENDS:
+            if keeper.quick_ends >= _GIVE_UP_AFTER_ENDS and not keeper.is_stopping:
                 raise StartFailed(
                     f"{keeper.role} does not start: it has ended {keeper.quick_ends} times",
                     hint="its messages above say why",
