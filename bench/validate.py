@@ -84,7 +84,7 @@ def main() -> None:
             microseconds(lambda: too_deep_at(sent, side_by_side=batch)),  # noqa: B023  used at once
             microseconds(lambda: without_private_attributes(sent)),  # noqa: B023  used at once
             microseconds(lambda: without_private_attributes(private)),  # noqa: B023  used at once
-            microseconds(lambda: LOG_EVENT_REQUEST.check(message)),  # noqa: B023  used at once
+            microseconds(lambda: LOG_EVENT_REQUEST.look_closer(message)),  # noqa: B023  used at once
         ]
         baseline = microseconds(lambda: plain.decode(sent))  # noqa: B023  used at once
         print(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.api.httpbody_pb2 import HttpBody
 from google.rpc import status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -238,7 +239,7 @@ def test_what_is_not_admitted_is_unavailable_and_admitted_again_later(
     large = _GOOD + b" " * 1_000_000
     metadata = [("statsig-api-key", server_key), _TIME, ("x-envoy-original-path", "/v1/log_event")]
     call = channel.unary_unary("/sluice.events.v1.HttpEventsService/LogEvent")
-    message = b"\x12" + _varint(len(large)) + large
+    message = HttpBody(data=large).SerializeToString()
     server.log.holds.set()
 
     futures = [call.future(message, metadata=metadata, timeout=20) for _ in range(12)]
@@ -253,9 +254,20 @@ def test_what_is_not_admitted_is_unavailable_and_admitted_again_later(
     assert rest(channel, large, *metadata[:2]).code is grpc.StatusCode.OK
 
 
-def _varint(value: int) -> bytes:
-    low, high = value & 0x7F, value >> 7
-    return bytes([low | 0x80]) + _varint(high) if high else bytes([low])
+def test_a_message_of_very_many_events_keeps_no_other_waiting(channel: grpc.Channel, server_key: str) -> None:
+    key = ("statsig-api-key", server_key)
+    call = channel.stream_unary("/sluice.events.v1.EventsService/LogEvent")
+    no_events = b"\x0a\x00" * (500 * 1024)
+
+    large = call.future(iter([no_events]), metadata=[key], timeout=60)
+    answered_meanwhile = 0
+    while not large.done():
+        assert rest(channel, _GOOD, key, _TIME).code is grpc.StatusCode.OK
+        answered_meanwhile += 1
+
+    assert large.code() is _INVALID
+    assert "(512000 of 512000 events are invalid; none was accepted)" in large.details()
+    assert answered_meanwhile > 5
 
 
 def test_health_follows_the_log(server: IngestServer, channel: grpc.Channel) -> None:

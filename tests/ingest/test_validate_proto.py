@@ -24,8 +24,10 @@ def _event(**changed: object) -> pb.Event:
 
 
 def _said(*events: pb.Event) -> str:
-    found = LOG_EVENT_REQUEST.check(pb.LogEventRequest(events=events).SerializeToString())
-    webhook = RECEIVE_WEBHOOK_EVENT_REQUEST.check(pb.ReceiveWebhookEventRequest(events=events).SerializeToString())
+    found = LOG_EVENT_REQUEST.look_closer(pb.LogEventRequest(events=events).SerializeToString())
+    webhook = RECEIVE_WEBHOOK_EVENT_REQUEST.look_closer(
+        pb.ReceiveWebhookEventRequest(events=events).SerializeToString()
+    )
     assert found == webhook
     return found.message(max_bytes=10_000) if isinstance(found, Invalid) else "valid"
 
@@ -95,7 +97,7 @@ def test_what_may_be_absent_or_null_is_valid(event: pb.Event) -> None:
 
 
 def test_no_events_are_valid() -> None:
-    assert LOG_EVENT_REQUEST.check(b"") == Valid(event_count=0)
+    assert LOG_EVENT_REQUEST.look_closer(b"") == Valid(event_count=0)
 
 
 def test_a_hundred_bad_events_are_named_and_all_are_counted() -> None:
@@ -108,7 +110,7 @@ def test_a_hundred_bad_events_are_named_and_all_are_counted() -> None:
 def test_text_that_is_not_utf8_is_invalid() -> None:
     body = pb.LogEventRequest(events=[_event(event_name="zzzz")]).SerializeToString().replace(b"zzzz", b"zz\xff\xff")
 
-    assert isinstance(LOG_EVENT_REQUEST.check(body), Invalid)
+    assert isinstance(LOG_EVENT_REQUEST.look_closer(body), Invalid)
 
 
 def _field(number: int, content: bytes) -> bytes:
@@ -125,7 +127,7 @@ def test_nesting_beyond_what_the_parser_takes_is_invalid(levels: int, valid: boo
         struct = _field(1, _field(1, b"a") + _field(2, _field(5, struct)))
     event = _event().SerializeToString() + _field(5, struct)
 
-    found = LOG_EVENT_REQUEST.check(_field(1, event))
+    found = LOG_EVENT_REQUEST.look_closer(_field(1, event))
 
     assert isinstance(found, Valid) == valid
 
@@ -139,4 +141,4 @@ def test_a_number_is_refused_just_if_it_is_not_finite(number: float, text: bytes
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_answered_and_never_raise(body: bytes) -> None:
-    assert isinstance(LOG_EVENT_REQUEST.check(body), Valid | Invalid)
+    assert isinstance(LOG_EVENT_REQUEST.look_closer(body), Valid | Invalid)

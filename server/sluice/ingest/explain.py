@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sluice.contract import INT64_MAX, INT64_MIN, INTERNAL_EVENT_PREFIX, STATSIG_METADATA_FIELDS, milliseconds_of
-from sluice.ingest.violations import MAX_NAMED_EVENTS, MISSING, Invalid, Violation
+from sluice.ingest.violations import MISSING, Invalid, Violation, violations_of_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,23 +55,15 @@ def explain(body: bytes, *, with_statsig_metadata: bool) -> Invalid | None:
     """
     request = json.loads(body, object_pairs_hook=_Object, parse_int=_Number, parse_float=_Number)
     violations = list(_of_request(request, with_statsig_metadata=with_statsig_metadata))
-    invalid_events = events = 0
-    if isinstance(request, _Object):
-        for occurrence in request.all("events"):
-            if _type(occurrence) != "array":
-                continue
-            events = len(occurrence)
-            for index, event in enumerate(occurrence):
-                found = _of_event(event, f"events[{index}]")
-                first = next(found, None)
-                if first is None:
-                    continue
-                invalid_events += 1
-                if invalid_events <= MAX_NAMED_EVENTS:
-                    violations += [first, *found]
-    if not violations:
+    occurrences = request.all("events") if isinstance(request, _Object) else []
+    arrays = [occurrence for occurrence in occurrences if _type(occurrence) == "array"]
+    named, invalid_events = violations_of_events(
+        _of_event(event, f"events[{index}]") for events in arrays for index, event in enumerate(events)
+    )
+    if not violations and not named:
         return None
-    return Invalid(violations=tuple(violations), invalid_events=invalid_events, events=events)
+    events = len(arrays[-1]) if arrays else 0
+    return Invalid(violations=(*violations, *named), invalid_events=invalid_events, events=events)
 
 
 def _of_request(request: Any, *, with_statsig_metadata: bool) -> Iterator[Violation]:

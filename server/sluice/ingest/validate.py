@@ -43,7 +43,7 @@ class Valid:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """A body that the quick check doesn't take: `look_closer` tells why, or that it is right all the same."""
+    """A body that a quick check doesn't take, or can't judge: `look_closer` tells what is wrong, or that it is right."""
 
 
 class JsonShape:

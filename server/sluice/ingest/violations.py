@@ -6,8 +6,12 @@ A path names only fields that the contract names; below a free-form field it end
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["MAX_NAMED_EVENTS", "MISSING", "Invalid", "Violation", "invalid_request"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["MAX_NAMED_EVENTS", "MISSING", "Invalid", "Violation", "invalid_request", "violations_of_events"]
 
 # Of how many invalid events the violations are named; all are counted.
 MAX_NAMED_EVENTS = 100
@@ -68,3 +72,21 @@ class Invalid:
 def invalid_request(path: str, expected: str, found: str) -> Invalid:
     """A request that is invalid as a whole, for one reason."""
     return Invalid(violations=(Violation(path=path, expected=expected, found=found),))
+
+
+def violations_of_events(events: Iterable[Iterator[Violation]]) -> tuple[list[Violation], int]:
+    """The violations of the first MAX_NAMED_EVENTS invalid events, and how many events are invalid.
+
+    Args:
+        events: the violations of each event. Behind that number only the first of each is asked for.
+    """
+    named: list[Violation] = []
+    invalid_events = 0
+    for found in events:
+        first = next(found, None)
+        if first is None:
+            continue
+        invalid_events += 1
+        if invalid_events <= MAX_NAMED_EVENTS:
+            named += [first, *found]
+    return named, invalid_events
