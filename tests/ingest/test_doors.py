@@ -211,6 +211,20 @@ def test_a_call_without_a_message_is_answered(channel: grpc.Channel, server_key:
     assert refused.value.details() == "body: missing"
 
 
+def test_several_messages_in_one_call_are_invalid_and_none_is_kept(
+    server: IngestServer, channel: grpc.Channel, server_key: str
+) -> None:
+    call = channel.stream_unary("/sluice.events.v1.EventsService/LogEvent")
+    message = pb.LogEventRequest(events=[_event()]).SerializeToString()
+
+    with pytest.raises(grpc.RpcError) as caught:
+        call(iter([message, message]), metadata=[("statsig-api-key", server_key)], timeout=10)
+
+    assert caught.value.code() is _INVALID
+    assert "expected one message" in caught.value.details()
+    assert server.log.entries == []
+
+
 @pytest.mark.parametrize("message", [b"\xff\xff", b"\x0a\x05ab"])
 def test_bytes_that_are_no_message_are_invalid(channel: grpc.Channel, server_key: str, message: bytes) -> None:
     for service in ("EventsService", "HttpEventsService"):

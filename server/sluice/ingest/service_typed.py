@@ -1,7 +1,7 @@
 """The door for protobuf: EventsService, for native gRPC and gRPC-Web callers, and for Envoy's typed transcoding.
 
-Calls are taken as streams of one request, which is the same on the wire: a caller that sends no message would otherwise
-wait for an answer until its deadline.
+Calls are taken as streams of one request, which is the same on the wire: as plain unary ones, a caller that sends no
+message would wait for an answer until its deadline, and one that sends several would be told OK for the first alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sluice.events.v1 import events_pb2 as pb
 from sluice.events.v1 import events_service_pb2
 from sluice.ingest.receive import Door
 from sluice.ingest.validate_proto import LOG_EVENT_REQUEST, RECEIVE_WEBHOOK_EVENT_REQUEST
-from sluice.ingest.violations import MISSING, invalid_request
+from sluice.ingest.violations import MISSING, Invalid, invalid_request
 from sluice.log.ports import Body
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ _DOORS = {
     ),
 }
 _NO_MESSAGE = invalid_request("body", "a message", MISSING)
+_SEVERAL_MESSAGES = invalid_request("body", "one message", "several")
 
 
 def handlers(desk: Desk) -> grpc.GenericRpcHandler:
@@ -63,7 +64,14 @@ def handlers(desk: Desk) -> grpc.GenericRpcHandler:
 
 def _call(desk: Desk, door: Door, accepted: bytes) -> Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]:
     async def call(_: AsyncIterator[bytes], context: Context) -> bytes:
-        message: object = await context.read()
-        return await desk.answer(context, door, message if isinstance(message, bytes) else _NO_MESSAGE, accepted)
+        return await desk.answer(context, door, await _only_message(context), accepted)
 
     return call
+
+
+async def _only_message(context: Context) -> bytes | Invalid:
+    message: object = await context.read()
+    if not isinstance(message, bytes):
+        return _NO_MESSAGE
+    following: object = await context.read()
+    return _SEVERAL_MESSAGES if isinstance(following, bytes) else message
