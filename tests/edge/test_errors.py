@@ -10,6 +10,7 @@ from tests.support.edge import MAX_BODY, exchange, running_edge
 from tests.support.fake_worker import REQUEST_ID, Refusal
 
 TOO_LARGE = b"x" * (MAX_BODY + 1)
+UNAVAILABLE = {"message": "the service can't take the request now; send it again later", "status": 503}
 
 
 @pytest.mark.parametrize(
@@ -85,8 +86,28 @@ def test_malformed_http_is_refused_in_json(edge, status, sent):
 
     assert answer.status == status
     assert answer.json["status"] == status
+    assert "%" not in answer.json["message"]
     assert answer.header("content-type") == "application/json"
     assert answer.header("access-control-allow-origin") == "*"
+    assert len(answer.header("x-request-id")) == 36
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("x-trace-bin", "no base64!"), ("grpc-timeout", "soon"), ("grpc-timeout", "1n"), ("grpc-encoding", "snappy")],
+)
+def test_what_means_something_to_grpc_alone_disturbs_no_http_request(edge, name, value):
+    answer = edge.post(headers={name: value})
+
+    assert (answer.status, answer.header("x-request-id")) == (202, REQUEST_ID)
+    assert edge.calls[0].header(name) is None
+
+
+def test_an_error_of_the_grpc_library_itself_is_503_with_a_request_id(edge):
+    # More metadata than gRPC takes by default, as the fake workers do.
+    answer = edge.post(headers={"x-large": "x" * 20_000})
+
+    assert (answer.status, answer.json) == (503, UNAVAILABLE)
     assert len(answer.header("x-request-id")) == 36
 
 
@@ -98,10 +119,11 @@ def test_malformed_http_is_refused_in_json(edge, status, sent):
         (Refusal(grpc.StatusCode.OUT_OF_RANGE, "too large", 413), 413, {"message": "too large", "status": 413}),
         (Refusal(grpc.StatusCode.UNAVAILABLE, "full", 503), 503, {"message": "full", "status": 503}),
         (Refusal(grpc.StatusCode.UNAVAILABLE, "bye", with_details=False), 503, {"message": "bye"}),
-        (Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", with_details=False), 503, {"message": "full"}),
-        (Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", 429), 503, {"message": "full", "status": 429}),
-        (Refusal(grpc.StatusCode.CANCELLED, "gone", with_details=False), 503, {"message": "gone"}),
-        (Refusal(grpc.StatusCode.INTERNAL, "bug", 500), 500, {"message": "bug", "status": 500}),
+        (Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", with_details=False), 503, UNAVAILABLE),
+        (Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", 429), 503, UNAVAILABLE),
+        (Refusal(grpc.StatusCode.CANCELLED, "gone", with_details=False), 503, UNAVAILABLE),
+        (Refusal(grpc.StatusCode.INTERNAL, "bug", 500), 503, UNAVAILABLE),
+        (Refusal(grpc.StatusCode.INTERNAL, "bug", with_details=False), 503, UNAVAILABLE),
         (
             Refusal(grpc.StatusCode.INVALID_ARGUMENT, 'umlaut ü "%\n', 400),
             400,
