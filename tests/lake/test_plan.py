@@ -1,4 +1,4 @@
-from sluice.lake.plan import MAX_SEGMENTS, Suspects, next_file, opened_at
+from sluice.lake.plan import MAX_SEGMENTS, Suspects, next_file
 from sluice.log.ports import Sealed
 from tests.support.lake_log import HOUR, NOW, uuid7
 
@@ -89,11 +89,3 @@ def test_one_that_goes_last_waits_until_nothing_else_is_due() -> None:
 
     assert _chosen(one, two, at_once=True, suspects=suspects) == [two]
     assert _chosen(one, at_once=True, suspects=suspects) == [one]
-
-
-def test_the_age_of_a_segment_is_in_its_id() -> None:
-    assert opened_at(_sealed(1, age_s=5)) == NOW - 5
-
-
-def test_an_id_of_another_form_is_as_old_as_can_be() -> None:
-    assert opened_at(Sealed(hour=HOUR, id=f"{HOUR}-n1-x", records=1, size_bytes=1)) == 0

@@ -3,8 +3,8 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 
 from sluice import disk
-from sluice.log import recover
-from tests.support.log_records import Refuses, appender, entry, open_segment, until
+from sluice.log import Damage, LocalSegments, recover
+from tests.support.log_records import Refuses, appender, entry, open_segment, sealed_segment, until
 
 
 def _value(name: str, **labels: str) -> float:
@@ -40,6 +40,18 @@ async def test_commits_seals_and_failures_are_counted(tmp_path: Path) -> None:
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 1, 0, 1]
     assert 1000 < _value("sluice_log_appended_bytes_total") - bytes_before < 1200
     assert _value("sluice_log_queue_bytes") == 0
+
+
+def test_damage_that_is_set_aside_again_is_counted_once(tmp_path: Path) -> None:
+    sealed = sealed_segment(tmp_path / "log", b"no frame", records=1)
+    segments = LocalSegments(tmp_path / "log")
+    damages = [part for part in segments.read(sealed) if isinstance(part, Damage)]
+    before = _value("sluice_log_damages_total", reason="broken_length")
+
+    segments.set_aside(sealed, damages)
+    segments.set_aside(sealed, damages)
+
+    assert _value("sluice_log_damages_total", reason="broken_length") - before == 1
 
 
 def test_every_cause_and_reason_shows_from_the_start() -> None:

@@ -1,9 +1,12 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.log import DamageReason, Sealed
 from sluice.log.segment import (
+    begun_at,
     hour_of,
     is_probe,
     new_segment_id,
@@ -113,3 +116,8 @@ def test_every_name_fits_into_a_file_name() -> None:
     )
 
     assert all(len(whole_name(longest, reason) + ".json") <= 255 - len(".tmp.4194304") for reason in DamageReason)
+
+
+def test_an_id_says_when_the_segment_was_begun() -> None:
+    assert begun_at(_ID) == 0x019B_7600_0000 / 1000
+    assert abs(begun_at(new_segment_id(hour="20260101T00", node="n1")) - time.time()) < 60

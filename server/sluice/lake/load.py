@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from time import process_time
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from sluice.errors import SluiceError
 from sluice.lake.decode import decode
 from sluice.lake.fields import MAX_EVENTS_AT_ONCE
 from sluice.lake.parquet import FileRows, SegmentRows
 from sluice.log.framing import frame
+from sluice.log.ids import request_id_text
 from sluice.log.ports import Damage, DamageReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sluice.disk import File
     from sluice.log.ports import Sealed, SealedSegments
@@ -48,14 +47,12 @@ class Loaded:
     Attributes:
         rows: how many rows it has.
         segments: what it names in its metadata.
-        damaged: stretches that were set aside, by reason.
         decode_s: CPU seconds of reading and decoding.
         encode_s: CPU seconds of writing Parquet.
     """
 
     rows: int
     segments: tuple[SegmentRows, ...]
-    damaged: Mapping[DamageReason, int]
     decode_s: float
     encode_s: float
 
@@ -73,7 +70,6 @@ def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
     began = process_time()
     encode_s = 0.0
     named: list[SegmentRows] = []
-    damaged: Counter[DamageReason] = Counter()
     with FileRows(file) as rows:
         for segment in segments:
             records = 0
@@ -90,7 +86,6 @@ def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
                     encode_s += process_time() - at
             if damages:
                 log.set_aside(segment, damages)
-                damaged.update(damage.reason for damage in damages)
             named.append(SegmentRows(id=segment.id, records=records))
         at = process_time()
         rows.close(named)
@@ -98,7 +93,6 @@ def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
     return Loaded(
         rows=rows.rows,
         segments=tuple(named),
-        damaged=damaged,
         decode_s=process_time() - began - encode_s,
         encode_s=encode_s,
     )
@@ -133,10 +127,9 @@ def _read(segment: Sealed, log: SealedSegments) -> Iterator[tuple[int, LogRecord
 
 
 def _undecodable(offset: int, record: LogRecord, detail: str) -> Damage:
-    name = str(UUID(bytes=record.request_id)) if len(record.request_id) == 16 else record.request_id.hex()
     return Damage(
         offset=offset,
         data=frame(record.SerializeToString()),
         reason=DamageReason.UNDECODABLE_BODY,
-        detail=f"request {name}: {detail}",
+        detail=f"request {request_id_text(record.request_id)}: {detail}",
     )

@@ -6,7 +6,6 @@ from prometheus_client import Counter, Gauge
 
 __all__ = [
     "BYTES",
-    "DAMAGED",
     "FAILURES",
     "FILES",
     "OLDEST_WAITING_SECONDS",
@@ -22,7 +21,6 @@ FILES = Counter("sluice_lake_files", "Files published to the lake.")
 BYTES = Counter("sluice_lake_bytes", "Bytes of the files published to the lake.")
 SEGMENTS = Counter("sluice_lake_segments", "Segments whose records are in the lake.")
 SECONDS = Counter("sluice_lake_seconds", "CPU seconds (decode, encode) and elapsed seconds (publish).", ["stage"])
-DAMAGED = Counter("sluice_lake_damaged", "Stretches of segments that were set aside.", ["reason"])
 FAILURES = Counter("sluice_lake_failures", "Attempts to publish that failed and are made again.")
 OLDEST_WAITING_SECONDS = Gauge(
     "sluice_lake_oldest_waiting_seconds",

@@ -7,22 +7,20 @@ due gives the next file.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
-from uuid import UUID
+
+from sluice.log.segment import begun_at, hour_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sluice.log.ports import Sealed
 
-__all__ = ["MAX_SEGMENTS", "Suspects", "next_file", "opened_at"]
+__all__ = ["MAX_SEGMENTS", "Suspects", "next_file"]
 
 # Bounds a file's metadata and what one failure costs. Segments are sealed every few seconds by each worker at most.
 MAX_SEGMENTS = 1000
-
-_UUID_CHARACTERS = 36
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,22 +68,13 @@ def next_file(
     return []
 
 
-def opened_at(segment: Sealed) -> float:
-    """When a segment was opened, in seconds since the epoch, by the UUIDv7 at the end of its id; 0 if there is none."""
-    try:
-        made = UUID(segment.id[-_UUID_CHARACTERS:])
-    except ValueError:
-        return 0.0
-    return (made.int >> 80) / 1000
-
-
 def _is_due(hour: str, segments: Sequence[Sealed], now: float, size_bytes: int, age_s: float) -> bool:
     if sum(segment.size_bytes for segment in segments) >= size_bytes:
         return True
-    if hour != f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H}":
+    if hour != hour_of(int(now * 1_000_000)):
         return True
     # A segment from the future tells that the clock was set back: its age says nothing.
-    return any(not 0 <= now - opened_at(segment) < age_s for segment in segments)
+    return any(not 0 <= now - begun_at(segment.id) < age_s for segment in segments)
 
 
 def _first_of(segments: Sequence[Sealed], size_bytes: int, suspects: Suspects) -> list[Sealed]:

@@ -11,12 +11,13 @@ from sluice.lake.event_time import event_time
 from sluice.lake.exposures import exposures_of, kinds_of
 from sluice.lake.schema import EVENTS, TIMESTAMP
 from sluice.log.ids import request_id_text
-from sluice.storage.v1 import log_record_pb2 as storage
+from sluice.log.record import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sluice.lake.fields import Decoded
+    from sluice.storage.v1.log_record_pb2 import LogRecord
 
 __all__ = ["MAX_REPEATED_BYTES", "rows_of"]
 
@@ -24,14 +25,8 @@ __all__ = ["MAX_REPEATED_BYTES", "rows_of"]
 # which would make 500 GB of it: above this limit, in bytes for all rows of one request, only its first row has it.
 MAX_REPEATED_BYTES = 16 * 1024 * 1024
 
-_SOURCES = {
-    storage.SOURCE_SDK: "sdk",
-    storage.SOURCE_WEBHOOK: "webhook",
-    storage.SOURCE_GRPC: "grpc",
-}
 
-
-def rows_of(records: Sequence[storage.LogRecord], decoded: Decoded) -> pa.RecordBatch:
+def rows_of(records: Sequence[LogRecord], decoded: Decoded) -> pa.RecordBatch:
     """Join what was decoded from n records to what the records themselves say.
 
     Args:
@@ -52,7 +47,7 @@ def rows_of(records: Sequence[storage.LogRecord], decoded: Decoded) -> pa.Record
     ).take(record)
     of_records = {
         "request_id": [request_id_text(r.request_id) for r in records],
-        "source": [_SOURCES[r.source] for r in records],
+        "source": [source_of(r).value for r in records],
         "project": [r.project for r in records],
         "key_id": [r.key_id for r in records],
     }
@@ -76,7 +71,7 @@ def rows_of(records: Sequence[storage.LogRecord], decoded: Decoded) -> pa.Record
     )
 
 
-def _requests(records: Sequence[storage.LogRecord], requests: pa.RecordBatch) -> pa.RecordBatch:
+def _requests(records: Sequence[LogRecord], requests: pa.RecordBatch) -> pa.RecordBatch:
     """What requests say of themselves: in the body first, else in headers or query."""
     for name in ("sdk_type", "sdk_version", "session_id"):
         outside = pa.array([getattr(record, name) or None for record in records], pa.string())

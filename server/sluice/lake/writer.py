@@ -31,12 +31,13 @@ from sluice.lake.config import WriterConfig
 from sluice.lake.load import SegmentUnreadable
 from sluice.lake.parquet import UnreadableFile
 from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER
-from sluice.lake.plan import Suspects, next_file, opened_at
+from sluice.lake.plan import Suspects, next_file
 from sluice.lake.publish import Lake, Publication, let_go_of_published, publish
 from sluice.lake.published import Published
 from sluice.lake.staging import Staging
 from sluice.log.ports import DamageReason
 from sluice.log.reader import LocalSegments
+from sluice.log.segment import begun_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,7 +143,9 @@ class LakeWriter:
             waiting.remove(segment)
         metrics.WAITING_SEGMENTS.set(len(waiting))
         metrics.WAITING_BYTES.set(sum(segment.size_bytes for segment in waiting))
-        metrics.OLDEST_WAITING_SECONDS.set(max(0.0, now - min(map(opened_at, waiting))) if waiting else 0)
+        metrics.OLDEST_WAITING_SECONDS.set(
+            max(0.0, now - min(begun_at(segment.id) for segment in waiting)) if waiting else 0
+        )
         self._lake.published.keep_only({segment.hour for segment in waiting})
         return waiting
 
@@ -150,8 +153,6 @@ class LakeWriter:
         deaths = self._config.blamed[segment.id]
         detail = f"the lake writer died {deaths} times while decoding it"
         self._log.set_aside_whole(segment, DamageReason.KILLS_THE_WRITER, detail)
-        metrics.DAMAGED.labels(DamageReason.KILLS_THE_WRITER.value).inc()
-        _messages.error("segment set aside whole", segment=segment.id, records=segment.records, deaths=deaths)
 
     @staticmethod
     def _count(done: Publication) -> None:
@@ -160,9 +161,6 @@ class LakeWriter:
         metrics.SECONDS.labels("decode").inc(done.loaded.decode_s)
         metrics.SECONDS.labels("encode").inc(done.loaded.encode_s)
         metrics.SECONDS.labels("publish").inc(sum(s for name, s in done.seconds.items() if name != "write"))
-        for reason, count in done.loaded.damaged.items():
-            metrics.DAMAGED.labels(reason.value).inc(count)
-            _messages.error("damage set aside", reason=reason.value, stretches=count, first_segment=done.segments[0].id)
         if done.loaded.rows:
             metrics.ROWS.inc(done.loaded.rows)
             metrics.FILES.inc()

@@ -34,6 +34,7 @@ __all__ = [
     "Folders",
     "SegmentId",
     "State",
+    "begun_at",
     "hour_of",
     "is_probe",
     "new_segment_id",
@@ -51,6 +52,7 @@ __all__ = [
 _MAX_NODE_CHARACTERS = 64
 
 _HOUR_FORMAT = "%Y%m%dT%H"
+_UUID_CHARACTERS = 36
 _ID = (
     r"(?P<hour>[0-9]{8}T[0-9]{2})-(?P<node>[a-z0-9_]{1,64})-"
     r"(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
@@ -145,6 +147,14 @@ def hour_of(time_us: int) -> str:
 def new_segment_id(*, hour: str, node: str) -> str:
     """Make an id that no segment ever had."""
     return f"{hour}-{node}-{uuid.UUID(bytes=new_request_id())}"
+
+
+def begun_at(segment_id: str) -> float:
+    """When a segment was begun, in seconds since the epoch, as its id says.
+
+    Source: RFC 9562, section 5.7: the first 48 bits of a UUIDv7 are milliseconds.
+    """
+    return (uuid.UUID(segment_id[-_UUID_CHARACTERS:]).int >> 80) / 1000
 
 
 def probe_name(node: str) -> str:

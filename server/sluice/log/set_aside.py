@@ -4,7 +4,8 @@
     <id>.<records>.<bytes>.<reason>    a segment as it was
     ….json                             its report
 
-Each is durable before the segment goes. Done again, it does the same again. A report holds no event's content.
+Each is durable before the segment goes. Done again, it does the same again, but tells and counts it once. A report
+holds no event's content.
 """
 
 from __future__ import annotations
@@ -41,10 +42,12 @@ def keep_stretch(folders: Folders, segment: Sealed, damage: Damage) -> None:
         "detail": damage.detail,
     }
     folders.make_again(folders.damaged)
+    known = disk.exists(_report_of(path))
     if damage.data:
         disk.replace_file(path, damage.data, mode=_FILE_MODE)
     _write_report(path, report)
-    _tell(damage.reason, report)
+    if not known:
+        _tell(damage.reason, report)
 
 
 def move_whole(folders: Folders, source: Path, segment: Sealed, reason: DamageReason, detail: str) -> None:
@@ -69,7 +72,11 @@ def move_whole(folders: Folders, source: Path, segment: Sealed, reason: DamageRe
 
 def _write_report(path: Path, report: dict[str, str | int]) -> None:
     content = json.dumps(report, indent=2).encode() + b"\n"
-    disk.replace_file(path.with_name(path.name + ".json"), content, mode=_FILE_MODE)
+    disk.replace_file(_report_of(path), content, mode=_FILE_MODE)
+
+
+def _report_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
 
 
 def _tell(reason: DamageReason, report: dict[str, str | int]) -> None:
