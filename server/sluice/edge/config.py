@@ -8,7 +8,7 @@ from enum import Enum
 
 from sluice.errors import SluiceError
 
-__all__ = ["EdgeConfig", "Transcoding", "UnusableEdgeConfig"]
+__all__ = ["EdgeConfig", "Transcoding", "UnusableEdgeConfig", "is_ip_address"]
 
 # sockaddr_un.sun_path holds 108 bytes, the last of them a zero.
 _MAX_SOCKET_PATH_BYTES = 107

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 import grpc
+from google.protobuf.wrappers_pb2 import UInt32Value
 from google.rpc import status_pb2
 
 from sluice.ingest.outcome import KeyRefused, TooLarge, Unavailable, Why
@@ -105,14 +106,7 @@ def _answer(code: grpc.StatusCode, message: str, http_status: int | None, *, tra
         return Answer(code=code, message=message, trailers=())
     details: bytes = status_pb2.Status(code=code.value[0], message=message).SerializeToString()
     if http_status is not None:
-        details += _HTTP_STATUS_TAG + _varint(http_status)
+        # UInt32Value holds its varint behind a tag of one byte.
+        details += _HTTP_STATUS_TAG + UInt32Value(value=http_status).SerializeToString()[1:]
     beside = message if fits else message[:_MESSAGE_BESIDE_DETAILS_BYTES]
     return Answer(code=code, message=beside, trailers=((_DETAILS, details),))
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*encoded, value])

@@ -43,7 +43,7 @@ class Valid:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """A body that a quick check doesn't take, or can't judge: `look_closer` tells what is wrong, or that it is right."""
+    """A body that a quick check doesn't take, or can't judge; `look_closer` says what is wrong, if anything."""
 
 
 class JsonShape:

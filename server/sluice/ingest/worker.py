@@ -22,6 +22,7 @@ from sluice import telemetry
 from sluice.errors import SluiceError
 from sluice.ingest.config import WorkerConfig
 from sluice.ingest.serve import Stop, serve
+from sluice.keys.file_format import KEYS_FILE_NAME
 from sluice.keys.store import Keys
 from sluice.log import SegmentAppender, new_request_id
 
@@ -44,7 +45,7 @@ async def run(config: WorkerConfig) -> None:
         loop.add_signal_handler(number, stop.ask, signal.Signals(number).name)
     if config.lifeline_fd is not None:
         _hold_lifeline(loop, config.lifeline_fd, stop)
-    keys = Keys(data_dir / "keys.json")
+    keys = Keys(data_dir / KEYS_FILE_NAME)
     log = SegmentAppender(
         data_dir / "log",
         node=config.node,
@@ -97,7 +98,7 @@ def main() -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(config))
     except (SluiceError, OSError) as exc:
-        _messages.error("worker failed", error=str(exc))
+        _messages.error("worker failed", error=str(exc), hint=getattr(exc, "hint", ""))
         return 1
     return 0
 

@@ -1,1 +1,1 @@
-"""PLACEHOLDER."""
+"""API keys: made, kept as hashes, looked up, and followed as their file changes."""
