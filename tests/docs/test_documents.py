@@ -13,7 +13,7 @@ from tests.support.service import Service
 
 _ROOT = Path(__file__).parents[2]
 _DOCUMENTS = sorted([*_ROOT.glob("*.md"), *(_ROOT / "docs").glob("*.md")])
-_WITH_COMMANDS = [document for document in _DOCUMENTS if blocks_of(document)]
+_WITH_COMMANDS = [document for document in _DOCUMENTS if not all(block.not_run for block in blocks_of(document))]
 
 
 @pytest.fixture
