@@ -13,7 +13,7 @@ __all__ = ["MAX_HEADERS_KIB", "READ_BYTES", "buffer_bytes", "grpc_body_bytes", "
 
 MAX_HEADERS_KIB = 32
 
-# One read of a connection, and so one step of a decompressor: gzip makes at most 1032 times as much of it.
+# One read of a connection.
 READ_BYTES = 64 * 1024
 
 # Prefix of a message on the wire: compressed flag and length. gRPC over HTTP/2, "Length-Prefixed-Message".
