@@ -19,7 +19,7 @@ import structlog
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from structlog.typing import FilteringBoundLogger, Processor
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 __all__ = [
     "MESSAGES_VARIABLE",
@@ -37,14 +37,13 @@ METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 MESSAGES_VARIABLE = "SLUICE_MESSAGES"
 
 
-def configure(*, role: str, json: bool | None = None, level: int = logging.INFO) -> None:
+def configure(*, role: str, json: bool | None = None) -> None:
     """Set up this process's messages.
 
     Args:
         role: which process speaks, as in `worker-0`; a field of every message.
         json: lines of JSON, or text for people; None: as the environment says, else JSON unless standard error is a
             terminal.
-        level: messages below it are not written.
     """
     told = {"json": True, "text": False}.get(os.environ.get(MESSAGES_VARIABLE, ""), not sys.stderr.isatty())
     as_json = told if json is None else json
@@ -55,16 +54,23 @@ def configure(*, role: str, json: bool | None = None, level: int = logging.INFO)
     )
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _adding(role),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(role=role)
+
+
+def _adding(role: str) -> Processor:
+    # Not structlog's context variables: a thread that is started begins with none.
+    def add(_logger: object, _method: str, message: EventDict) -> EventDict:
+        return {"role": role, **message}
+
+    return add
 
 
 def messages_of(room: str) -> FilteringBoundLogger:

@@ -27,4 +27,3 @@ def sluice(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     yield InProcess(monkeypatch, capsys)
     # A command may have told messages to go to the standard error that was captured for it, and is closed now.
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()

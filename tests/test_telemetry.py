@@ -1,0 +1,70 @@
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from sluice import telemetry
+
+
+@pytest.fixture(autouse=True)
+def _messages_as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def test_each_message_says_which_process_speaks_and_of_what_room(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure(role="worker-0", json=True)
+    messages = telemetry.messages_of("log")
+
+    messages.info("segment recovered", records=3)
+    thread = threading.Thread(target=messages.error, args=("segment vanished",))
+    thread.start()
+    thread.join()
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    told = [json.loads(line) for line in captured.err.splitlines()]
+    assert [(line["role"], line["room"], line["level"], line["event"]) for line in told] == [
+        ("worker-0", "log", "info", "segment recovered"),
+        ("worker-0", "log", "error", "segment vanished"),
+    ]
+    assert told[0]["records"] == 3
+
+
+@pytest.mark.parametrize(
+    ("variable", "asked", "is_json"),
+    [
+        pytest.param("", None, True, id="no terminal"),
+        pytest.param("text", None, False, id="the environment says text"),
+        pytest.param("json", None, True, id="the environment says json"),
+        pytest.param("text", True, True, id="whoever configures goes before the environment"),
+    ],
+)
+def test_messages_are_text_or_json_as_told(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variable: str,
+    asked: bool | None,
+    is_json: bool,
+) -> None:
+    monkeypatch.setenv(telemetry.MESSAGES_VARIABLE, variable)
+    telemetry.configure(role="lake", json=asked)
+
+    telemetry.messages_of("lake").warning("odd")
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("{") == is_json
+
+
+def test_an_exception_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    telemetry.configure(role="worker-0", json=True)
+
+    try:
+        int("broken")
+    except ValueError:
+        telemetry.messages_of("ingest").exception("request failed by a fault")
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert "ValueError: invalid literal" in json.loads(line)["exception"]
