@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sluice import disk
+from sluice.lake.writer import main
 from sluice.log.reader import LocalSegments
 from tests.support.lake_log import record, seal_on_disk
 from tests.support.lake_service import Crash, CrashBefore, config, files, in_lake, publish_all, started
@@ -158,3 +159,9 @@ def test_a_byte_that_is_not_utf_8_never_reaches_a_file(tmp_path: Path) -> None:
     assert in_lake(tmp_path) == ["a"]
     (kept,) = [p for p in (tmp_path / "log/damaged").iterdir() if p.suffix != ".json"]
     assert planted in kept.read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [[], ["not json"], ['{"data_dir": 1}'], ["{}", "{}"]])
+def test_wrong_arguments_are_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith("error: ")

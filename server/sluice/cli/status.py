@@ -57,9 +57,15 @@ def status(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config 
 
 def _find(data_dir: Path) -> _Status:
     from sluice import disk  # noqa: PLC0415  these take 0.3 s, which --help needn't take
-    from sluice.cli.admin_client import AdminUnreachable, Counts, Readiness, ask_counts, ask_readiness  # noqa: PLC0415
-    from sluice.supervisor.figures import lake_lag  # noqa: PLC0415
-    from sluice.supervisor.run_file import read_run_file  # noqa: PLC0415
+    from sluice.cli.admin_client import (  # noqa: PLC0415  as above
+        AdminUnreachable,
+        Counts,
+        Readiness,
+        ask_counts,
+        ask_readiness,
+    )
+    from sluice.supervisor.figures import lake_lag  # noqa: PLC0415  as above
+    from sluice.supervisor.run_file import read_run_file  # noqa: PLC0415  as above
 
     run = read_run_file(data_dir)
     counts: Counts | None = None
@@ -70,7 +76,7 @@ def _find(data_dir: Path) -> _Status:
         try:
             readiness, counts = ask_readiness(run.admin), ask_counts(run.admin)
         except AdminUnreachable as exc:
-            say(f"{exc.message}")
+            say(exc.message)
             readiness = Readiness(ready=False, reasons=("admin_unreachable",))
     lag = lake_lag(data_dir, now=time.time())
     return _Status(

@@ -7,8 +7,8 @@ SIGUSR1: for the next 2 s publish whatever is sealed, without waiting for size o
 When the supervisor is gone, the file in hand is finished and the process exits 0.
 
 What can't be done now is done later: a full disk, an unreadable segment or a broken file in the lake delays it, and the
-messages say so. Any other error ends the process. The supervisor then knows by `staging.segments_in_hand` which
-segments were being decoded, and passes what it knows to the next writer.
+messages say so. Any other error ends the process with 1, wrong arguments with 2. The supervisor then knows by
+`staging.segments_in_hand` which segments were being decoded, and passes what it knows to the next writer.
 """
 
 from __future__ import annotations
@@ -237,12 +237,23 @@ class _Loop:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the process; return its exit code."""
+    if len(arguments) != 1:
+        sys.stderr.write("error: one argument is needed, a JSON object\n")
+        return 2
+    try:
+        config = msgspec.json.decode(arguments[0], type=WriterConfig)
+    except msgspec.MsgspecError as exc:
+        sys.stderr.write(f"error: the argument is no lake writer's configuration: {exc}\n")
+        return 2
     telemetry.configure(role="lake")
-    config = msgspec.json.decode(arguments[0], type=WriterConfig)
     writer = LakeWriter(config, LocalSegments(Path(config.data_dir) / "log", archive=config.archive))
     loop = _Loop(writer, config.lifeline_fd)
     loop.listen()
-    writer.prepare()
+    try:
+        writer.prepare()
+    except OSError as exc:
+        _messages.error("lake writer failed", error=str(exc))
+        return 1
     return loop.run()
 
 
