@@ -43,7 +43,7 @@ def main() -> int:
         return 0
     if "--check" in sys.argv[1:]:
         print(f"error: {_PAGE} is not what server/sluice/lake/schema.py says", file=sys.stderr)
-        print("  hint: python tools/document_lake.py", file=sys.stderr)
+        print("  hint: make docs", file=sys.stderr)
         return 1
     _PAGE.write_text(renewed(page))
     return 0

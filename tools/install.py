@@ -64,22 +64,32 @@ def uv_environment(settings: dict[str, str], present: dict[str, str]) -> dict[st
     return variables
 
 
+def uv_command() -> str:
+    """The program uv of the environment whose Python runs this."""
+    return str(Path(sysconfig.get_path("scripts")) / "uv")
+
+
+def environment_for_uv() -> dict[str, str]:
+    """This process's environment, and in it what the user has told pip."""
+    asking_pip = [sys.executable, "-m", "pip", "config", "list"]
+    listing = subprocess.run(asking_pip, check=True, capture_output=True, text=True).stdout
+    return {**os.environ, **uv_environment(pip_settings(listing), dict(os.environ))}
+
+
 def main() -> int:
     """Install; return uv's or pip's own exit code."""
     python = sys.executable
-    pip = [python, "-m", "pip"]
     installing_uv = subprocess.run(
-        [*pip, "install", "--quiet", "--disable-pip-version-check", "-c", str(_CONSTRAINTS), "uv"], check=False
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(_CONSTRAINTS), "uv"],
+        check=False,
     )
     if installing_uv.returncode:
         return installing_uv.returncode
-    listing = subprocess.run([*pip, "config", "list"], check=True, capture_output=True, text=True).stdout
-    environment = {**os.environ, **uv_environment(pip_settings(listing), dict(os.environ))}
-    command = [str(Path(sysconfig.get_path("scripts")) / "uv"), "pip", "install", "--python", python]
+    command = [uv_command(), "pip", "install", "--python", python]
     command += ["--constraints", str(_CONSTRAINTS), "--build-constraints", str(_CONSTRAINTS), "--editable", str(_ROOT)]
     if "--dev" in sys.argv[1:]:
         command += ["--group", str(_ROOT / "pyproject.toml") + ":dev"]
-    return subprocess.run(command, check=False, env=environment, cwd=_ROOT).returncode
+    return subprocess.run(command, check=False, env=environment_for_uv(), cwd=_ROOT).returncode
 
 
 if __name__ == "__main__":
