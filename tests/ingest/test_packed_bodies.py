@@ -1,7 +1,10 @@
-"""Bodies in zstd and br, which Envoy hands on as they come."""
+"""Bodies in gzip, zstd and br, which Envoy hands on as they come."""
 
 from __future__ import annotations
 
+import gzip
+import random
+import zlib
 from typing import TYPE_CHECKING
 
 import brotli
@@ -20,7 +23,11 @@ if TYPE_CHECKING:
 
     from tests.support.ingest_server import IngestServer
 
-_PACK: dict[str, Callable[[bytes], bytes]] = {"zstd": zstandard.compress, "br": brotli.compress}
+_PACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "zstd": zstandard.compress,
+    "br": brotli.compress,
+}
 _LIMIT = 1 << 20  # of tests/support/ingest_server.py
 
 
@@ -28,7 +35,7 @@ def _of_size(size: int) -> bytes:
     return b'{"events":[],"pad":"' + b"x" * (size - 22) + b'"}'
 
 
-@pytest.mark.parametrize("encoding", ["zstd", "br", "ZSTD", "Br"])
+@pytest.mark.parametrize("encoding", ["gzip", "zstd", "br", "GZip", "ZSTD", "Br"])
 def test_a_body_of_the_limit_is_kept_unpacked(
     server: IngestServer, channel: grpc.Channel, server_key: str, encoding: str
 ) -> None:
@@ -81,7 +88,7 @@ def test_an_empty_body_stays_empty(encoding: str) -> None:
     assert unpacked(b"", encoding, max_bytes=_LIMIT) == b""
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "identity", ""])
+@pytest.mark.parametrize("encoding", ["deflate", "identity", ""])
 def test_other_encodings_are_not_its_business(encoding: str) -> None:
     assert unpacked(b"as it is", encoding, max_bytes=_LIMIT) == b"as it is"
 
@@ -92,10 +99,36 @@ def test_what_is_not_packed_so_is_invalid(encoding: str, body: bytes) -> None:
     assert isinstance(unpacked(body, encoding, max_bytes=_LIMIT), Invalid)
 
 
-def test_a_part_of_a_br_body_is_invalid() -> None:
-    packed = brotli.compress(bytes(range(256)) * 40)
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+def test_a_part_of_a_body_is_invalid(encoding: str) -> None:
+    packed = _PACK[encoding](bytes(range(256)) * 40)
 
-    assert isinstance(unpacked(packed[:-5], "br", max_bytes=_LIMIT), Invalid)
+    for missing in (1, 5, 9, len(packed) - 1):
+        assert isinstance(unpacked(packed[:-missing], encoding, max_bytes=_LIMIT), Invalid)
+
+
+def test_several_gzip_members_are_one_body() -> None:
+    parts = [random.Random(n).randbytes(100_000 * n) for n in range(4)]
+    members = b"".join(gzip.compress(part) for part in parts)
+
+    assert unpacked(members, "gzip", max_bytes=_LIMIT) == b"".join(parts)
+
+
+@pytest.mark.parametrize("trailing", [b"x", b"\0", b"\x1f\x8b", zlib.compress(b"{}")])
+def test_bytes_behind_a_gzip_member_are_invalid(trailing: bytes) -> None:
+    assert isinstance(unpacked(gzip.compress(b'{"events":[]}') + trailing, "gzip", max_bytes=_LIMIT), Invalid)
+
+
+@pytest.mark.parametrize("at", [-1, -8], ids=["length", "checksum"])
+def test_gzip_that_was_changed_on_its_way_is_invalid(at: int) -> None:
+    packed = bytearray(gzip.compress(b'{"events":[]}'))
+    packed[at] ^= 1
+
+    assert isinstance(unpacked(bytes(packed), "gzip", max_bytes=_LIMIT), Invalid)
+
+
+def test_very_many_gzip_members_are_invalid() -> None:
+    assert isinstance(unpacked(gzip.compress(b"") * 20_000, "gzip", max_bytes=_LIMIT), Invalid)
 
 
 def test_a_zstd_frame_that_asks_for_too_much_memory_is_invalid() -> None:

@@ -39,11 +39,7 @@ _COUNT = " (1 of 1 events are invalid; none was accepted)"
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        pytest.param(
-            "",
-            "body: expected JSON, got an empty body (if Content-Encoding was set, it did not decompress)",
-            id="no body",
-        ),
+        pytest.param("", "body: expected JSON, got an empty body", id="no body"),
         pytest.param("{}", "events: missing", id="no events"),
         pytest.param('{"events":null}', "events: missing", id="events null"),
         pytest.param('{"events":{}}', "events: expected array, got object", id="events an object"),

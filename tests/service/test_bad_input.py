@@ -1,5 +1,6 @@
 """What is refused, and how: through Envoy, as any HTTP client would see it."""
 
+import gzip
 import json
 import time
 
@@ -85,6 +86,16 @@ def test_a_body_that_breaks_the_contract_is_400_with_the_path(
 )
 def test_what_sdks_are_known_to_send_is_accepted(service: Service, body: str) -> None:
     assert _post(service, body.encode()).status_code == 202
+
+
+def test_a_packed_body_is_taken_whole_or_not_at_all(service: Service) -> None:
+    packed = gzip.compress(_event().encode())
+    changed = packed[:-8] + bytes([packed[-8] ^ 1]) + packed[-7:]
+
+    assert _post(service, packed, content_encoding="gzip").status_code == 202
+    for broken in (changed, packed[:-4], packed + packed):
+        answer = _post(service, broken, content_encoding="gzip")
+        assert (answer.status_code, answer.json()["status"]) == (400, 400)
 
 
 def test_bad_events_are_counted_and_the_first_hundred_named(service: Service) -> None:

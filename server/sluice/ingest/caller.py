@@ -33,7 +33,7 @@ class Caller(Struct, frozen=True, kw_only=True, gc=False):
         sdk_version: as headers or query say it, else "".
         session_id: as headers or query say it, else "".
         transcoded: an HTTP client's call, by way of Envoy.
-        content_encoding: of an HTTP client's body that Envoy left packed, else "".
+        content_encoding: of an HTTP client's body that is packed, else "".
     """
 
     secret: str | None

@@ -58,8 +58,7 @@ def not_json(body: bytes) -> Invalid | None:
 
 def _fault(body: bytes, said: str) -> Invalid:
     if not body.strip():
-        found = "an empty body (if Content-Encoding was set, it did not decompress)"
-        return invalid_request("body", "JSON", found)
+        return invalid_request("body", "JSON", "an empty body")
     lone = _BEFORE_LONE_SURROGATE.match(body)
     assert lone is not None, "it matches nothing, at least"
     position = _BYTE.search(said)
