@@ -7,7 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.metrics import MetricWrapperBase
 
+from sluice.ingest import metrics as ingest_metrics
+from sluice.lake import metrics as lake_metrics
+from sluice.log import metrics as log_metrics
+from sluice.supervisor import metrics as supervisor_metrics
 from tests.support.documents import Block, Shell, blocks_of, commands_of
 from tests.support.service import Service
 
@@ -59,6 +64,18 @@ def _check(block: Block, shell: Callable[[str], str]) -> None:
 def test_links_of_a_document_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
         assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_every_metric_is_in_the_documents_with_its_labels() -> None:
+    here = {
+        f"{metric._name}{'_total' if metric._type == 'counter' else ''}": tuple(metric._labelnames)
+        for module in (ingest_metrics, lake_metrics, log_metrics, supervisor_metrics)
+        for metric in vars(module).values()
+        if isinstance(metric, MetricWrapperBase)
+    }
+    found = re.findall(r"`(sluice_[a-z_]+)(?:\{([a-z,]+)\})?`", (_ROOT / "docs/operate.md").read_text())
+
+    assert {name: tuple(labels.split(",")) if labels else () for name, labels in found} == here
 
 
 def test_python_of_the_documents_is_the_one_that_runs_here() -> None:

@@ -37,7 +37,6 @@ from sluice.lake.published import Published
 from sluice.lake.staging import Staging
 from sluice.log.ports import DamageReason
 from sluice.log.reader import LocalSegments
-from sluice.log.segment import begun_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +101,7 @@ class LakeWriter:
             at_once: whatever is sealed is due.
         """
         try:
-            waiting = self._waiting(now)
+            waiting = self._waiting()
             while True:
                 chosen = next_file(
                     waiting,
@@ -136,16 +135,11 @@ class LakeWriter:
         self._lake.published.forget()
         return Outcome.FAILED
 
-    def _waiting(self, now: float) -> list[Sealed]:
+    def _waiting(self) -> list[Sealed]:
         waiting = self._log.waiting()
         for segment in [segment for segment in waiting if segment.id in self._condemned]:
             self._condemn(segment)
             waiting.remove(segment)
-        metrics.WAITING_SEGMENTS.set(len(waiting))
-        metrics.WAITING_BYTES.set(sum(segment.size_bytes for segment in waiting))
-        metrics.OLDEST_WAITING_SECONDS.set(
-            max(0.0, now - min(begun_at(segment.id) for segment in waiting)) if waiting else 0
-        )
         self._lake.published.keep_only({segment.hour for segment in waiting})
         return waiting
 
