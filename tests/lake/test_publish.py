@@ -77,7 +77,7 @@ def test_every_name_is_durable_before_a_segment_is_let_go(tmp_path: Path) -> Non
         let_go_after.append(len(observer.seen))
         original(segments)
 
-    log.done = done  # type: ignore[method-assign, assignment]
+    log.done = done  # type: ignore[method-assign, assignment]  # a log that tells when
     with disk.observed(observer):
         publish_all(started(tmp_path, log))
     steps = [

@@ -33,7 +33,7 @@ def _shape(data_dir: Path, view: str) -> list[tuple[str, str]]:
 def test_an_empty_lake_is_an_empty_view_with_all_columns(
     view: str, columns: tuple[object, ...], tmp_path: Path
 ) -> None:
-    assert [name for name, _ in _shape(tmp_path, view)] == [c.name for c in (*columns, *PARTITION_COLUMNS)]  # type: ignore[attr-defined]
+    assert [name for name, _ in _shape(tmp_path, view)] == [c.name for c in (*columns, *PARTITION_COLUMNS)]  # type: ignore[attr-defined]  # a Column
     assert _rows(tmp_path, f"select * from {view}") == []
 
 

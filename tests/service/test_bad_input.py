@@ -6,6 +6,7 @@ import time
 
 import httpx
 import pytest
+
 from tests.support.service import Service
 
 _EVENT = '{"user":{"userID":"u1"},"eventName":"e","time":1767225600000}'

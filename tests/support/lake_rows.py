@@ -89,7 +89,7 @@ def _number(value: object) -> float | None:
         except ValueError:
             return None
         return number if math.isfinite(number) else None
-    return value  # type: ignore[return-value]
+    return value  # type: ignore[return-value]  # a number, or None
 
 
 def _as_dict(entries: list[tuple[str, str]] | None) -> dict[str, str] | None:
