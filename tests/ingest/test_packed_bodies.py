@@ -99,12 +99,21 @@ def test_what_is_not_packed_so_is_invalid(encoding: str, body: bytes) -> None:
     assert isinstance(unpacked(body, encoding, max_bytes=_LIMIT), Invalid)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "br"])
-def test_a_part_of_a_body_is_invalid(encoding: str) -> None:
-    packed = _PACK[encoding](bytes(range(256)) * 40)
+@pytest.mark.parametrize("content", [b'{"events":[]}', bytes(range(256)) * 40, b"ab" * 200_000])
+@pytest.mark.parametrize("encoding", _PACK)
+def test_a_part_of_a_body_is_invalid(encoding: str, content: bytes) -> None:
+    packed = _PACK[encoding](content)
 
-    for missing in (1, 5, 9, len(packed) - 1):
+    for missing in {*range(1, 20), len(packed) - 1} & {*range(len(packed))}:
         assert isinstance(unpacked(packed[:-missing], encoding, max_bytes=_LIMIT), Invalid)
+
+
+@pytest.mark.parametrize("kept", range(1, 20))
+def test_a_zstd_body_without_its_checksum_or_with_a_part_of_another_frame_is_invalid(kept: int) -> None:
+    packed = zstandard.ZstdCompressor(write_checksum=True).compress(b'{"events":[]}')
+
+    assert isinstance(unpacked(packed[: -min(kept, 4)], "zstd", max_bytes=_LIMIT), Invalid)
+    assert isinstance(unpacked(packed + packed[:kept], "zstd", max_bytes=_LIMIT), Invalid)
 
 
 def test_several_gzip_members_are_one_body() -> None:

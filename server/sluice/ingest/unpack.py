@@ -20,6 +20,9 @@ __all__ = ["unpacked"]
 
 # RFC 9659: as a Content-Encoding, zstd needs no larger window; without a bound a frame may ask for gigabytes.
 _ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
+# The library doesn't tell whether the last frame was whole. So one more is put behind it, which only then comes out.
+_ZSTD_END = b"\xff"
+_ZSTD_END_FRAME = zstandard.ZstdCompressor(write_checksum=True).compress(_ZSTD_END)
 
 # zlib: the largest window, in the format of RFC 1952 alone.
 _GZIP_WBITS = 31
@@ -73,11 +76,14 @@ def _gzip(body: bytes, max_bytes: int) -> bytes | None:
 
 
 def _zstd(body: bytes, max_bytes: int) -> bytes | None:
-    reader = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES).stream_reader(body, read_across_frames=True)
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
     try:
-        return reader.read(max_bytes + 1)
+        data = decompressor.stream_reader(body + _ZSTD_END_FRAME, read_across_frames=True).read(max_bytes + 2)
     except zstandard.ZstdError:
         return None
+    if len(data) > max_bytes + 1:
+        return data
+    return data[: -len(_ZSTD_END)] if data.endswith(_ZSTD_END) else None
 
 
 def _br(body: bytes, max_bytes: int) -> bytes | None:
