@@ -145,6 +145,16 @@ def test_a_struct_becomes_the_one_text_of_its_value() -> None:
     assert row["metadata"] == '{"a":{"y":true,"z":null,"ü\\n":"ß\u2028"},"b":[1,0.5,1e+300,9007199254740992.0,-0]}'
 
 
+def test_a_nested_value_of_no_kind_is_null() -> None:
+    event = api.Event(event_name="e", user=api.User(user_id="u"), time=1)
+    event.metadata.fields["a"].SetInParent()
+    event.user.custom.fields["b"].list_value.values.add()
+
+    [row] = rows([_record(api.LogEventRequest(events=[event]))])
+
+    assert (row["metadata"], row["user_custom"]) == ('{"a":null}', '{"b":[null]}')
+
+
 def test_events_that_were_set_aside_are_no_rows() -> None:
     message = api.LogEventRequest(events=[api.Event(event_name=name) for name in "abc"])
 
