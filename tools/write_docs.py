@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer.main
+from annotated_types import Ge, Le
 
 from sluice.cli.app import app
-from sluice.settings.load import CONFIG_VARIABLE, DEFAULT_CONFIG
-from sluice.settings.model import ALL, Setting
+from sluice.settings.model import Settings, default_in_words, default_text, form_of, sentence_of
+from sluice.settings.places import CONFIG_VARIABLE, DEFAULT_CONFIG, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic.fields import FieldInfo
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 _WIDTH = 88
@@ -41,7 +44,7 @@ def settings_page() -> str:
         "and `--config`.\n\n"
         "| setting | default | what it does |\n|---|---|---|\n"
     )
-    return head + "".join(_row(each) for each in ALL)
+    return head + "".join(_row(*each) for each in Settings.model_fields.items())
 
 
 def cli_page() -> str:
@@ -55,11 +58,14 @@ def cli_page() -> str:
     return head + "".join(f"\n## {path}\n\n```text\n{text}\n```\n" for path, text in _helps())
 
 
-def _row(each: Setting) -> str:
-    bounds = [] if each.low is None else [f"{each.kind.show(each.low)} to {each.kind.show(each.high)}"]
-    form = f"{each.kind.form}{', ' if bounds else ''}{''.join(bounds)}"
-    default = each.default_text if each.default_words else f"`{each.default_text}`"
-    return f"| `{each.key}`<br>({form}) | {default} | {each.sentence} |\n"
+def _row(name: str, field: FieldInfo) -> str:
+    form, default = form_of(field), default_text(field)
+    bounds = [
+        form.show(fact.ge if isinstance(fact, Ge) else fact.le) for fact in field.metadata if isinstance(fact, Ge | Le)
+    ]
+    form_text = f"{form.name}, {' to '.join(bounds)}" if bounds else form.name
+    default = default if default_in_words(field) else f"`{default}`"
+    return f"| `{key_of(name)}`<br>({form_text}) | {default} | {sentence_of(field)} |\n"
 
 
 def _helps() -> Iterator[tuple[str, str]]:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from sluice.log.segment import new_segment_id, parse_id
-from sluice.settings.load import SettingsError, find_data_dir, load
-from sluice.settings.model import ALL, Settings
+from sluice.settings.load import find_data_dir, load
+from sluice.settings.model import Settings, default_in_words, default_text
+from sluice.settings.places import SettingsError
 from sluice.settings.units import Address
 
 
@@ -139,7 +140,8 @@ def test_the_data_folder_is_found_by_the_same_order_and_whatever_is_wrong_with_o
 
 def test_every_setting_has_a_sentence_and_its_written_default_is_read_as_the_default() -> None:
     defaults = _load()
-    for each in ALL:
-        assert each.sentence.endswith("."), each.name
-        if not each.default_words:
-            assert each.kind.parse(each.default_text) == getattr(defaults, each.name), each.name
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+        if not default_in_words(field):
+            assert getattr(_load({name: default_text(field)}), name) == getattr(defaults, name), name

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-from sluice.cli.up import up
+import typer.main
+
+from sluice.cli.app import app
 from sluice.settings.load import load
-from sluice.settings.model import ALL
+from sluice.settings.model import Settings
+from sluice.settings.places import flag_of
 from sluice.settings.stages import edge_config, worker_config, writer_config
 from sluice.settings.units import Address
 
@@ -41,4 +44,9 @@ def test_envoy_reaches_an_admin_port_that_listens_on_all_addresses() -> None:
 
 
 def test_every_setting_is_a_flag_of_sluice_up() -> None:
-    assert set(up.__annotations__) >= {each.name for each in ALL}
+    command = typer.main.get_command(app).commands["up"]  # type: ignore[attr-defined]  it is a group
+
+    options = command.get_params(command.make_context("up", [], resilient_parsing=True))
+
+    flags = {flag for option in options for flag in option.opts}
+    assert flags >= {flag_of(name) for name in Settings.model_fields}

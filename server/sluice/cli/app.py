@@ -1,7 +1,7 @@
 """The root of all commands, and how errors become words and exit codes.
 
 Exit codes: 0 done, 1 found a fault or failed, 2 wrong usage or settings. What the commands work with (grpc, pyarrow,
-duckdb, …) is imported when a command runs, so that `sluice keys create` and `--help` answer at once.
+duckdb, pydantic, …) is imported when a command runs, so that `sluice keys create` and `--help` answer at once.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from sluice.cli import flush, keys, log, query, status, up
-from sluice.cli.options import WRONG_USAGE, WrongUsage
+from sluice.cli.options import WRONG_USAGE, SettingsCommand, WrongUsage
 from sluice.cli.output import print_line, say_error
 from sluice.errors import SluiceError
-from sluice.settings.load import SettingsError
+from sluice.settings.places import SettingsError
 
 __all__ = ["app", "main"]
 
@@ -33,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command("up")(up.up)
+app.command("up", cls=SettingsCommand)(up.up)
 app.command("flush")(flush.flush)
 app.command("status")(status.status)
 app.command("query")(query.query)

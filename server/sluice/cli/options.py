@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from sluice.cli.output import print_line
 from sluice.errors import SluiceError
-from sluice.settings.load import DEFAULT_CONFIG, find_data_dir
-from sluice.settings.model import setting
+from sluice.settings.places import DEFAULT_CONFIG, DEFAULT_DATA_DIR, flag_of
 from sluice.settings.units import BadValue, parse_duration
 
 __all__ = [
@@ -18,11 +20,11 @@ __all__ = [
     "AsJson",
     "Config",
     "DataDir",
+    "SettingsCommand",
     "WrongUsage",
     "data_dir_of",
     "duration_of",
     "group",
-    "setting_option",
 ]
 
 
@@ -50,38 +52,66 @@ def group(help_text: str) -> typer.Typer:
     return commands
 
 
-def setting_option(name: str) -> Any:
-    """The option of a setting, with the words and the default that the setting itself has; its value is a text."""
-    what = setting(name)
-    return typer.Option(
-        what.flag, help=f"{what.sentence} [default: {what.default_text}]", metavar=what.kind.form, show_default=False
-    )
+class SettingsCommand(TyperCommand):
+    """A command with an option for each setting besides those that it declares; the texts they got are `context.obj`.
+
+    The options are made when the command is used: the settings need pydantic, which `sluice --help` has no time for.
+    """
+
+    @cached_property
+    def _of_settings(self) -> list[Any]:
+        from sluice.settings.model import Settings, default_text, form_of, sentence_of  # noqa: PLC0415  as above
+
+        declared = {option.name for option in self.params}
+        options = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option])
+            for name, field in Settings.model_fields.items()
+            if name not in declared
+            for option in [_option(flag_of(name), sentence_of(field), default_text(field), form_of(field).name)]
+        ]
+
+        def take(**_: str | None) -> None: ...
+
+        vars(take)["__signature__"] = Signature(options)  # what typer looks at
+        maker = typer.Typer(add_completion=False)
+        maker.command()(take)
+        return list(typer.main.get_command(maker).params)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """All options in the order of the help: the first declared one, the settings, the other declared ones."""
+        first, *others = super().get_params(ctx)
+        return [first, *self._of_settings, *others]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        ctx.obj = {option.name: ctx.params.pop(option.name) for option in self._of_settings}
+        return super().invoke(ctx)
+
+
+def _option(flag: str, sentence: str, default: str, form: str) -> Any:
+    return typer.Option(flag, help=f"{sentence} [default: {default}]", metavar=form, show_default=False)
 
 
 DataDir = Annotated[
     Path | None,
-    typer.Option(
+    _option(
         "--data-dir",
-        help=f"The data folder. [default: SLUICE_DATA_DIR, else data-dir in {DEFAULT_CONFIG}, "
-        f"else {setting('data_dir').default_text}]",
-        metavar="folder",
-        show_default=False,
+        "The data folder.",
+        f"SLUICE_DATA_DIR, else data-dir in {DEFAULT_CONFIG}, else ./{DEFAULT_DATA_DIR}",
+        "folder",
     ),
 ]
 Config = Annotated[
     str | None,
-    typer.Option(
-        "--config",
-        help=f"A file of settings. [default: SLUICE_CONFIG, else {DEFAULT_CONFIG} if there is one]",
-        metavar="file",
-        show_default=False,
-    ),
+    _option("--config", "A file of settings.", f"SLUICE_CONFIG, else {DEFAULT_CONFIG} if there is one", "file"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def data_dir_of(data_dir: Path | None, config: str | None) -> Path:
     """The data folder that a command works on."""
+    from sluice.settings.load import find_data_dir  # noqa: PLC0415  pydantic is no matter of `sluice --help`
+
     return find_data_dir(flag=data_dir, config=config)
 
 

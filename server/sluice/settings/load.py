@@ -10,45 +10,39 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, get_args
 
-from sluice.errors import SluiceError
-from sluice.settings.model import ALL, VARIABLE_PREFIX, Setting, Settings, setting
-from sluice.settings.units import BadValue, format_size
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource, InitSettingsSource, TomlConfigSettingsSource
+
+from sluice.settings.model import DataFolder, Settings, default_text, form_of
+from sluice.settings.places import (
+    CONFIG_VARIABLE,
+    DEFAULT_CONFIG,
+    VARIABLE_PREFIX,
+    SettingsError,
+    flag_of,
+    key_of,
+    variable_of,
+)
+from sluice.settings.units import BadValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["CONFIG_VARIABLE", "DEFAULT_CONFIG", "SettingsError", "find_data_dir", "load"]
+    from pydantic_core import ErrorDetails
+    from pydantic_settings import PydanticBaseSettingsSource
 
-CONFIG_VARIABLE = f"{VARIABLE_PREFIX}CONFIG"
-DEFAULT_CONFIG = "sluice.toml"
+    # The sources, the strongest first, and what each calls a setting.
+    _Called: TypeAlias = Mapping[PydanticBaseSettingsSource, Callable[[str], str]]
+
+__all__ = ["find_data_dir", "load"]
+
+_Model = TypeVar("_Model", bound=DataFolder)
 
 # Kubernetes tells every container of a namespace where a service called "sluice" is, by these.
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _FOREIGN_VARIABLES = (f"{VARIABLE_PREFIX}SERVICE_", f"{VARIABLE_PREFIX}PORT")
-
-
-class SettingsError(SluiceError):
-    """A setting is wrong; the message begins with the place that its value came from."""
-
-
-class _Places:
-    """All that was said of settings, and where."""
-
-    def __init__(self, flags: Mapping[str, object], config: str | None, environ: Mapping[str, str]) -> None:
-        self._flags = flags
-        self._environ = environ
-        self.file_name, self.file = _read_config(config, environ)
-
-    def find(self, what: Setting) -> tuple[object, str]:
-        """What was said of a setting in the strongest place that says something, and that place; None: nothing."""
-        if (said := self._flags.get(what.name)) is not None:
-            return said, what.flag
-        # An empty variable is what compose files make of one that isn't set.
-        if said := self._environ.get(what.variable):
-            return said, what.variable
-        return self.file.get(what.key), f"{self.file_name}: {what.key}"
 
 
 def load(
@@ -64,19 +58,15 @@ def load(
     Raises:
         SettingsError: the first that is wrong, in the order of the fields; or a name that no setting has.
     """
-    places = _Places(flags, config, environ)
-    for key in places.file:
-        _refuse_unknown(key, (each.key for each in ALL), f'{places.file_name}: there is no setting "{key}"')
+    file = _file(config, environ)
+    keys = [key_of(name) for name in Settings.model_fields]
+    for key in file.toml_data:
+        _refuse_unknown(key, keys, f'{file.toml_file_path}: there is no setting "{key}"')
+    variables = [CONFIG_VARIABLE, *map(variable_of, Settings.model_fields)]
     for variable in environ:
         if variable.startswith(VARIABLE_PREFIX) and not variable.startswith(_FOREIGN_VARIABLES):
-            known = [CONFIG_VARIABLE, *(each.variable for each in ALL)]
-            _refuse_unknown(variable, known, f"{variable}: there is no such setting")
-    values: dict[str, Any] = {}
-    for each in ALL:
-        values[each.name] = _value_of(each, places, values)
-    settings = Settings(**values)
-    _refuse_what_does_not_fit(settings, places)
-    return settings
+            _refuse_unknown(variable, variables, f"{variable}: there is no such setting")
+    return _build(Settings, flags, environ, file)
 
 
 def find_data_dir(*, flag: Path | None, config: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -90,65 +80,70 @@ def find_data_dir(*, flag: Path | None, config: str | None = None, environ: Mapp
     Raises:
         SettingsError: sluice.toml is unreadable, or its data-dir is no name.
     """
-    folder = _value_of(setting("data_dir"), _Places({"data_dir": flag}, config, environ), {})
-    assert isinstance(folder, Path)
-    return folder
+    return _build(DataFolder, {"data_dir": flag}, environ, _file(config, environ)).data_dir
 
 
-def _read_config(named: str | None, environ: Mapping[str, str]) -> tuple[str, dict[str, object]]:
-    must_exist = named or environ.get(CONFIG_VARIABLE)
-    name = must_exist or DEFAULT_CONFIG
+def _file(config: str | None, environ: Mapping[str, str]) -> TomlConfigSettingsSource:
+    named = config or environ.get(CONFIG_VARIABLE)
+    name = named or DEFAULT_CONFIG
+    path = Path(name)
     try:
-        with Path(name).open("rb") as file:
-            return name, tomllib.load(file)
-    except FileNotFoundError as exc:
-        if must_exist is None:
-            return name, {}
-        raise SettingsError(f"{name}: no such file", hint="name a file that exists, or leave out --config") from exc
+        if named and not path.exists():
+            raise SettingsError(f"{name}: no such file", hint="name a file that exists, or leave out --config")
+        if path.exists() and not path.is_file():
+            raise SettingsError(f"{name}: not an ordinary file")
+        source = TomlConfigSettingsSource(Settings, toml_file=name)
     except OSError as exc:
         raise SettingsError(f"{name}: {exc.strerror}") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
-        text = str(exc)
+        problem = str(exc)
         raise SettingsError(
-            f"{name}: not TOML: {text[:1].lower()}{text[1:]}", hint='write lines such as seal-age = "10s"'
+            f"{name}: not TOML: {problem[:1].lower()}{problem[1:]}", hint='write lines such as seal-age = "10s"'
         ) from exc
+    source.init_kwargs = {key.replace("-", "_"): value for key, value in source.toml_data.items()}
+    return source
 
 
-def _refuse_unknown(word: str, known: Iterable[str], message: str) -> None:
-    known = list(known)
+def _build(
+    model: type[_Model], flags: Mapping[str, object], environ: Mapping[str, str], file: TomlConfigSettingsSource
+) -> _Model:
+    command_line = InitSettingsSource(Settings, {name: said for name, said in flags.items() if said is not None})
+    environment = EnvSettingsSource(Settings)
+    # An empty variable is what compose files make of one that isn't set. The source looks names up in small letters.
+    environment.env_vars = {
+        variable.lower(): said for variable, said in environ.items() if said and variable.startswith(VARIABLE_PREFIX)
+    }
+    called = {
+        command_line: flag_of,
+        environment: variable_of,
+        file: lambda name: f"{file.toml_file_path}: {key_of(name)}",
+    }
+    try:
+        return model(*called)
+    except ValidationError as exc:
+        raise _in_our_words(exc.errors(include_url=False)[0], called) from exc
+
+
+def _in_our_words(error: ErrorDetails, called: _Called) -> SettingsError:
+    name = str(error["loc"][0])
+    said, place = next((found[name], call(name)) for source, call in called.items() if name in (found := source()))
+    field, facts = Settings.model_fields[name], error.get("ctx", {})
+    form, default = form_of(field), f"the default is {default_text(field)}"
+    match error["type"], facts.get("error"):
+        case _, BadValue() as problem:
+            return SettingsError(f"{place}: {problem.message}", hint=problem.hint or default)
+        case "greater_than_equal", _:
+            return SettingsError(f'{place}: "{said}" is less than {form.show(facts["ge"])}', hint=default)
+        case "less_than_equal", _:
+            return SettingsError(f'{place}: "{said}" is more than {form.show(facts["le"])}', hint=default)
+        case _:
+            return SettingsError(
+                f'{place}: "{said}" is none of: {", ".join(get_args(field.annotation))}', hint=f"write {form.name}"
+            )
+
+
+def _refuse_unknown(word: str, known: list[str], message: str) -> None:
     if word in known:
         return
     close = difflib.get_close_matches(word, known, n=1)
     raise SettingsError(message, hint=f"did you mean {close[0]}?" if close else "see all settings: sluice up --help")
-
-
-def _value_of(what: Setting, places: _Places, known: Mapping[str, Any]) -> object:
-    said, place = places.find(what)
-    if said is None:
-        return what.default_beside(known)
-    default = f"the default is {what.default_text}"
-    if not isinstance(said, (str, int, float, Path)):
-        raise SettingsError(f"{place}: a list, a table or a date where one value belongs", hint=default)
-    try:
-        # sluice.toml may hold numbers; each is read as the text that it is.
-        value = what.kind.parse(str(said).strip())
-    except BadValue as exc:
-        raise SettingsError(f"{place}: {exc.message}", hint=exc.hint) from exc
-    if what.low is not None and value < what.low:
-        raise SettingsError(f'{place}: "{said}" is less than {what.kind.show(what.low)}', hint=default)
-    if what.high is not None and value > what.high:
-        raise SettingsError(f'{place}: "{said}" is more than {what.kind.show(what.high)}', hint=default)
-    return value
-
-
-def _refuse_what_does_not_fit(settings: Settings, places: _Places) -> None:
-    if settings.transcoding == "typed":
-        _, place = places.find(setting("transcoding"))
-        raise SettingsError(f"{place}: typed is not built yet", hint="leave it out: body takes the same requests")
-    if settings.in_flight < settings.max_body:
-        _, place = places.find(setting("in_flight"))
-        raise SettingsError(
-            f"{place}: {format_size(settings.in_flight)} is less than one body of {setting('max_body').key}, "
-            f"{format_size(settings.max_body)}",
-            hint="make it a few times as large, or leave it out",
-        )

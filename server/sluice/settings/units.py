@@ -56,10 +56,10 @@ class BadValue(ValueError):
 
     Args:
         message: what is wrong with it, the text included.
-        hint: what to write.
+        hint: what to write; empty: no better idea than the default.
     """
 
-    def __init__(self, message: str, *, hint: str) -> None:
+    def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
