@@ -138,6 +138,12 @@ def test_the_data_folder_is_found_by_the_same_order_and_whatever_is_wrong_with_o
     assert find_data_dir(flag=None, environ={}) == Path("from-file")
 
 
+def test_a_name_in_another_spelling_says_nothing_of_the_data_folder() -> None:
+    Path("sluice.toml").write_text('data_dir = "elsewhere"')
+
+    assert find_data_dir(flag=None, environ={"SLUICE_data_dir": "elsewhere", "sluice_data_dir": "a"}) == Path("data")
+
+
 def test_every_setting_has_a_sentence_and_its_written_default_is_read_as_the_default() -> None:
     defaults = _load()
     for name, field in Settings.model_fields.items():

@@ -100,7 +100,8 @@ def _file(config: str | None, environ: Mapping[str, str]) -> TomlConfigSettingsS
         raise SettingsError(
             f"{name}: not TOML: {problem[:1].lower()}{problem[1:]}", hint='write lines such as seal-age = "10s"'
         ) from exc
-    source.init_kwargs = {key.replace("-", "_"): value for key, value in source.toml_data.items()}
+    toml = source.toml_data
+    source.init_kwargs = {name: toml[key] for name in Settings.model_fields if (key := key_of(name)) in toml}
     return source
 
 
@@ -110,9 +111,8 @@ def _build(
     command_line = InitSettingsSource(Settings, {name: said for name, said in flags.items() if said is not None})
     environment = EnvSettingsSource(Settings)
     # An empty variable is what compose files make of one that isn't set. The source looks names up in small letters.
-    environment.env_vars = {
-        variable.lower(): said for variable, said in environ.items() if said and variable.startswith(VARIABLE_PREFIX)
-    }
+    variables = map(variable_of, Settings.model_fields)
+    environment.env_vars = {variable.lower(): said for variable in variables if (said := environ.get(variable))}
     called = {
         command_line: flag_of,
         environment: variable_of,
@@ -137,9 +137,8 @@ def _in_our_words(error: ErrorDetails, called: _Called) -> SettingsError:
         case "less_than_equal", _:
             return SettingsError(f'{place}: "{said}" is more than {form.show(facts["le"])}', hint=default)
         case _:
-            return SettingsError(
-                f'{place}: "{said}" is none of: {", ".join(get_args(field.annotation))}', hint=f"write {form.name}"
-            )
+            choices = ", ".join(get_args(field.annotation))
+            return SettingsError(f'{place}: "{error["input"]}" is none of: {choices}', hint=f"write {form.name}")
 
 
 def _refuse_unknown(word: str, known: list[str], message: str) -> None:
