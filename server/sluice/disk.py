@@ -47,7 +47,7 @@ __all__ = [
     "unlink",
 ]
 
-Verb = Literal["create", "write", "truncate", "datasync", "sync", "rename", "unlink", "mkdir", "sync_folder"]
+Verb = Literal["create", "write", "truncate", "datasync", "sync", "rename", "unlink", "mkdir", "sync_folder", "chown"]
 
 # writev takes at most IOV_MAX buffers a call.
 _MAX_BUFFERS = os.sysconf("SC_IOV_MAX")
@@ -188,6 +188,16 @@ class File(io.RawIOBase):
         with _step("truncate", self.path, offset=size):
             os.ftruncate(self._fd, size)
 
+    def give_to_owner_of_folder(self) -> None:
+        """Where root made the file, let it belong to whoever its folder belongs to, so that they are not locked out.
+
+        Only for a file that `create` just made: an older name may be a link to a file that is not theirs.
+        """
+        owner = self.path.parent.stat()
+        if os.geteuid() == 0 and owner.st_uid != 0:
+            with _step("chown", self.path):
+                os.fchown(self._fd, owner.st_uid, owner.st_gid)
+
     def size(self) -> int:
         """The file's size in bytes, now."""
         return os.fstat(self._fd).st_size
@@ -234,11 +244,15 @@ def read_bytes(path: Path) -> bytes:
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Put a file of this content in place of the old one, durably, so that a reader sees the old or the new."""
+    """Put a file of this content in place of the old one, durably, so that a reader sees the old or the new.
+
+    One that root makes belongs to the owner of the folder.
+    """
     staged = path.with_name(f".{path.name}.{os.getpid()}")
     staged.unlink(missing_ok=True)
     file = create(staged, mode=mode)
     try:
+        file.give_to_owner_of_folder()
         file.write(content)
         file.sync()
     finally:

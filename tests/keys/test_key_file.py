@@ -1,5 +1,6 @@
 """Changing keys.json: durable, all or nothing, one at a time."""
 
+import os
 import stat
 import threading
 from pathlib import Path
@@ -191,3 +192,28 @@ def test_a_file_too_large_for_keys_is_not_read(path: Path, monkeypatch: pytest.M
 
     with pytest.raises(KeysUnreadable, match="larger than 10 bytes"):
         read_keys(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_makes_belongs_to_the_owner_of_the_data_folder(path: Path) -> None:
+    os.chown(path.parent, 12345, 54321)
+
+    KeyFile(path).create(kind=Kind.SERVER)
+
+    for name in ("keys.json", ".keys.lock"):
+        made = (path.parent / name).stat()
+        assert (made.st_uid, made.st_gid, stat.S_IMODE(made.st_mode)) == (12345, 54321, 0o600), name
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_gives_away_nothing_that_a_link_in_the_data_folder_leads_to(
+    path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    foreign = tmp_path_factory.mktemp("foreign") / "file"
+    foreign.touch()
+    (path.parent / ".keys.lock").symlink_to(foreign)
+    os.chown(path.parent, 12345, 54321)
+
+    KeyFile(path).create(kind=Kind.SERVER)
+
+    assert foreign.stat().st_uid == 0

@@ -2,7 +2,8 @@
 
 A change takes a lock of its own (`.keys.lock`, beside the file), reads, writes a new file, syncs it, renames it into
 place, and syncs the folder. The lock is not the data folder's: that one is held by a running service, which sees the
-change within a second. Nothing here needs that service.
+change within a second. Nothing here needs that service. Where root makes a change, the files belong to the owner
+of the data folder, so that the service can read them.
 """
 
 from __future__ import annotations
@@ -219,9 +220,11 @@ def _open_or_create(path: Path) -> disk.File:
             return disk.append_to(path)
         except FileNotFoundError:
             try:
-                return disk.create(path, mode=0o600)
+                file = disk.create(path, mode=0o600)
             except FileExistsError:
                 continue
+            file.give_to_owner_of_folder()
+            return file
 
 
 def _make_durable_folder(folder: Path) -> None:
