@@ -8,6 +8,7 @@ import httpx
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+
 from tests.support.service import Service
 
 _CONTRACT = yaml.safe_load((Path(__file__).parents[1] / "contract/openapi.yaml").read_text())

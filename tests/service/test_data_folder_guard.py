@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import httpx
+
 from tests.support.service import Service
 
 _INJECTED = Path(__file__).parents[1] / "support/injected"

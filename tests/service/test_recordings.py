@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.support.service import Service
 
 _FOLDER = Path(__file__).parents[1] / "fixtures/sdk"
