@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import threading
 import zlib
 from typing import TYPE_CHECKING
 
@@ -154,3 +155,25 @@ def test_a_bomb_is_too_large() -> None:
 
 def _varint(value: int) -> bytes:
     return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80]) + _varint(value >> 7)
+
+
+@pytest.mark.parametrize(("size", "in_loop"), [(1_000, True), (300 * 1024, False)])
+def test_what_unpacks_to_much_does_not_hold_up_other_calls(
+    channel: grpc.Channel, server_key: str, monkeypatch: pytest.MonkeyPatch, size: int, in_loop: bool
+) -> None:
+    last_threads: list[str] = []
+
+    def watched(body: bytes, encoding: str, *, max_bytes: int) -> bytes | Invalid | TooLarge:
+        last_threads.append(threading.current_thread().name)
+        return unpacked(body, encoding, max_bytes=max_bytes)
+
+    monkeypatch.setattr("sluice.ingest.receive.unpacked", watched)
+    rest(
+        channel,
+        gzip.compress(_of_size(size)),
+        ("statsig-api-key", server_key),
+        ("statsig-client-time", "1767225600000"),
+        ("content-encoding", "gzip"),
+    )
+
+    assert last_threads[-1].startswith("asyncio_") is not in_loop

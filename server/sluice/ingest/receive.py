@@ -30,6 +30,7 @@ __all__ = ["Door", "KeysInForce", "Receiver", "Shape"]
 # What is slow by the byte is done in a thread for a larger body: cutting one of 10 MiB may take a second, and to look
 # at it closely half a second and 30 times its size, so that is done for one body at a time.
 _INLINE_BYTES = 256 * 1024
+_INLINE_PACKED_BYTES = 64 * 1024
 
 
 class Shape(Protocol):
@@ -108,11 +109,9 @@ class Receiver:
             body: as it came; or why the door has none.
             request_id: 16 bytes.
         """
-        plain = (
-            unpacked(body, caller.content_encoding, max_bytes=self._max_body_bytes)
-            if caller.content_encoding and isinstance(body, bytes)
-            else body
-        )
+        plain: bytes | Invalid | TooLarge = body
+        if caller.content_encoding and isinstance(body, bytes):
+            plain = await self._unpacked(body, caller.content_encoding)
         size = len(plain) if isinstance(plain, bytes) else 0
         if self._stopping:
             outcome: Outcome = Unavailable(Why.STOPPING)
@@ -174,6 +173,14 @@ class Receiver:
             session_id=caller.session_id,
         )
         return await self._append(entry)
+
+    async def _unpacked(self, body: bytes, encoding: str) -> bytes | Invalid | TooLarge:
+        """Unpack, in a thread what is large or becomes so: a MiB takes some milliseconds."""
+        if len(body) <= _INLINE_PACKED_BYTES:
+            plain = unpacked(body, encoding, max_bytes=min(_INLINE_BYTES, self._max_body_bytes))
+            if not isinstance(plain, TooLarge):
+                return plain
+        return await asyncio.to_thread(unpacked, body, encoding, max_bytes=self._max_body_bytes)
 
     def _key_for(self, door: Door, source: Source, caller: Caller) -> Key | Refusal:
         key = self._keys.check(caller.secret, source, from_query=caller.secret_in_query, now=self._clock())
