@@ -68,3 +68,18 @@ def test_an_exception_is_one_message(capsys: pytest.CaptureFixture[str]) -> None
 
     [line] = capsys.readouterr().err.splitlines()
     assert "ValueError: invalid literal" in json.loads(line)["exception"]
+
+
+def test_a_counter_is_added_up_over_all_its_labels_or_by_one() -> None:
+    totals = telemetry.parse_metrics(
+        "# TYPE refused_total counter\n"
+        'refused_total{reason="invalid",source="sdk"} 2\n'
+        'refused_total{reason="invalid",source="webhook"} 3\n'
+        'refused_total{reason="too_large",source="sdk"} 1\n'
+        "# TYPE seconds gauge\n"
+        "seconds NaN\n"
+    )
+
+    assert totals.of("refused_total") == 6
+    assert totals.by("refused_total", "reason") == {"invalid": 5, "too_large": 1}
+    assert totals.of("never_counted_total") == 0

@@ -17,16 +17,21 @@ from typing import TYPE_CHECKING, cast
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from prometheus_client import CollectorRegistry, Metric
     from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 __all__ = [
     "MESSAGES_VARIABLE",
     "METRICS_FOLDER_VARIABLE",
+    "Totals",
     "configure",
     "forget_process",
     "messages_of",
+    "parse_metrics",
+    "read_metrics",
     "render_metrics",
 ]
 
@@ -78,17 +83,63 @@ def messages_of(room: str) -> FilteringBoundLogger:
     return cast("FilteringBoundLogger", structlog.get_logger(room=room))
 
 
+class Totals:
+    """What counters have come to, all processes taken together.
+
+    Args:
+        families: metrics as prometheus_client collects or parses them.
+    """
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._samples = [sample for family in families if family.type == "counter" for sample in family.samples]
+
+    def of(self, name: str) -> int:
+        """A counter's total over all its labels; 0 where nothing was counted. The name ends with `_total`."""
+        return sum(int(sample.value) for sample in self._samples if sample.name == name)
+
+    def by(self, name: str, label: str) -> dict[str, int]:
+        """A counter's totals, by the value of one of its labels."""
+        totals: dict[str, int] = {}
+        for sample in self._samples:
+            if sample.name == name:
+                value = sample.labels[label]
+                totals[value] = totals.get(value, 0) + int(sample.value)
+        return totals
+
+
 def render_metrics(folder: Path) -> bytes:
     """All processes' metrics in Prometheus' text format.
 
     Source: https://prometheus.io/docs/instrumenting/exposition_formats/
     """
-    from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415  0.1 s that few processes need
+    from prometheus_client import generate_latest  # noqa: PLC0415  0.1 s that few processes need
+
+    return generate_latest(_meeting_in(folder))
+
+
+def read_metrics(folder: Path) -> Totals:
+    """All processes' counters."""
+    return Totals(_meeting_in(folder).collect())
+
+
+def parse_metrics(text: str) -> Totals:
+    """The counters that `render_metrics` has told.
+
+    Raises:
+        ValueError: it is no such text.
+    """
+    from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415  as in render_metrics
+
+    return Totals(text_string_to_metric_families(text))
+
+
+def _meeting_in(folder: Path) -> CollectorRegistry:
+    from prometheus_client import CollectorRegistry  # noqa: PLC0415  as in render_metrics
     from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415  as above
 
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=os.fspath(folder))  # type: ignore[no-untyped-call]  # the library has no types here
-    return generate_latest(registry)
+    return registry
 
 
 def forget_process(pid: int) -> None:

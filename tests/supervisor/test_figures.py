@@ -1,4 +1,4 @@
-"""How far the lake is behind, by the names in the log."""
+"""How far the lake is behind, by the backlog of the log."""
 
 from pathlib import Path
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prometheus_client.parser import text_string_to_metric_families
-
+from sluice import telemetry
 from sluice.errors import SluiceError
 
 if TYPE_CHECKING:
@@ -82,21 +80,15 @@ def ask_counts(admin: str) -> Counts:
     status, body = _get(admin, "/metrics")
     if status != http.client.OK:
         raise AdminUnreachable(f"http://{admin}/metrics: answered {status}")
-    found: Counter[str] = Counter()
-    refused: Counter[str] = Counter()
     try:
-        for family in text_string_to_metric_families(body.decode()):
-            for sample in family.samples:
-                found[sample.name] += int(sample.value)
-                if sample.name == "sluice_requests_refused_total":
-                    refused[sample.labels["reason"]] += int(sample.value)
+        totals = telemetry.parse_metrics(body.decode())
+        return Counts(
+            requests_accepted=totals.of("sluice_requests_accepted_total"),
+            events_accepted=totals.of("sluice_events_accepted_total"),
+            refused=totals.by("sluice_requests_refused_total", "reason"),
+        )
     except (ValueError, KeyError) as exc:
         raise AdminUnreachable(f"http://{admin}/metrics: not the answer of Sluice") from exc
-    return Counts(
-        requests_accepted=found["sluice_requests_accepted_total"],
-        events_accepted=found["sluice_events_accepted_total"],
-        refused=dict(refused),
-    )
 
 
 def _get(admin: str, path: str) -> tuple[int, bytes]:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from sluice import disk
 from sluice.errors import SluiceError
-from sluice.log.segment import Folders, parse_damaged, parse_id, parse_sealed
+from sluice.log.backlog import backlog
+from sluice.log.segment import LOG_FOLDER, Folders, parse_damaged
 from sluice.supervisor.process_id import is_alive
 from sluice.supervisor.run_file import read_run_file
 
@@ -75,7 +76,7 @@ def flush(
         SluiceError: what `publish` raises.
     """
     deadline = time.monotonic() + timeout_s
-    folders = Folders(data_dir / "log")
+    folders = Folders(data_dir / LOG_FOLDER)
     damaged_before = _damaged(folders)
     wanted = _in_log(folders)
     while True:
@@ -92,17 +93,7 @@ def flush(
 
 
 def _in_log(folders: Folders) -> set[str]:
-    # Open ones before sealed ones: one that is sealed in between is seen twice, not missed.
-    ids = set()
-    for name in disk.entries(folders.open):
-        try:
-            # One without a byte holds nothing that was acknowledged, and is sealed only when it does.
-            if parse_id(name) is not None and disk.size_of(folders.open / name):
-                ids.add(name)
-        except FileNotFoundError:
-            continue
-    sealed = (parse_sealed(name) for name in disk.entries(folders.sealed))
-    return ids | {each.id for each in sealed if each is not None}
+    return {segment.id for segment in backlog(folders)}
 
 
 def _damaged(folders: Folders) -> dict[str, str]:

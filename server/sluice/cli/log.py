@@ -124,4 +124,6 @@ def dump(
 
 
 def _log_of(data_dir: Path | None, config: str | None) -> Path:
-    return existing_data_dir(data_dir, config) / "log"
+    from sluice.log.segment import LOG_FOLDER  # noqa: PLC0415  structlog, which --help needn't take
+
+    return existing_data_dir(data_dir, config) / LOG_FOLDER

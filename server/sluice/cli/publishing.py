@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sluice.errors import SluiceError
 from sluice.lake.writer import LakeWriter, Outcome
 from sluice.log import LocalSegments, recover
+from sluice.log.segment import LOG_FOLDER
 
 if TYPE_CHECKING:
     from sluice.lake.config import WriterConfig
@@ -34,7 +35,7 @@ def publish_all(config: WriterConfig, *, until: float) -> None:
         PublishingFailed: some of it could not be published now.
         OSError: the log's folders can't be made or listed.
     """
-    log = Path(config.data_dir) / "log"
+    log = Path(config.data_dir) / LOG_FOLDER
     recover(log)
     writer = LakeWriter(config, LocalSegments(log, archive=config.archive))
     writer.prepare()

@@ -25,6 +25,7 @@ from sluice.ingest.serve import Stop, serve
 from sluice.keys.file_format import KEYS_FILE_NAME
 from sluice.keys.store import Keys
 from sluice.log import SegmentAppender, new_request_id
+from sluice.log.segment import LOG_FOLDER
 
 __all__ = ["main", "run"]
 
@@ -47,7 +48,7 @@ async def run(config: WorkerConfig) -> None:
         _hold_lifeline(loop, config.lifeline_fd, stop)
     keys = Keys(data_dir / KEYS_FILE_NAME)
     log = SegmentAppender(
-        data_dir / "log",
+        data_dir / LOG_FOLDER,
         node=config.node,
         seal_age_s=config.seal_age_s,
         seal_size_bytes=config.seal_size_bytes,

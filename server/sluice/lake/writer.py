@@ -37,6 +37,7 @@ from sluice.lake.published import Published
 from sluice.lake.staging import Staging
 from sluice.log.ports import DamageReason
 from sluice.log.reader import LocalSegments
+from sluice.log.segment import LOG_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -240,7 +241,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"error: the argument is no lake writer's configuration: {exc}\n")
         return 2
     telemetry.configure(role="lake")
-    writer = LakeWriter(config, LocalSegments(Path(config.data_dir) / "log", archive=config.archive))
+    writer = LakeWriter(config, LocalSegments(Path(config.data_dir) / LOG_FOLDER, archive=config.archive))
     loop = _Loop(writer, config.lifeline_fd)
     loop.listen()
     try:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "LOG_FOLDER",
     "DamagedName",
     "Folders",
     "SegmentId",
@@ -47,6 +48,9 @@ __all__ = [
     "stretch_name",
     "whole_name",
 ]
+
+# Of the data folder.
+LOG_FOLDER = "log"
 
 # A file name has 255 bytes: 48 for hour and uuid7, 42 for two counts, and a reason.
 _MAX_NODE_CHARACTERS = 64
@@ -111,7 +115,7 @@ class Folders:
     """The log's folders.
 
     Args:
-        log: the folder that holds them, `log/` of the data folder.
+        log: the folder that holds them, `LOG_FOLDER` of the data folder.
     """
 
     def __init__(self, log: Path) -> None:

@@ -20,7 +20,7 @@ __all__ = ["AT_ONCE_S", "Drain", "Step", "Stoppable", "steps_at_once", "steps_in
 # How long stopping at once may take, for all steps together.
 AT_ONCE_S = 5.0
 
-messages = telemetry.messages_of("supervisor")
+_messages = telemetry.messages_of("supervisor")
 
 
 class Stoppable(Protocol):
@@ -116,7 +116,7 @@ class Drain:
             step = self._left[0]
             late = now - self._began_at >= self._within_s * step.until
             if late and self._gave_up_on is not step:
-                messages.warning("gave up waiting while stopping", waits_for=step.waits_for)
+                _messages.warning("gave up waiting while stopping", waits_for=step.waits_for)
                 self._gave_up_on = step
             if not await (step.give_up() if late else step.do()):
                 return

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["EnvoyChild"]
 
-LISTENS_WITHIN_S = 60.0
+_LISTENS_WITHIN_S = 60.0
 
 _POLL_S = 0.02
 # A request that was on its way when none was active shows up by the second look.
 _IDLE_LOOKS = 3
 
-messages = telemetry.messages_of("supervisor")
+_messages = telemetry.messages_of("supervisor")
 
 
 class EnvoyChild:
@@ -93,9 +93,9 @@ class EnvoyChild:
 
     async def _wait_listening(self) -> bool:
         try:
-            await self._process.wait_listening(LISTENS_WITHIN_S)
+            await self._process.wait_listening(_LISTENS_WITHIN_S)
         except (EnvoyFailed, AdminUnreachable) as exc:
-            messages.error(exc.message, hint=exc.hint)
+            _messages.error(exc.message, hint=exc.hint)
             self.send(signal.SIGKILL)
             return False
         return True
@@ -109,7 +109,7 @@ class EnvoyChild:
                 if await self._process.healthy_workers():
                     return True
             except AdminUnreachable:
-                messages.warning("envoy does not say whether it has healthy workers")
+                _messages.warning("envoy does not say whether it has healthy workers")
             await asyncio.sleep(_POLL_S)
         return False
 
@@ -120,7 +120,7 @@ class EnvoyChild:
             await self._process.close_listeners()
             await self._idle()
         except AdminUnreachable as exc:
-            messages.warning(exc.message, hint=exc.hint)
+            _messages.warning(exc.message, hint=exc.hint)
 
     async def _idle(self) -> None:
         looks = 0

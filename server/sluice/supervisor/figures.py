@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import time
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.multiprocess import MultiProcessCollector
-
-from sluice import disk
-from sluice.log.segment import Folders, parse_id, parse_sealed
+from sluice import telemetry
+from sluice.log.backlog import backlog
+from sluice.log.segment import LOG_FOLDER, Folders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Counts", "LakeLag", "lake_lag", "read_counts"]
-
-_UUID_CHARACTERS = 36
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,24 +50,11 @@ def lake_lag(data_dir: Path, *, now: float) -> LakeLag:
         data_dir: the data folder.
         now: seconds since the epoch.
     """
-    folders = Folders(data_dir / "log")
-    sizes: dict[str, int] = {}
-    for name in disk.entries(folders.open):
-        if parse_id(name) is not None:
-            try:
-                size = disk.size_of(folders.open / name)
-            except FileNotFoundError:
-                continue  # it was sealed meanwhile, and is found there
-            if size:  # else it holds nothing that was acknowledged
-                sizes[name] = size
-    for name in disk.entries(folders.sealed):
-        if (sealed := parse_sealed(name)) is not None:
-            sizes[sealed.id] = sealed.size_bytes
-    begun = [_begun_at(segment_id) for segment_id in sizes]
+    waiting = backlog(Folders(data_dir / LOG_FOLDER))
     return LakeLag(
-        waiting_segments=len(sizes),
-        waiting_bytes=sum(sizes.values()),
-        oldest_waiting_s=round(max(0.0, now - min(begun)), 3) if begun else 0.0,
+        waiting_segments=len(waiting),
+        waiting_bytes=sum(segment.size_bytes for segment in waiting),
+        oldest_waiting_s=round(max(0.0, now - min((segment.begun_at for segment in waiting), default=now)), 3),
     )
 
 
@@ -84,18 +64,5 @@ def read_counts(metrics: Path) -> Counts:
     Args:
         metrics: the folder in which their metrics meet.
     """
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=os.fspath(metrics))  # type: ignore[no-untyped-call]  # the library has no types here
-    totals = {"sluice_events_accepted": 0.0, "sluice_lake_rows": 0.0}
-    for family in registry.collect():
-        if family.name in totals:
-            totals[family.name] = sum(s.value for s in family.samples if s.name == f"{family.name}_total")
-    return Counts(events_accepted=int(totals["sluice_events_accepted"]), rows=int(totals["sluice_lake_rows"]))
-
-
-def _begun_at(segment_id: str) -> float:
-    """When a segment was begun, in seconds since the epoch. RFC 9562, section 5.7: a UUIDv7's first 48 bits, in ms."""
-    try:
-        return (uuid.UUID(segment_id[-_UUID_CHARACTERS:]).int >> 80) / 1000
-    except ValueError:
-        return time.time()
+    totals = telemetry.read_metrics(metrics)
+    return Counts(events_accepted=totals.of("sluice_events_accepted_total"), rows=totals.of("sluice_lake_rows_total"))

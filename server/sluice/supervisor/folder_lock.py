@@ -28,7 +28,7 @@ _POLL_S = 0.05
 # After SIGKILL the kernel still has to close what the process had open.
 _KILLED_MAY_TAKE_S = 5.0
 
-messages = telemetry.messages_of("supervisor")
+_messages = telemetry.messages_of("supervisor")
 
 
 class FolderInUse(SluiceError):
@@ -59,7 +59,7 @@ def hold_folder(data_dir: Path, *, orphans_may_take_s: float = ORPHANS_MAY_TAKE_
             fd = _after_killing_orphans(data_dir, run)
             break
         if not told:
-            messages.warning("waiting for the processes of a killed service to end", may_take_s=orphans_may_take_s)
+            _messages.warning("waiting for the processes of a killed service to end", may_take_s=orphans_may_take_s)
             told = True
         time.sleep(_POLL_S)
     left = read_run_file(data_dir)
@@ -86,4 +86,4 @@ def _kill_orphans(run: RunFile) -> None:
     for role, process in run.children.items():
         if is_alive(process):
             gone = end_process(process)
-            messages.warning("killed a process of a killed service", child=role, pid=process.pid, gone=gone)
+            _messages.warning("killed a process of a killed service", child=role, pid=process.pid, gone=gone)

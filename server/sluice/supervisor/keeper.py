@@ -27,7 +27,7 @@ STEADY_AFTER_S = 30.0
 # Two signals of one kind are one to a process that was too busy to take the first: the second is sent until it acts.
 _BETWEEN_SIGNALS_S = 0.2
 
-messages = telemetry.messages_of("supervisor")
+_messages = telemetry.messages_of("supervisor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,7 @@ class Keeper:
     def kill(self, why: str) -> None:
         """End it by SIGKILL; it is started anew unless it was told to stop."""
         if self.child is not None:
-            messages.warning("child killed", child=self.role, pid=self.child.identity.pid, why=why)
+            _messages.warning("child killed", child=self.role, pid=self.child.identity.pid, why=why)
             self.child.send(signal.SIGKILL)
 
     def tell(self, number: signal.Signals) -> None:
@@ -165,7 +165,7 @@ class Keeper:
         if not asked:
             self._state = _State.DUE
             self._due_at = now + pause_before_start(self._quick_ends)
-            messages.warning("child ended by itself", child=self.role, pid=end.pid, exit_code=exit_code)
+            _messages.warning("child ended by itself", child=self.role, pid=end.pid, exit_code=exit_code)
         await self._after_end(end)
         return True
 
@@ -175,8 +175,8 @@ class Keeper:
         except (SluiceError, OSError) as exc:
             self._quick_ends += 1
             self._due_at = now + pause_before_start(self._quick_ends)
-            messages.error("child can't be started", child=self.role, error=str(exc))
+            _messages.error("child can't be started", child=self.role, error=str(exc))
             return False
         assert self.child is not None
-        messages.info("child started again", child=self.role, pid=self.child.identity.pid)
+        _messages.info("child started again", child=self.role, pid=self.child.identity.pid)
         return True

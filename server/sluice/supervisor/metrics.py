@@ -10,7 +10,7 @@ ENDS = Counter("sluice_child_ends", "Runs of child processes that ended without 
 READY = Gauge("sluice_ready", "1 when the service is ready, else 0.", multiprocess_mode="livemax")
 WAITING_SECONDS = Gauge(
     "sluice_log_oldest_waiting_seconds",
-    "Since when the oldest acknowledged event that may not be in the lake waits.",
+    "Seconds since the oldest segment that is not in the lake was begun; 0 when none waits.",
     multiprocess_mode="livemax",
 )
 WAITING_BYTES = Gauge(

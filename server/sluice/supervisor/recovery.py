@@ -15,7 +15,7 @@ __all__ = ["RETRY_S", "Recovery"]
 
 RETRY_S = 2.0
 
-messages = telemetry.messages_of("supervisor")
+_messages = telemetry.messages_of("supervisor")
 
 
 class Recovery:
@@ -52,7 +52,7 @@ class Recovery:
             error = self._task.exception()
             self._task = None
             if isinstance(error, SluiceError | OSError):
-                messages.error("recovery failed, and is tried again", error=str(error), again_in_s=RETRY_S)
+                _messages.error("recovery failed, and is tried again", error=str(error), again_in_s=RETRY_S)
                 self._is_due = True
                 self._not_before = now + RETRY_S
             elif error is not None:

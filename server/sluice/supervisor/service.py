@@ -14,6 +14,7 @@ from sluice import telemetry
 from sluice.errors import SluiceError
 from sluice.lake.staging import segments_in_hand
 from sluice.log import recover
+from sluice.log.segment import LOG_FOLDER
 from sluice.supervisor import metrics
 from sluice.supervisor.blame import Blame
 from sluice.supervisor.edge_child import EnvoyChild
@@ -38,7 +39,7 @@ _GIVE_UP_AFTER_ENDS = 4
 # The lake writer's imports would slow those of the workers down, for which clients wait.
 _LAKE_MAY_WAIT_S = 3.0
 
-messages = telemetry.messages_of("supervisor")
+_messages = telemetry.messages_of("supervisor")
 
 
 class StartFailed(SluiceError):
@@ -57,7 +58,7 @@ class Service:
     def __init__(self, settings: Settings, place: Place, *, json_messages: bool) -> None:
         self._place = place
         self._blame = Blame()
-        self._recovery = Recovery(lambda: recover(place.data_dir / "log"))
+        self._recovery = Recovery(lambda: recover(place.data_dir / LOG_FOLDER))
         self._recovered = False
         self._lake_due_at = math.inf
         self._was_ready = False

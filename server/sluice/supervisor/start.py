@@ -37,9 +37,9 @@ def up(settings: Settings) -> int:
         remove_dead_run_folders()
         run_folder = make_run_folder()
         cleanup.callback(run_folder.remove)
-        # For this process too: what counts something must be imported when the folder of metrics is known, so below.
+        # For this process too, not only for its children.
         os.environ[telemetry.METRICS_FOLDER_VARIABLE] = str(run_folder.metrics)
-        from sluice.supervisor.supervisor import serve  # noqa: PLC0415
+        from sluice.supervisor.supervisor import serve  # noqa: PLC0415  what counts reads that variable on import
 
         return serve(
             settings,

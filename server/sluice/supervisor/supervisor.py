@@ -42,7 +42,7 @@ _TICK_WHILE_STARTING_S = 0.02
 _LOOK_AT_LAG_S = 1.0
 _WRITE_AGAIN_S = 5.0
 
-messages = telemetry.messages_of("supervisor")
+_messages = telemetry.messages_of("supervisor")
 
 
 def serve(
@@ -170,10 +170,10 @@ class Supervisor:
         at_once = self._stops_asked > 1
         self._stops_begun = self._stops_asked
         if at_once:
-            messages.warning("stopping at once")
+            _messages.warning("stopping at once")
             self._drain = Drain(steps_at_once(self._service), within_s=AT_ONCE_S, now=now)
         else:
-            messages.info("stopping", may_take_s=self._settings.drain_timeout)
+            _messages.info("stopping", may_take_s=self._settings.drain_timeout)
             self._drain = Drain(steps_in_order(self._service), within_s=self._settings.drain_timeout, now=now)
 
     def _tell(self, now: float) -> None:
@@ -201,7 +201,7 @@ class Supervisor:
 
     def _announce(self) -> None:
         listen = self._listen()
-        messages.info("ready", listen=str(listen or "an external Envoy"), admin=str(self._place.admin))
+        _messages.info("ready", listen=str(listen or "an external Envoy"), admin=str(self._place.admin))
         if sys.stdout.isatty():
             if self._first_keys is not None and listen is not None:
                 sys.stdout.write(things_to_paste(self._first_keys, listen=listen, data_dir=self._settings.data_dir))
@@ -234,7 +234,7 @@ class Supervisor:
             write_run_file(self._place.data_dir, run)
         except OSError as exc:
             # A full disk ends no service: the log answers 503 by itself, and heals.
-            messages.warning("run.json can't be written", error=str(exc))
+            _messages.warning("run.json can't be written", error=str(exc))
             self._run_file_is_old = True
             self._run_file_not_before = asyncio.get_running_loop().time() + _WRITE_AGAIN_S
         else:
@@ -251,11 +251,11 @@ class Supervisor:
     def _outcome(self) -> int:
         waiting = lake_lag(self._place.data_dir, now=time.time())
         if waiting.waiting_segments:
-            messages.warning(
+            _messages.warning(
                 "stopped; the next start takes up what waits",
                 segments=waiting.waiting_segments,
                 bytes=waiting.waiting_bytes,
             )
             return 1
-        messages.info("stopped")
+        _messages.info("stopped")
         return 0
