@@ -74,7 +74,6 @@ def test_405_says_what_is_allowed(edge, path, allow):
             b"POST /v1/log_event HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
             id="chunk no number",
         ),
-        pytest.param(426, b"POST /v1/log_event HTTP/1.0\r\nHost: x\r\nContent-Length: 0\r\n\r\n", id="HTTP/1.0"),
         pytest.param(
             431, b"POST /v1/log_event HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 40_000 + b"\r\n\r\n", id="headers too large"
         ),

@@ -3,6 +3,7 @@ import http.client
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 
+from tests.support.edge import exchange
 from tests.support.fake_worker import REQUEST_ID
 
 LOG_EVENT = "/sluice.events.v1.HttpEventsService/LogEvent"
@@ -132,3 +133,11 @@ def test_a_connection_serves_many_requests(edge):
         assert answer.status == expected
         assert not answer.will_close
     client.close()
+
+
+@pytest.mark.parametrize("host", [b"", b"Host: x\r\n"])
+def test_http_1_0_is_taken_as_nginx_speaks_it(edge, host):
+    body = b'{"events":[]}'
+    head = b"POST /v1/log_event HTTP/1.0\r\n" + host + b"Content-Type: application/json\r\nContent-Length: 13\r\n\r\n"
+
+    assert exchange(edge.address, head + body).status == 202
