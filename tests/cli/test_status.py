@@ -43,7 +43,7 @@ def _write_run_file(data_dir: Path, *, admin: str, supervisor: ProcessId | None 
 
 
 def _become_ready(admin: AdminServer) -> None:
-    facts = Facts(recovered=True, keys_loaded=True, edge_listens=True, workers=(Health.SERVING,))
+    facts = Facts(recovered=True, edge_listens=True, workers=(Health.SERVING,), workers_healthy=1)
     admin.snapshot = Snapshot(facts=facts)
 
 
@@ -59,13 +59,13 @@ def test_a_ready_service_tells_its_counts_and_ends_with_0(
     assert (told["ready"], told["reasons"], told["pid"]) == (True, [], os.getpid())
     assert (told["events_accepted"], told["requests_accepted"]) == (42, 7)
     assert told["refused"] == {"invalid": 3, "key_unknown": 1}
-    assert told["listen"] == "127.0.0.1:8080"
+    assert (told["listen"], told["workers_healthy"]) == ("127.0.0.1:8080", 1)
 
 
 def test_a_service_that_is_not_ready_tells_why_and_ends_with_1(
     sluice: InProcess, data_dir: Path, admin: AdminServer
 ) -> None:
-    admin.snapshot = Snapshot(facts=Facts(recovered=True, keys_loaded=True, workers=(Health.NOT_SERVING,)))
+    admin.snapshot = Snapshot(facts=Facts(recovered=True, workers=(Health.NOT_SERVING,)))
 
     result = sluice("status", "--data-dir", str(data_dir))
 

@@ -89,6 +89,7 @@ def _is_replaced(service: Service, role: str, pid: int) -> bool:
 @pytest.mark.parametrize("role", ["worker-0", "lake", "envoy"])
 def test_a_child_that_is_killed_under_load_is_replaced_and_nothing_is_lost(tmp_path: Path, role: str) -> None:
     with Service(tmp_path / "data", *_BUSY) as service:
+        service.wait_until_all_workers_get_requests(2)
         with _load_on(service) as load:
             if role == "lake":
                 wait_until(lambda: service.rows("select 1 from events limit 1"), within_s=30, what="a first file")
@@ -145,4 +146,40 @@ def test_a_start_beside_orphans_that_hang_kills_them_and_loses_nothing(tmp_path:
     with service:
         assert all(process_id(pid) is None for pid in orphans)
         service.flush()
+        _assert_each_is_in_the_lake_once(service, load)
+
+
+def test_a_log_folder_that_cannot_be_listed_ends_no_service(tmp_path: Path) -> None:
+    folder = tmp_path / "data/log/open"
+    with Service(tmp_path / "data", *_BUSY) as service:
+        with _load_on(service) as load:
+            folder.rename(tmp_path / "away")
+            folder.write_text("in the way")
+            wait_until(lambda: load.not_acknowledged["503"], within_s=20, what="the log refuses records")
+            wait_until(lambda: "can't be looked at" in service.messages(), within_s=20, what="the supervisor sees it")
+            folder.unlink()
+            (tmp_path / "away").rename(folder)
+            _more_is_acknowledged(load)
+        wait_until(service.is_ready, within_s=20, what="the service is ready again")
+        service.flush()
+
+        _assert_each_is_in_the_lake_once(service, load)
+
+
+def test_a_lake_folder_that_cannot_be_used_holds_up_no_client_even_when_the_lake_writer_dies(tmp_path: Path) -> None:
+    folder = tmp_path / "data/lake"
+    with Service(tmp_path / "data", *_BUSY) as service:
+        wait_until(folder.exists, within_s=20, what="the lake writer has started")
+        with _load_on(service) as load:
+            folder.rename(tmp_path / "away")
+            folder.write_text("in the way")
+            service.kill("lake")
+            wait_until(lambda: "lake writer failed" in service.messages(), within_s=20, what="its successor fails too")
+            _more_is_acknowledged(load)
+            assert service.is_ready()
+            assert service.try_command("flush", "--timeout", "1s").returncode == 1
+            folder.unlink()
+            (tmp_path / "away").rename(folder)
+        service.flush()
+
         _assert_each_is_in_the_lake_once(service, load)

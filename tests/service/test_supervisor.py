@@ -57,6 +57,7 @@ def test_both_ports_say_that_it_is_live_and_ready(service: Service) -> None:
         assert ready.status_code == 200
         assert ready.json()["ready"]
         assert ready.json()["reasons"] == []
+        assert ready.json()["workers_healthy"] >= 1
         assert set(ready.json()["lake"]) == {"waiting_segments", "waiting_bytes", "oldest_waiting_s"}
 
 
@@ -152,9 +153,9 @@ def test_a_drain_under_load_loses_nothing_and_leaves_nothing_behind(tmp_path: Pa
     body = {"events": [{"user": {"userID": "u1"}, "eventName": "e", "time": 1767225600000}]}
     url = f"{service.rest}/v1/log_event"
     stopping = threading.Event()
+    acknowledged: list[str] = []
 
-    def post_until_refused() -> list[str]:
-        acknowledged: list[str] = []
+    def post_until_refused() -> None:
         with httpx.Client(timeout=30) as client:
             while True:
                 began_before = not stopping.is_set()
@@ -163,18 +164,19 @@ def test_a_drain_under_load_loses_nothing_and_leaves_nothing_behind(tmp_path: Pa
                 except httpx.TransportError:
                     # Whoever connects while the listener closes may be cut off; nothing was promised.
                     assert not began_before, "a request that had begun before the drain was not answered"
-                    return acknowledged
+                    return
                 assert answer.status_code == 202 or not began_before
                 if answer.status_code == 202:
                     acknowledged.append(answer.headers["x-request-id"])
 
     with ThreadPoolExecutor(4) as pool:
         posting = [pool.submit(post_until_refused) for _ in range(4)]
-        time.sleep(0.5)
+        wait_until(lambda: len(acknowledged) >= 100, within_s=40, what="requests are acknowledged")
         stopping.set()
         service.begin_to_stop()
         code = service.wait()
-        acknowledged = [request for each in posting for request in each.result(timeout=60)]
+        for each in posting:
+            each.result(timeout=60)
 
     assert code == 0
     in_lake = [str(row[0]) for row in service.rows("select request_id from events")]
@@ -263,6 +265,15 @@ def test_keys_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "keys.json" in done.stderr
     assert done.stderr.count("error:") == 1
+
+
+def test_a_data_folder_whose_name_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    done = _up(*_free_ports(tmp_path / os.fsdecode(b"\xff")))
+
+    assert done.returncode == 1
+    assert done.stderr.count("error:") == 1
+    assert "not UTF-8" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

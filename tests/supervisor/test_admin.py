@@ -14,7 +14,7 @@ from sluice.supervisor.health import Health
 from sluice.supervisor.readiness import LIVE_WITHIN_S, Facts
 from tests.support.service import wait_until
 
-_READY = Facts(recovered=True, keys_loaded=True, edge_listens=True, workers=(Health.SERVING,))
+_READY = Facts(recovered=True, edge_listens=True, workers=(Health.SERVING,), workers_healthy=1)
 
 
 @pytest.fixture
@@ -37,12 +37,13 @@ def test_ready_is_200_with_the_lag(admin: AdminServer) -> None:
     assert answer.json() == {
         "ready": True,
         "reasons": [],
+        "workers_healthy": 1,
         "lake": {"waiting_segments": 2, "waiting_bytes": 300, "oldest_waiting_s": 4.5},
     }
 
 
 def test_not_ready_is_503_with_every_reason(admin: AdminServer) -> None:
-    admin.snapshot = Snapshot(facts=Facts(draining=True, recovered=True, keys_loaded=True, edge_listens=True))
+    admin.snapshot = Snapshot(facts=Facts(draining=True, recovered=True, edge_listens=True))
     answer = _get(admin, "/readyz")
 
     assert answer.status_code == 503

@@ -7,7 +7,7 @@ import pytest
 from sluice.supervisor.health import Health
 from sluice.supervisor.readiness import LIVE_WITHIN_S, Facts, Reason, is_live, reasons_not_ready
 
-_READY = Facts(recovered=True, keys_loaded=True, edge_listens=True, workers=(Health.SERVING, Health.STARTING))
+_READY = Facts(recovered=True, edge_listens=True, workers=(Health.SERVING, Health.STARTING))
 
 
 def test_one_worker_that_serves_is_enough() -> None:
@@ -19,7 +19,6 @@ def test_one_worker_that_serves_is_enough() -> None:
     [
         pytest.param({"draining": True}, Reason.DRAINING, id="a drain has begun"),
         pytest.param({"recovered": False}, Reason.RECOVERY_RUNS, id="recovery runs"),
-        pytest.param({"keys_loaded": False}, Reason.KEYS_NOT_LOADED, id="no keys"),
         pytest.param({"edge_listens": False}, Reason.EDGE_NOT_LISTENING, id="Envoy does not listen"),
         pytest.param({"workers": ()}, Reason.NO_WORKER_HEALTHY, id="no worker"),
         pytest.param({"workers": (Health.HANGS, Health.STARTING)}, Reason.NO_WORKER_HEALTHY, id="none answers"),

@@ -9,7 +9,7 @@ from sluice.supervisor.health import Health
 from sluice.supervisor.readiness import Facts
 from sluice.supervisor.status_line import MAX_CHARACTERS, StatusLine, status_text
 
-_READY = Facts(recovered=True, keys_loaded=True, edge_listens=True, workers=(Health.SERVING,))
+_READY = Facts(recovered=True, edge_listens=True, workers=(Health.SERVING,))
 
 
 def _screen(written: str) -> list[str]:

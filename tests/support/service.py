@@ -161,6 +161,14 @@ class Service:
         except httpx.HTTPError:
             return False
 
+    def wait_until_all_workers_get_requests(self, workers: int) -> None:
+        """Return when Envoy holds this many workers healthy."""
+        wait_until(
+            lambda: self.readyz()["workers_healthy"] == workers,
+            within_s=20,
+            what=f"Envoy has {workers} healthy workers",
+        )
+
     def post(self, *names: str, key: str | None = None) -> httpx.Response:
         """Post one request with an event for each name."""
         events = [{"user": {"userID": "u1"}, "eventName": name, "time": 1767225600000} for name in names]

@@ -30,10 +30,12 @@ class Readiness:
     Attributes:
         ready: it does.
         reasons: why it doesn't.
+        workers_healthy: workers that get requests.
     """
 
     ready: bool
     reasons: tuple[str, ...]
+    workers_healthy: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,11 @@ def ask_readiness(admin: str) -> Readiness:
     _, body = _get(admin, "/readyz")
     try:
         answer = json.loads(body)
-        return Readiness(ready=answer["ready"] is True, reasons=tuple(str(reason) for reason in answer["reasons"]))
+        return Readiness(
+            ready=answer["ready"] is True,
+            reasons=tuple(str(reason) for reason in answer["reasons"]),
+            workers_healthy=int(answer["workers_healthy"]),
+        )
     except (ValueError, KeyError, TypeError) as exc:
         raise AdminUnreachable(f"http://{admin}/readyz: not the answer of Sluice") from exc
 

@@ -27,6 +27,7 @@ class _Status:
     pid: int | None
     listen: str | None
     admin: str | None
+    workers_healthy: int | None
     requests_accepted: int | None
     events_accepted: int | None
     refused: Mapping[str, int] | None
@@ -68,23 +69,27 @@ def _find(data_dir: Path) -> _Status:
     from sluice.supervisor.run_file import read_run_file  # noqa: PLC0415  as above
 
     run = read_run_file(data_dir)
+    readiness: Readiness | None = None
     counts: Counts | None = None
+    reasons: tuple[str, ...]
     if run is None or not run.is_alive:
         run = None
-        readiness = Readiness(ready=False, reasons=("not_running",))
+        reasons = ("not_running",)
     else:
         try:
             readiness, counts = ask_readiness(run.admin), ask_counts(run.admin)
+            reasons = readiness.reasons
         except AdminUnreachable as exc:
             say(exc.message)
-            readiness = Readiness(ready=False, reasons=("admin_unreachable",))
+            readiness, reasons = None, ("admin_unreachable",)
     lag = lake_lag(data_dir, now=time.time())
     return _Status(
-        ready=readiness.ready,
-        reasons=readiness.reasons,
+        ready=readiness is not None and readiness.ready,
+        reasons=reasons,
         pid=None if run is None else run.supervisor.pid,
         listen=None if run is None else run.listen,
         admin=None if run is None else run.admin,
+        workers_healthy=None if readiness is None else readiness.workers_healthy,
         requests_accepted=None if counts is None else counts.requests_accepted,
         events_accepted=None if counts is None else counts.events_accepted,
         refused=None if counts is None else counts.refused,
@@ -116,6 +121,8 @@ def _lines(found: _Status) -> Iterator[tuple[str, str]]:
     if found.pid is not None:
         yield "process", str(found.pid)
         yield "listens on", found.listen or "nothing yet"
+    if found.workers_healthy is not None:
+        yield "healthy workers", f"{found.workers_healthy:,}"
     if found.events_accepted is not None:
         yield "events accepted", f"{found.events_accepted:,} in {found.requests_accepted:,} requests since the start"
         refused = ", ".join(f"{count:,} {reason}" for reason, count in sorted((found.refused or {}).items()))

@@ -109,7 +109,12 @@ class AdminServer:
             case "/readyz":
                 reasons = [reason.value for reason in reasons_not_ready(snapshot.facts)]
                 status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
-                body = {"ready": not reasons, "reasons": reasons, "lake": snapshot.lag}
+                body = {
+                    "ready": not reasons,
+                    "reasons": reasons,
+                    "workers_healthy": snapshot.facts.workers_healthy,
+                    "lake": snapshot.lag,
+                }
                 return status, _JSON, msgspec.json.encode(body)
             case "/metrics":
                 return HTTPStatus.OK, _PROMETHEUS_TEXT, telemetry.render_metrics(self._metrics)

@@ -23,6 +23,7 @@ __all__ = ["EnvoyChild"]
 _LISTENS_WITHIN_S = 60.0
 
 _POLL_S = 0.02
+_FOLLOW_EVERY_S = 0.5
 # A request that was on its way when none was active shows up by the second look.
 _IDLE_LOOKS = 3
 
@@ -37,7 +38,9 @@ class EnvoyChild:
         self._identity = process_id(process.pid) or ProcessId(pid=process.pid, started=0)
         self._end = asyncio.create_task(process.wait())
         self._listening = asyncio.create_task(self._wait_listening())
-        self._open = asyncio.create_task(self._wait_open())
+        self._following = asyncio.create_task(self._follow_workers())
+        self._healthy_workers = 0
+        self._was_open = False
         self._drain: asyncio.Task[None] | None = None
 
     @classmethod
@@ -67,7 +70,12 @@ class EnvoyChild:
     @property
     def is_open(self) -> bool:
         """Whether it takes requests: it listens, and has found a healthy worker."""
-        return self._open.done() and self._open.result() and not self._end.done()
+        return self._was_open and not self._end.done()
+
+    @property
+    def healthy_workers(self) -> int:
+        """How many workers passed its last checks, as of half a second ago; others get no requests."""
+        return 0 if self._end.done() else self._healthy_workers
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -100,18 +108,22 @@ class EnvoyChild:
             return False
         return True
 
-    async def _wait_open(self) -> bool:
+    async def _follow_workers(self) -> None:
         """Envoy judges workers by its own checks: until the first has passed one, it answers 503."""
         if not await self._listening:
-            return False
+            return
+        could_ask = True
         while not self._end.done():
             try:
-                if await self._process.healthy_workers():
-                    return True
+                self._healthy_workers = await self._process.healthy_workers()
             except AdminUnreachable:
-                _messages.warning("envoy does not say whether it has healthy workers")
-            await asyncio.sleep(_POLL_S)
-        return False
+                if could_ask and not self._end.done():
+                    _messages.warning("envoy does not say whether it has healthy workers")
+                could_ask = False
+            else:
+                could_ask = True
+                self._was_open = self._was_open or self._healthy_workers > 0
+            await asyncio.sleep(_FOLLOW_EVERY_S if self._was_open else _POLL_S)
 
     async def _drain_now(self) -> None:
         try:

@@ -1,8 +1,8 @@
 """Whether the service is live and ready, and why not. Pure: facts in, answer out.
 
-Live: the supervisor's loop turns. Ready: Envoy listens, recovery is done, keys are loaded, a worker has passed its
-health check, the last commit or probe write succeeded, and no drain has begun. How far the lake is behind makes nothing
-unready.
+Live: the supervisor's loop turns. Ready: Envoy listens, recovery is done, a worker has passed its health check (before
+that it has read the keys), the last commit or probe write succeeded, and no drain has begun. How far the lake is behind
+makes nothing unready.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ class Reason(Enum):
 
     DRAINING = "draining"
     RECOVERY_RUNS = "recovery_runs"
-    KEYS_NOT_LOADED = "keys_not_loaded"
     EDGE_NOT_LISTENING = "edge_not_listening"
     NO_WORKER_HEALTHY = "no_worker_healthy"
     LOG_UNWRITABLE = "log_unwritable"
@@ -35,17 +34,17 @@ class Facts:
     Attributes:
         draining: a drain has begun.
         recovered: what earlier processes left in the log is sealed.
-        keys_loaded: the file of keys was read.
         edge_listens: Envoy takes connections, and has found a worker to send requests to; of an external Envoy nobody
             here can know, and it is taken for granted.
         workers: the health of each. One that answers, but not that it serves, can't write its log.
+        workers_healthy: how many Envoy sends requests to, by its own checks; with an external Envoy, how many serve.
     """
 
     draining: bool = False
     recovered: bool = False
-    keys_loaded: bool = False
     edge_listens: bool = False
     workers: tuple[Health, ...] = ()
+    workers_healthy: int = 0
 
 
 def reasons_not_ready(facts: Facts) -> tuple[Reason, ...]:
@@ -55,7 +54,6 @@ def reasons_not_ready(facts: Facts) -> tuple[Reason, ...]:
     checks = {
         Reason.DRAINING: facts.draining,
         Reason.RECOVERY_RUNS: not facts.recovered,
-        Reason.KEYS_NOT_LOADED: not facts.keys_loaded,
         Reason.EDGE_NOT_LISTENING: not facts.edge_listens,
         Reason.NO_WORKER_HEALTHY: not serves and not unwritable,
         Reason.LOG_UNWRITABLE: unwritable,

@@ -27,6 +27,8 @@ from sluice.supervisor.stillness import Stillness
 from sluice.supervisor.workers import KeptWorker
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sluice.settings.model import Settings
     from sluice.supervisor.child import Child
     from sluice.supervisor.launch import Place
@@ -124,9 +126,9 @@ class Service:
         return Facts(
             draining=draining,
             recovered=self._recovered,
-            keys_loaded=True,  # without keys that can be read there is no start, and no worker either
             edge_listens=not self._has_edge or (self._envoy is not None and self._envoy.is_open),
             workers=health,
+            workers_healthy=self._envoy.healthy_workers if self._envoy is not None else self._healthy_without(health),
         )
 
     def has_been_ready(self) -> None:
@@ -203,6 +205,10 @@ class Service:
             if keeper.child is not None and stillness.is_still(keeper.child.identity.pid, now):
                 keeper.kill("it shows no sign of life")
 
+    def _healthy_without(self, health: Sequence[Health]) -> int:
+        """How many workers are sent requests, as far as this process knows, when it has no Envoy to ask."""
+        return 0 if self._has_edge else sum(one is Health.SERVING for one in health)
+
     def _serves(self, now: float) -> bool:
         return any(worker.health(now) is Health.SERVING for worker in self._workers)
 
@@ -229,8 +235,15 @@ class Service:
 
     async def _after_lake(self, end: End) -> None:
         _forget(end)
-        if not end.asked:
-            self._blame.note(end.exit_code, segments_in_hand(self._place.data_dir))
+        if end.asked:
+            return
+        try:
+            in_hand = segments_in_hand(self._place.data_dir)
+        except OSError as exc:
+            # No segment is blamed for a disk that fails.
+            _messages.warning("what the lake writer had in hand can't be read", error=str(exc))
+        else:
+            self._blame.note(end.exit_code, in_hand)
 
     async def _after_edge(self, end: End) -> None:
         _forget(end)

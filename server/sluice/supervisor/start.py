@@ -11,13 +11,20 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from sluice import disk, telemetry
+from sluice.errors import SluiceError
 from sluice.supervisor.folder_lock import hold_folder
 from sluice.supervisor.run_folder import make_run_folder, remove_dead_run_folders
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sluice.settings.model import Settings
 
-__all__ = ["up"]
+__all__ = ["UnusableName", "up"]
+
+
+class UnusableName(SluiceError):
+    """The data folder's name can't be passed on."""
 
 
 def up(settings: Settings) -> int:
@@ -30,6 +37,7 @@ def up(settings: Settings) -> int:
     as_json = settings.messages == "json" or (settings.messages == "auto" and not sys.stderr.isatty())
     telemetry.configure(role="supervisor", json=as_json)
     data_dir = settings.data_dir.absolute()
+    _must_be_text(data_dir)
     disk.make_folders(data_dir)
     with ExitStack() as cleanup:
         lock_fd = hold_folder(data_dir)
@@ -48,3 +56,13 @@ def up(settings: Settings) -> int:
             lock_fd=lock_fd,
             json_messages=as_json,
         )
+
+
+def _must_be_text(data_dir: Path) -> None:
+    """Children are told the name in JSON, and DuckDB takes only UTF-8."""
+    try:
+        str(data_dir).encode()
+    except UnicodeEncodeError as exc:
+        raise UnusableName(
+            f"{str(data_dir)!a}: the name of the data folder is not UTF-8", hint="choose another one"
+        ) from exc

@@ -110,6 +110,7 @@ class Supervisor:
         self._stops_begun = 0
         self._lag = LakeLag()
         self._looked_at = -_LOOK_AT_LAG_S
+        self._lag_is_old = False
         self._announced = False
         self._keys_told = first_keys is None
         self._run_file_is_old = True
@@ -182,7 +183,7 @@ class Supervisor:
         looks = now - self._looked_at >= _LOOK_AT_LAG_S
         if looks:
             self._looked_at = now
-            self._lag = lake_lag(self._place.data_dir, now=time.time())
+            self._look_at_lag()
             self._admin.close_overdue(now)
         self._admin.snapshot = Snapshot(facts=facts, lag=self._lag, turned_at=now)
         if is_ready and not self._announced:
@@ -193,6 +194,17 @@ class Supervisor:
             self._count(is_ready)
             if self._line is not None:
                 self._line.draw(status_text(read_counts(self._place.run_folder / "metrics"), self._lag, facts))
+
+    def _look_at_lag(self) -> None:
+        try:
+            self._lag = lake_lag(self._place.data_dir, now=time.time())
+        except OSError as exc:
+            # A disk that fails ends no service: what was known last is told on.
+            if not self._lag_is_old:
+                _messages.warning("the log can't be looked at", error=str(exc))
+            self._lag_is_old = True
+        else:
+            self._lag_is_old = False
 
     def _count(self, is_ready: bool) -> None:
         metrics.READY.set(is_ready)
@@ -249,12 +261,12 @@ class Supervisor:
             await asyncio.sleep(_TICK_WHILE_STARTING_S)
 
     def _outcome(self) -> int:
-        waiting = lake_lag(self._place.data_dir, now=time.time())
-        if waiting.waiting_segments:
+        self._look_at_lag()
+        if self._lag.waiting_segments or self._lag_is_old:
             _messages.warning(
                 "stopped; the next start takes up what waits",
-                segments=waiting.waiting_segments,
-                bytes=waiting.waiting_bytes,
+                segments=self._lag.waiting_segments,
+                bytes=self._lag.waiting_bytes,
             )
             return 1
         _messages.info("stopped")
