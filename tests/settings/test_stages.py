@@ -17,7 +17,7 @@ _ADMIN = Address(host="0.0.0.0", port=9464)
 def test_what_grpc_takes_stands_above_the_largest_body_and_what_envoy_takes_equals_it() -> None:
     settings = load({"max_body": "1MiB"}, environ={})
 
-    worker = worker_config(settings, index=0, socket="/run/0.sock", lifeline_fd=None)
+    worker = worker_config(settings, index=0, socket="/run/0.sock", lifeline_fd=None, drain_timeout_s=2)
     edge = edge_config(settings, admin=_ADMIN, admin_socket="/a", worker_sockets=["/run/0.sock"], json_messages=False)
 
     assert worker.max_body_bytes == edge.max_body_bytes == 2**20
@@ -28,7 +28,7 @@ def test_what_grpc_takes_stands_above_the_largest_body_and_what_envoy_takes_equa
 def test_stages_work_on_the_same_folder_wherever_they_run() -> None:
     settings = load({"data_dir": "d"}, environ={})
 
-    worker = worker_config(settings, index=0, socket="/s", lifeline_fd=None)
+    worker = worker_config(settings, index=0, socket="/s", lifeline_fd=None, drain_timeout_s=2)
     writer = writer_config(settings, lifeline_fd=None, blamed={}, last=())
 
     assert worker.data_dir == writer.data_dir == str(Path("d").absolute())

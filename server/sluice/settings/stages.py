@@ -24,7 +24,9 @@ __all__ = ["edge_config", "worker_config", "writer_config"]
 _REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  nothing is bound here
 
 
-def worker_config(settings: Settings, *, index: int, socket: str, lifeline_fd: int | None) -> WorkerConfig:
+def worker_config(
+    settings: Settings, *, index: int, socket: str, lifeline_fd: int | None, drain_timeout_s: float
+) -> WorkerConfig:
     """The values of one ingest worker.
 
     Args:
@@ -32,6 +34,7 @@ def worker_config(settings: Settings, *, index: int, socket: str, lifeline_fd: i
         index: which worker it is, from 0.
         socket: path of its socket.
         lifeline_fd: the read end of a pipe that ends with the supervisor.
+        drain_timeout_s: its part of the time that the whole service has to stop.
     """
     return WorkerConfig(
         data_dir=str(settings.data_dir.absolute()),
@@ -48,7 +51,7 @@ def worker_config(settings: Settings, *, index: int, socket: str, lifeline_fd: i
         min_free_bytes=settings.min_free,
         max_log_bytes=settings.log_limit,
         lifeline_fd=lifeline_fd,
-        drain_timeout_s=settings.drain_timeout,
+        drain_timeout_s=drain_timeout_s,
     )
 
 

@@ -15,10 +15,19 @@ from sluice import telemetry
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["AT_ONCE_S", "Drain", "Step", "Stoppable", "steps_at_once", "steps_in_order"]
+__all__ = ["AT_ONCE_S", "WORKERS_CALLS", "Drain", "Step", "Stoppable", "steps_at_once", "steps_in_order"]
 
 # How long stopping at once may take, for all steps together.
 AT_ONCE_S = 5.0
+
+# Deadlines of the steps, as parts of a drain's time.
+_EDGE_UNTIL = 0.4
+_WORKERS_UNTIL = 0.6
+_RECOVERY_UNTIL = 0.7
+
+# For how long a worker lets calls finish, as a part of a drain's time: a third of its step, since what it then gives up
+# is still to be answered, and its segment sealed, before it would be killed.
+WORKERS_CALLS = (_WORKERS_UNTIL - _EDGE_UNTIL) / 3
 
 _messages = telemetry.messages_of("supervisor")
 
@@ -74,9 +83,9 @@ class Step:
 def steps_in_order(service: Stoppable) -> tuple[Step, ...]:
     """Stop so that nothing waits: most of the time is for requests in flight and for the lake."""
     return (
-        Step(waits_for="requests in flight", do=service.drain_edge, give_up=service.kill_edge, until=0.4),
-        Step(waits_for="workers", do=service.drain_workers, give_up=service.kill_workers, until=0.6),
-        Step(waits_for="recovery", do=service.recover, give_up=_leave, until=0.7),
+        Step(waits_for="requests in flight", do=service.drain_edge, give_up=service.kill_edge, until=_EDGE_UNTIL),
+        Step(waits_for="workers", do=service.drain_workers, give_up=service.kill_workers, until=_WORKERS_UNTIL),
+        Step(waits_for="recovery", do=service.recover, give_up=_leave, until=_RECOVERY_UNTIL),
         Step(waits_for="the lake writer", do=service.drain_lake, give_up=service.kill_lake, until=1.0),
     )
 

@@ -10,6 +10,7 @@ import msgspec
 from sluice import telemetry
 from sluice.settings.stages import edge_config, worker_config, writer_config
 from sluice.supervisor.child import PythonChild, PythonProgram
+from sluice.supervisor.drain import WORKERS_CALLS
 from sluice.supervisor.edge_child import EnvoyChild
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Launcher:
             index=index,
             socket=str(self._place.worker_socket(index)),
             lifeline_fd=self._place.lifeline_fd,
+            drain_timeout_s=self._settings.drain_timeout * WORKERS_CALLS,
         )
         return await self._python("sluice.ingest.worker", msgspec.json.encode(config))
 
