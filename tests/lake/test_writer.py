@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sluice import disk
-from sluice.lake.writer import main
+from sluice.lake.writer import MAX_DEATHS, main
 from sluice.log.reader import LocalSegments
 from tests.support.lake_log import record, seal_on_disk
 from tests.support.lake_service import Crash, CrashBefore, config, files, in_lake, publish_all, started
@@ -159,6 +159,20 @@ def test_a_byte_that_is_not_utf_8_never_reaches_a_file(tmp_path: Path) -> None:
     assert in_lake(tmp_path) == ["a"]
     (kept,) = [p for p in (tmp_path / "log/damaged").iterdir() if p.suffix != ".json"]
     assert planted in kept.read_bytes()
+
+
+def test_a_segment_that_was_set_aside_whole_can_be_given_back_by_its_name(tmp_path: Path) -> None:
+    segment = _seal(tmp_path, "a", 1)
+    log = LocalSegments(tmp_path / "log")
+    publish_all(started(tmp_path, log, blamed={segment.name.partition(".")[0]: MAX_DEATHS}))
+    kept = tmp_path / "log/damaged" / f"{segment.name}.kills_the_writer"
+    assert in_lake(tmp_path) == []
+
+    kept.rename(segment)
+    publish_all(started(tmp_path, log))
+
+    assert in_lake(tmp_path) == ["a"]
+    assert log.waiting() == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["not json"], ['{"data_dir": 1}'], ["{}", "{}"]])
