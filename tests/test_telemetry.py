@@ -1,6 +1,10 @@
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -83,3 +87,36 @@ def test_a_counter_is_added_up_over_all_its_labels_or_by_one() -> None:
     assert totals.of("refused_total") == 6
     assert totals.by("refused_total", "reason") == {"invalid": 5, "too_large": 1}
     assert totals.of("never_counted_total") == 0
+
+
+def test_a_process_whose_messages_nobody_reads_any_more_goes_on_and_ends_well() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    program = (
+        "from sluice import telemetry\n"
+        "telemetry.configure(role='lake')\n"
+        "for _ in range(3): telemetry.messages_of('lake').error('nobody reads this')\n"
+        "print('done')\n"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=writer, text=True, timeout=30, check=False
+    )
+
+    os.close(writer)
+    assert (ended.returncode, ended.stdout) == (0, "done\n")
+
+
+def test_messages_that_find_the_disk_full_are_lost_and_nothing_else() -> None:
+    program = (
+        "from sluice import telemetry\n"
+        "telemetry.configure(role='lake')\n"
+        "for _ in range(3): telemetry.messages_of('lake').error('no room')\n"
+        "print('done')\n"
+    )
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, text=True, timeout=30, check=False
+        )
+
+    assert ended.stdout == "done\n"

@@ -9,10 +9,12 @@ dies takes none of its counts with it.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
 
@@ -65,9 +67,33 @@ def configure(*, role: str, json: bool | None = None) -> None:
             *render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Unfailing(sys.stderr))),
         cache_logger_on_first_use=False,
     )
+
+
+class _Unfailing:
+    """Standard error whose messages get lost where they can't be written: a full disk, a reader that has gone.
+
+    What a process does must not depend on whether somebody can read about it.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError as exc:
+            if exc.errno in {errno.EPIPE, errno.EIO}:
+                # Nobody will ever read there. What is buffered has to go somewhere when Python ends, else that fails.
+                null = os.open(os.devnull, os.O_WRONLY)  # noqa: TID251  not below the data folder
+                os.dup2(null, self._file.fileno())
+                os.close(null)
 
 
 def _adding(role: str) -> Processor:

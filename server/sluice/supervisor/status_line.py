@@ -6,6 +6,7 @@ shorter than every message, and the next drawing comes below it: nothing has to 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from sluice.supervisor.readiness import reasons_not_ready
@@ -36,16 +37,20 @@ class StatusLine:
 
     def draw(self, text: str) -> None:
         """Show this text."""
-        self._terminal.write(f"{_ERASE}{text[:MAX_CHARACTERS]}\r")
-        self._terminal.flush()
+        self._write(f"{_ERASE}{text[:MAX_CHARACTERS]}\r")
         self._shown = True
 
     def clear(self) -> None:
         """Show nothing."""
         if self._shown:
-            self._terminal.write(_ERASE)
-            self._terminal.flush()
+            self._write(_ERASE)
             self._shown = False
+
+    def _write(self, text: str) -> None:
+        # A terminal that was closed ends no service.
+        with suppress(OSError):
+            self._terminal.write(text)
+            self._terminal.flush()
 
 
 def status_text(counts: Counts, lag: LakeLag, facts: Facts) -> str:
