@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from sluice.edge import AddressTaken, AdminUnreachable, EdgeConfig, EnvoyFailed, EnvoyMissing, EnvoyProcess, binary
-from tests.support.edge import post, running_edge, wait_until
+from tests.support.edge import post, running_edge
+from tests.support.waiting import wait_until
 
 
 def _config(folder: Path, **settings) -> EdgeConfig:

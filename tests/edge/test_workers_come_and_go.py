@@ -9,8 +9,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.support.edge import running_edge, wait_until
+from tests.support.edge import running_edge
 from tests.support.fake_worker import Refusal
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from sluice.events.v1 import events_pb2 as pb
 from sluice.keys.key import Kind
 from sluice.keys.key_file import KeyFile
 from sluice.log.ports import Body
-from tests.support.ingest_server import IngestServer, native, rest, until
+from tests.support.ingest_server import IngestServer, native, rest
+from tests.support.waiting import wait_until
 
 _GOOD = b'{"events":[{"user":{"userID":"u1"},"eventName":"bought","time":1767225600000}]}'
 _TIME = ("statsig-client-time", "1767225600000")
@@ -257,7 +258,7 @@ def test_what_is_not_admitted_is_unavailable_and_admitted_again_later(
     server.log.holds.set()
 
     futures = [call.future(message, metadata=metadata, timeout=20) for _ in range(12)]
-    until(lambda: sum(future.done() for future in futures) >= 4)
+    wait_until(lambda: sum(future.done() for future in futures) >= 4)
     refused = [future.code() for future in futures if future.done()]
     server.log.holds.clear()
     accepted = [future.code() for future in futures if future.code() is grpc.StatusCode.OK]
@@ -292,9 +293,9 @@ def test_health_follows_the_log(server: IngestServer, channel: grpc.Channel) -> 
 
     for service in ("", "sluice.events.v1.EventsService"):
         server.log.healthy = True
-        until(lambda service=service: status(service) == health_pb2.HealthCheckResponse.SERVING)
+        wait_until(lambda service=service: status(service) == health_pb2.HealthCheckResponse.SERVING)
         server.log.healthy = False
-        until(lambda service=service: status(service) == health_pb2.HealthCheckResponse.NOT_SERVING)
+        wait_until(lambda service=service: status(service) == health_pb2.HealthCheckResponse.NOT_SERVING)
 
 
 def test_reflection_shows_the_events_service_alone(channel: grpc.Channel) -> None:
@@ -306,4 +307,4 @@ def test_reflection_shows_the_events_service_alone(channel: grpc.Channel) -> Non
 def test_a_new_key_is_taken_while_the_worker_runs(server: IngestServer, channel: grpc.Channel) -> None:
     _, secret = KeyFile(Path(server.config.data_dir) / "keys.json").create(kind=Kind.SERVER)
 
-    until(lambda: rest(channel, _GOOD, ("statsig-api-key", secret), _TIME).code is grpc.StatusCode.OK, within_s=5)
+    wait_until(lambda: rest(channel, _GOOD, ("statsig-api-key", secret), _TIME).code is grpc.StatusCode.OK, within_s=5)

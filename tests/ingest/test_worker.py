@@ -15,7 +15,8 @@ from google.api.httpbody_pb2 import HttpBody
 
 from sluice.log import LocalSegments
 from sluice.storage.v1 import log_record_pb2
-from tests.support.ingest_server import config_for, rest, until
+from tests.support.ingest_server import config_for, rest
+from tests.support.waiting import wait_until
 
 _BODY = b'{"events":[{"user":{"userID":"u1"},"eventName":"e","time":1}]}'
 
@@ -36,7 +37,7 @@ class _Worker:
             text=True,
         )
         os.close(read_end)
-        until(self.socket.exists, within_s=20)
+        wait_until(self.socket.exists, within_s=20)
 
     def channel(self) -> grpc.Channel:
         channel = grpc.insecure_channel(f"unix:{self.socket}", options=[("grpc.use_local_subchannel_pool", 1)])
@@ -114,7 +115,7 @@ def test_a_request_to_seal_seals_while_it_serves(worker: _Worker, server_key: st
 
     worker.process.send_signal(signal.SIGUSR1)
 
-    until(lambda: worker.bodies() == [_BODY])
+    wait_until(lambda: worker.bodies() == [_BODY])
     _post(worker, server_key)
 
 
@@ -128,7 +129,7 @@ def test_calls_under_load_are_answered_or_refused_when_it_is_told_to_end(worker:
     with worker.channel() as channel:
         call = channel.unary_unary("/sluice.events.v1.HttpEventsService/LogEvent")
         futures = [call.future(message, metadata=metadata, timeout=15) for _ in range(300)]
-        until(futures[0].done)
+        wait_until(futures[0].done)
         worker.process.send_signal(signal.SIGTERM)
         codes = [future.code() for future in futures]
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +19,7 @@ from sluice.lake.writer import MAX_DEATHS, main
 from sluice.log.reader import LocalSegments
 from tests.support.lake_log import record, seal_on_disk
 from tests.support.lake_service import Crash, CrashBefore, config, files, in_lake, publish_all, started
+from tests.support.waiting import wait_until
 
 _LIMIT_S = 30
 
@@ -31,13 +32,6 @@ def _seal(data_dir: Path, name: str, number: int, *, at: float | None = None) ->
     return seal_on_disk(data_dir, [record(_body(name), number=number)], number=number, at=at or time.time())
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {_LIMIT_S} s"
-        time.sleep(0.02)
-
-
 @contextmanager
 def _process(data_dir: Path, **values: Any) -> Iterator[subprocess.Popen[bytes]]:
     argument = json.dumps(asdict(config(data_dir, **values)))
@@ -45,7 +39,7 @@ def _process(data_dir: Path, **values: Any) -> Iterator[subprocess.Popen[bytes]]
     writer = subprocess.Popen([sys.executable, "-m", "sluice.lake.writer", argument], pass_fds=fds)
     try:
         # Its first act, when it already listens to signals.
-        _until(lambda: writer.poll() is not None or (data_dir / "lake/.staging").exists())
+        wait_until(lambda: writer.poll() is not None or (data_dir / "lake/.staging").exists())
         yield writer
     finally:
         writer.kill()
@@ -68,7 +62,7 @@ def test_sigusr1_publishes_what_is_sealed_and_the_writer_goes_on(tmp_path: Path)
         _seal(tmp_path, "young", 1)
         writer.send_signal(signal.SIGUSR1)
 
-        _until(lambda: not disk.entries(tmp_path / "log/sealed"))
+        wait_until(lambda: not disk.entries(tmp_path / "log/sealed"))
         assert writer.poll() is None
     assert in_lake(tmp_path) == ["young"]
 
@@ -77,7 +71,7 @@ def test_an_old_segment_is_published_without_being_asked_for(tmp_path: Path) -> 
     with _process(tmp_path, lake_age_s=0.1):
         _seal(tmp_path, "a", 1)
 
-        _until(lambda: not disk.entries(tmp_path / "log/sealed"))
+        wait_until(lambda: not disk.entries(tmp_path / "log/sealed"))
     assert in_lake(tmp_path) == ["a"]
 
 

@@ -10,7 +10,8 @@ import structlog
 
 from sluice import disk
 from sluice.log import LocalSegments, LogUnavailable, SegmentAppender, recover
-from tests.support.log_records import Recorder, Refuses, appender, bodies_in, entry, until
+from tests.support.log_records import Recorder, Refuses, appender, bodies_in, entry
+from tests.support.waiting import until
 
 
 def _is(verb: str, folder: str = "open") -> Callable[[disk.Operation], bool]:

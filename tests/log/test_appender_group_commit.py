@@ -8,7 +8,8 @@ import pytest
 
 from sluice import disk
 from sluice.log import LocalSegments, LogUnavailable, SegmentAppender
-from tests.support.log_records import Recorder, appender, bodies_in, entry, until
+from tests.support.log_records import Recorder, appender, bodies_in, entry
+from tests.support.waiting import until
 
 
 class Gate(Recorder):

@@ -8,7 +8,8 @@ import pytest
 from sluice import disk
 from sluice.log import LocalSegments, Sealed
 from sluice.log.segment import hour_of
-from tests.support.log_records import HOUR_US, Clock, Recorder, appender, entry, until
+from tests.support.log_records import HOUR_US, Clock, Recorder, appender, entry
+from tests.support.waiting import until
 
 _NOON_US = 1_767_268_800_000_000
 

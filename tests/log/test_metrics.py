@@ -4,7 +4,8 @@ from prometheus_client import REGISTRY
 
 from sluice import disk
 from sluice.log import Damage, LocalSegments, recover
-from tests.support.log_records import Refuses, appender, entry, open_segment, sealed_segment, until
+from tests.support.log_records import Refuses, appender, entry, open_segment, sealed_segment
+from tests.support.waiting import until
 
 
 def _value(name: str, **labels: str) -> float:

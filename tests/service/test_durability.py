@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.service import Service, wait_until
+from tests.support.service import Service
+from tests.support.waiting import wait_until
 
 _INJECTED = Path(__file__).parents[1] / "support/injected"
 # One for all requests: making one takes longer than a request.

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from sluice.supervisor.process_id import process_id
-from tests.support.service import Service, wait_until
+from tests.support.service import Service
+from tests.support.waiting import wait_until
 
 _EVENTS = 5
 _CLIENTS = 4

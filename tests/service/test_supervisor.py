@@ -20,7 +20,8 @@ import pytest
 from sluice import disk
 from sluice.events.v1 import events_pb2, events_service_pb2_grpc
 from sluice.supervisor.process_id import process_id
-from tests.support.service import SLUICE, Service, wait_until
+from tests.support.service import SLUICE, Service
+from tests.support.waiting import wait_until
 
 
 def _up(*flags: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from sluice.supervisor.admin import AdminAddressTaken, AdminServer, Snapshot
 from sluice.supervisor.figures import LakeLag
 from sluice.supervisor.health import Health
 from sluice.supervisor.readiness import LIVE_WITHIN_S, Facts
-from tests.support.service import wait_until
+from tests.support.waiting import wait_until
 
 _READY = Facts(recovered=True, edge_listens=True, workers=(Health.SERVING,), workers_healthy=1)
 

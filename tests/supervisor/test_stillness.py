@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sluice.supervisor.stillness import STILL_AFTER_S, Stillness, signs_of_life
-from tests.support.service import wait_until
+from tests.support.waiting import wait_until
 
 _IDLES = "import time\nwhile True: time.sleep(0.01)"
 _IS_BUSY = "while True: pass"

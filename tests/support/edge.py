@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 import threading
-import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.edge import EdgeConfig, EnvoyProcess, max_receive_message_bytes
 from tests.support.fake_worker import Call, FakeWorker
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 MAX_BODY = 1024 * 1024
@@ -129,13 +129,6 @@ class Edge:
         self.calls.clear()
         for worker in self.workers:
             worker.answer = None
-
-
-def wait_until(condition: Callable[[], bool], *, deadline_s: float = 10) -> None:
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end, f"still untrue after {deadline_s} s"
-        time.sleep(0.01)
 
 
 @contextmanager

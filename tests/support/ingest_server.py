@@ -6,7 +6,7 @@ import asyncio
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 from google.api.httpbody_pb2 import HttpBody
@@ -18,9 +18,7 @@ from sluice.ingest.serve import Stop, serve
 from sluice.keys.store import Keys
 from sluice.log.ids import new_request_id
 from sluice.log.ports import Entry, LogUnavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.support.waiting import wait_until
 
 # REST answers go to Envoy, which takes 60 KiB of trailers; a gRPC client takes 8 KiB unless it says otherwise.
 ENVOY_OPTIONS = [("grpc.max_metadata_size", 60 * 1024), ("grpc.absolute_max_metadata_size", 60 * 1024)]
@@ -78,7 +76,7 @@ class IngestServer:
         self._thread.start()
         assert self._started.wait(10)
         # A client that comes before the socket is there tries again only after a second.
-        until(Path(self.config.socket).exists)
+        wait_until(Path(self.config.socket).exists)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -162,13 +160,3 @@ def native(channel: grpc.Channel, request: pb.LogEventRequest, *metadata: tuple[
     except grpc.RpcError as error:
         return _answered(error, error.details(), b"")
     return _answered(done, "", answer.SerializeToString())
-
-
-def until(condition: Callable[[], bool], within_s: float = 10) -> None:
-    """Return when the condition holds; fail when it doesn't in time."""
-    waited = threading.Event()
-    for _ in range(int(within_s / 0.01)):
-        if condition():
-            return
-        waited.wait(0.01)
-    raise AssertionError("waited in vain")

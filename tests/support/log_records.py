@@ -1,6 +1,5 @@
 """Entries for the log, and observers of what it does to the disk."""
 
-import asyncio
 import errno
 import os
 from collections.abc import Callable
@@ -40,13 +39,6 @@ def appender(folder: Path, **settings: Any) -> SegmentAppender:
         "min_free_bytes": 0,
     }
     return SegmentAppender(folder, "node-1", **(given | settings))
-
-
-async def until(condition: Callable[[], object], *, within_s: float = 10) -> None:
-    """Wait until the condition holds."""
-    async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110  what is waited for is on the disk, or another's
-            await asyncio.sleep(0.001)
 
 
 class Clock:

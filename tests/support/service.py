@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,20 +18,12 @@ from sluice.keys.key_file import read_keys
 from sluice.lake import query
 from sluice.supervisor.first_start import FIRST_KEYS_NAME
 from sluice.supervisor.run_file import RunFile, read_run_file
+from tests.support.waiting import wait_until
 
 SLUICE = str(Path(sys.executable).with_name("sluice"))
 
 _START_WITHIN_S = 40.0
 _STOP_WITHIN_S = 60.0
-
-
-def wait_until(holds: Callable[[], Any], *, within_s: float, what: str) -> Any:
-    """Return what `holds` returns as soon as it is true."""
-    deadline = time.monotonic() + within_s
-    while not (found := holds()):
-        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
-        time.sleep(0.01)
-    return found
 
 
 class Service:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from sluice.supervisor.run_file import read_run_file
-from tests.support.service import wait_until
+from tests.support.waiting import wait_until
 
 _ROOT = Path(__file__).resolve().parents[2]
 
