@@ -95,3 +95,15 @@ def test_two_columns_of_one_name_make_no_object(sluice: InProcess, data_dir: Pat
 
     assert result.code == 1
     assert result.err.startswith("error: two columns have the same name")
+
+
+@pytest.mark.parametrize("command", [["query", "select 1"], ["keys", "list"], ["keys", "revoke", "key_1"]])
+def test_a_data_folder_that_is_not_there_is_named_and_not_made(
+    sluice: InProcess, tmp_path: Path, command: list[str]
+) -> None:
+    missing = tmp_path / "missing"
+    done = sluice(*command, "--data-dir", str(missing))
+
+    assert done.code == 1
+    assert f"{missing}: no such data folder" in done.err
+    assert not missing.exists()

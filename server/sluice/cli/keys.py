@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sluice.cli.options import AsJson, Config, DataDir, WrongUsage, data_dir_of, duration_of, group
+from sluice.cli.options import AsJson, Config, DataDir, WrongUsage, data_dir_of, duration_of, existing_data_dir, group
 from sluice.cli.output import iso_time, print_json, print_line, print_table, say
 from sluice.contract import Source  # noqa: TC001  typer reads the annotations
 from sluice.keys.key import DEFAULT_PROJECT, Key, Kind, OnInvalid, is_label
@@ -68,7 +68,7 @@ def create(
     _check_label("--name", name, may_be_empty=True)
     _check_label("--project", project)
     lifetime_s = None if expires_in is None else duration_of("--expires-in", expires_in)
-    key, secret = _key_file(data_dir, config).create(
+    key, secret = _key_file(data_dir_of(data_dir, config)).create(
         kind=kind,
         name=name,
         project=project,
@@ -110,7 +110,7 @@ def import_(
         say("paste the keys, one to a line, then press Ctrl-D")
     content = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
     found = parse(content, kind=kind)
-    outcomes = _key_file(data_dir, config).import_(found, project=project)
+    outcomes = _key_file(data_dir_of(data_dir, config)).import_(found, project=project)
     print_table(
         ["id", "kind", "begins with", "outcome"],
         [
@@ -135,7 +135,7 @@ def list_(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config =
 
     sluice keys list
     """
-    keys = _key_file(data_dir, config).all()
+    keys = _key_file(existing_data_dir(data_dir, config)).all()
     if as_json:
         print_json([_facts(key) for key in keys])
         return
@@ -173,15 +173,15 @@ def revoke(
 
     sluice keys revoke key_0123456789abcdef
     """
-    key = _key_file(data_dir, config).revoke(key_id)
+    key = _key_file(existing_data_dir(data_dir, config)).revoke(key_id)
     say(f"revoked {key.id} at {iso_time(key.revoked_at)}")
 
 
-def _key_file(data_dir: Path | None, config: str | None) -> KeyFile:
+def _key_file(folder: Path) -> KeyFile:
     from sluice.keys.file_format import KEYS_FILE_NAME  # noqa: PLC0415  msgspec: 50 ms that --help needn't take
     from sluice.keys.key_file import KeyFile  # noqa: PLC0415  as above
 
-    return KeyFile(data_dir_of(data_dir, config) / KEYS_FILE_NAME)
+    return KeyFile(folder / KEYS_FILE_NAME)
 
 
 def _check_label(flag: str, text: str, *, may_be_empty: bool = False) -> None:

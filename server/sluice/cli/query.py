@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sluice.cli.options import Config, DataDir, data_dir_of
+from sluice.cli.options import Config, DataDir, existing_data_dir
 from sluice.cli.output import print_json_array, print_line, print_table
 from sluice.errors import SluiceError
 
@@ -64,7 +64,7 @@ def query(
 
     from sluice.lake.query import connect  # noqa: PLC0415  as above
 
-    folder = data_dir_of(data_dir, config)
+    folder = existing_data_dir(data_dir, config)
     try:
         with connect(folder) as connection:
             relation = connection.sql(sql)
