@@ -50,7 +50,8 @@ clean: ## remove the environment and what was built; never data
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # The file says that pip and uv have run to their ends; a change of the versions runs them again.
-$(VENV)/.installed: pyproject.toml constraints.txt tools/install.py | check-python
+$(VENV)/.installed: pyproject.toml constraints.txt tools/install.py
+	@$(MAKE) --no-print-directory check-python
 	@echo "installing into $(VENV) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python tools/install.py
