@@ -21,7 +21,7 @@ _MAX_METADATA_BYTES = 64 * 1024
 
 # What health is asked for: the whole server, and the service that is shown.
 _HEALTH_OF = ("", service_typed.SERVICE)
-_SHOWN = (service_typed.SERVICE, health.SERVICE_NAME)
+_SHOWN = (service_typed.SERVICE,)
 
 
 class DoorServer:
