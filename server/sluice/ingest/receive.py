@@ -77,7 +77,7 @@ class Receiver:
         keys: the keys in force.
         appender: where accepted requests become durable.
         admission: bytes that may be in flight.
-        max_body_bytes: a larger body is invalid. Envoy has answered 413 before; only native calls come here with one.
+        max_body_bytes: of a body, unpacked. Envoy refuses what comes larger; here it is what unpacks to more.
         clock: seconds since the epoch.
     """
 
