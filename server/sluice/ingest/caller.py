@@ -49,7 +49,7 @@ class Caller(Struct, frozen=True, kw_only=True, gc=False):
 def caller_of(metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
     """Read a call's metadata."""
     sent = {name: value for name, value in metadata if isinstance(value, str)}
-    # Envoy takes both headers away from what comes in, and sets them itself: the first on what it transcodes, the second
+    # Envoy takes both headers away from what comes in and sets them itself: the first on what it transcodes, the second
     # where the query is no longer in the path (edge/typed.lua).
     path = sent.get("x-envoy-original-path")
     address = sent.get("x-sluice-query", path)
