@@ -236,7 +236,7 @@ def test_a_message_beyond_the_body_limit_is_invalid_not_exhausted(
     answer = native(channel, request, ("statsig-api-key", server_key))
 
     assert answer.code is _INVALID
-    assert f"at most {server.config.max_body_bytes} bytes" in answer.message
+    assert f"larger than {server.config.max_body_bytes} bytes" in answer.message
 
 
 def test_a_body_of_exactly_the_limit_is_taken(server: IngestServer, channel: grpc.Channel, server_key: str) -> None:

@@ -15,7 +15,7 @@ from sluice.ingest.caller import client_time_of
 from sluice.ingest.outcome import Accepted, KeyRefused, Outcome, TooLarge, Unavailable, Why
 from sluice.ingest.unpack import unpacked
 from sluice.ingest.validate import Unclear, Valid
-from sluice.ingest.violations import Invalid, invalid_request
+from sluice.ingest.violations import Invalid
 from sluice.keys.key import Key, Refusal, prefix_of
 from sluice.log.ports import Appender, Body, Entry, LogUnavailable
 
@@ -119,7 +119,7 @@ class Receiver:
         plain: bytes | Invalid | TooLarge = body
         if caller.content_encoding and isinstance(body, bytes):
             plain = await self._unpacked(body, caller.content_encoding)
-        if caller.transcoded and isinstance(plain, bytes) and len(plain) > self._max_body_bytes:
+        if isinstance(plain, bytes) and len(plain) > self._max_body_bytes:
             plain = TooLarge(self._max_body_bytes)
         size = len(plain) if isinstance(plain, bytes) else 0
         if self._stopping:
@@ -196,8 +196,6 @@ class Receiver:
         return key
 
     async def _validate(self, shape: Shape, body: bytes) -> Valid | Invalid:
-        if len(body) > self._max_body_bytes:
-            return invalid_request("body", f"at most {self._max_body_bytes} bytes", f"{len(body)} bytes")
         found = shape.check(body)
         if not isinstance(found, Unclear):
             return found
