@@ -33,6 +33,11 @@ class Block:
 
 def blocks_of(document: Path) -> list[Block]:
     """All blocks that hold commands: `sh`, `console` (with prompts and output) and `python`."""
+    return [block for block in all_blocks_of(document) if block.language in _RUN_AS]
+
+
+def all_blocks_of(document: Path) -> list[Block]:
+    """All blocks, whatever they hold."""
     found: list[Block] = []
     opened: tuple[str, int, str] | None = None
     collected: list[str] = []
@@ -50,7 +55,7 @@ def blocks_of(document: Path) -> list[Block]:
             opened, reason = (fence.group(1), number, reason), ""
         elif (comment := _NOT_RUN.search(line)) is not None:
             reason = comment.group(1)
-    return [block for block in found if block.language in _RUN_AS]
+    return found
 
 
 def commands_of(block: Block) -> list[tuple[str, str | None]]:
