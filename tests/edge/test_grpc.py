@@ -1,8 +1,4 @@
-import base64
-import struct
-
 import grpc
-import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -119,40 +115,6 @@ def test_reflection_is_routed(channel, version):
     (answer,) = stub.ServerReflectionInfo(iter([request]), timeout=10)
 
     assert [service.name for service in answer.list_services_response.service] == ["sluice.events.v1.EventsService"]
-
-
-def _decode_padded_parts(text):
-    """A message and the trailers are encoded each for itself."""
-    return b"".join(base64.b64decode(text[start : start + 4]) for start in range(0, len(text), 4))
-
-
-@pytest.mark.parametrize(
-    ("content_type", "wrap", "unwrap"),
-    [
-        ("application/grpc-web+proto", lambda body: body, lambda body: body),
-        ("application/grpc-web-text+proto", base64.b64encode, _decode_padded_parts),
-    ],
-)
-@pytest.mark.parametrize("refused", [False, True])
-def test_grpc_web_gets_its_answer_framed(edge, content_type, wrap, unwrap, refused):
-    if refused:
-        _refuse(edge, Refusal(grpc.StatusCode.INVALID_ARGUMENT, "no"))
-    headers = {
-        "Content-Type": content_type,
-        "Accept": content_type,
-        "X-Grpc-Web": "1",
-        "Origin": "https://shop.example",
-    }
-    url = "http://{}:{}{}/LogEvent".format(*edge.address, SERVICE)
-
-    answer = httpx.post(url, content=wrap(struct.pack(">BI", 0, 0)), headers=headers)
-
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("application/grpc-web")
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["x-request-id"] == REQUEST_ID
-    assert b"grpc-status:" + (b"3" if refused else b"0") in unwrap(answer.content)
-    assert len(edge.calls) == 1
 
 
 def test_json_for_the_grpc_path_is_415(edge):
