@@ -112,6 +112,7 @@ def test_no_answer_in_time_is_no_call_to_send_it_again(impatient):
     answer = _post(impatient)
 
     assert (answer.status_code, answer.headers["grpc-status"]) == (200, "4")  # DEADLINE_EXCEEDED
+    assert answer.headers["grpc-message"] == "no worker answered within 1 s; send it again later"
     assert len(impatient.calls) == 1
 
 
