@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format types gen docs proto-image lock clean check-python
+.PHONY: help up test test-clients lint format types gen docs proto-image lock clean check-python
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -14,6 +14,10 @@ up: $(VENV)/.installed ## serve the Events API on 127.0.0.1:8080; stop it with C
 
 test: lint types ## every check and every test
 	$(BIN)/pytest $(ARGS)
+
+test-clients: $(VENV)/.installed-dev ## real clients in Node, Chromium, Go and Java against a real service
+	@$(BIN)/python -m tests.clients.prepare
+	@$(BIN)/python -m tests.support.loopback $(BIN)/pytest tests/clients --verbose $(ARGS)
 
 lint: $(VENV)/.installed-dev ## style, order of imports, protobuf rules
 	$(BIN)/ruff format --check .

@@ -7,7 +7,6 @@ their tests are then skipped. What is installed already is kept until these file
 """
 
 import hashlib
-import json
 import shutil
 import subprocess
 import sys
@@ -23,12 +22,12 @@ _WITHIN_S = 300.0
 
 def main() -> None:
     """Prepare what the system has the programs for."""
-    PREPARED.unlink(missing_ok=True)
     if missing := missing_for_all():
         for one in missing:
             print(f"error: {one.program}: {one.fault}", file=sys.stderr)
         print(f"  hint: apt-get install {_packages(missing)}", file=sys.stderr)
         raise SystemExit(2)
+    PREPARED.unlink(missing_ok=True)
     _prepare_node()
     if missing := missing_for_go():
         _say_what_is_left_out("Go", missing)
@@ -48,15 +47,9 @@ def _prepare_node() -> None:
     install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     _install("packages from npm", install, NODE, ["package.json", "package-lock.json"])
     _run("google/api", [sys.executable, "tools/generate.py", "--googleapis-only"], ROOT)
-    plugin = {
-        "local": str(NODE / "node_modules/.bin/protoc-gen-es"),
-        "out": str(NODE / "gen"),
-        "opt": ["target=js", "import_extension=js"],
-    }
-    buf = [str(Path(sys.executable).with_name("buf")), "generate", "proto", "--include-imports"]
-    template = json.dumps({"version": "v2", "plugins": [plugin]})
-    schemas = "proto/sluice/events/v1/events_service.proto"
-    _run("messages from proto/", [*buf, "--template", template, "--path", schemas], ROOT)
+    buf = [str(Path(sys.executable).with_name("buf")), "generate", str(ROOT / "proto"), "--include-imports"]
+    schemas = ["--path", str(ROOT / "proto/sluice/events/v1/events_service.proto")]
+    _run("messages from proto/", [*buf, "--template", "buf.gen.yaml", *schemas], NODE)
     bundle = ["node_modules/.bin/esbuild", "grpc_web/page.mjs", "--bundle", "--outfile=pages/grpc_web.js"]
     _run("the page's script", [*bundle, "--log-level=warning"], NODE)
 

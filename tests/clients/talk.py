@@ -5,6 +5,7 @@ import queue
 import subprocess
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,7 +34,8 @@ class Talker:
     ) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended before it was asked
+            self._process.stdin.close()
         try:
             self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:
@@ -47,8 +49,9 @@ class Talker:
     def ask(self, asked: dict[str, Any], *, within_s: float = 30) -> Any:
         """Send a line; return the answer."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{json.dumps(asked)}\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # that it has ended is said below
+            self._process.stdin.write(f"{json.dumps(asked)}\n")
+            self._process.stdin.flush()
         try:
             answer = self._answers.get(timeout=within_s)
         except queue.Empty:

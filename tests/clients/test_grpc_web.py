@@ -1,6 +1,7 @@
 """gRPC-Web by clients from npm: in Node, and in a page whose origin is not the service's."""
 
 import base64
+import subprocess
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from google.rpc.status_pb2 import Status
 from tests.clients import tools
 from tests.clients.pages import Pages
 from tests.clients.talk import Talker
+from tests.support.documents import blocks_of
 from tests.support.service import Service
 
 # Of the calls' outcomes, see node/grpc_web/call.mjs.
@@ -123,18 +125,32 @@ def test_a_message_that_is_too_large_is_invalid_and_says_the_limit(call: Call, s
     assert answer["text"] == f"request body is larger than {service.max_body} bytes; send fewer events per request"
 
 
-def test_a_page_asks_leave_before_its_call_and_no_other_host_for_anything(
+def test_a_page_asks_leave_by_a_preflight_and_no_other_host_for_anything(
     page: Talker, pages: Pages, service: Service
 ) -> None:
     asked = {"client": "connect", "format": "binary", "url": service.rest, "method": "logEvent"}
     page.ask({"call": "call", "argument": {**asked, "metadata": {"statsig-api-key": "x"}, "message": {}}})
 
     requests = page.ask({"requests": True})
-    to_service = [request["method"] for request in requests if request["url"].startswith(service.rest)]
-    assert {"OPTIONS", "POST"} <= set(to_service)
-    assert to_service.index("OPTIONS") < to_service.index("POST")
     assert pages.origin != service.rest
+    assert {"OPTIONS", "POST"} == {it["method"] for it in requests if it["url"].startswith(service.rest)}
     assert {urlsplit(request["url"]).hostname for request in requests} == {"127.0.0.1"}
+
+
+def test_the_client_of_the_document_sends_its_event(service: Service) -> None:
+    document = tools.ROOT / "docs/grpc-web.md"
+    [template] = blocks_of(document, {"yaml"})
+    [program] = blocks_of(document, {"js"})
+    text = program.text.replace("http://127.0.0.1:8080", service.rest).replace("client-YOUR-KEY", service.client_key)
+    (tools.NODE / "documented_grpc_web.mjs").write_text(text)
+
+    subprocess.run(["node", "documented_grpc_web.mjs"], cwd=tools.NODE, check=True, timeout=30)
+
+    assert f"{template.text}\n" == (tools.HERE / "node/buf.gen.yaml").read_text()
+    service.flush()
+    columns = "user_id, value_number, metadata, source"
+    found = service.rows(f"select {columns} from events where event_name = 'added_to_cart' and source = 'grpc'")
+    assert found == [("u1", 9.5, '{"item":"SKU-1"}', "grpc")]
 
 
 def _request_id(answer: dict[str, Any]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.sdk_events import CUSTOM, METADATA_OF_TEXT_VALUE, PRIVATE, USER, VALUES
+
 _ROOT = Path(__file__).parents[2]
 
 
@@ -32,39 +34,21 @@ def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[st
     return lambda sdk: {row["event_name"]: row for row in outcome[sdk]}
 
 
-_USER = {
-    "user_id": "u1",
-    "user_email": "a@b.c",
-    "user_ip": "1.2.3.4",
-    "user_country": "US",
-    "user_locale": "en_US",
-    "user_app_version": "1.2",
-    "user_agent": "UA/1",
-    "user_custom_ids": {"companyID": "c9", "stableID": "s7"},
-    "stable_id": "s7",
-    "environment": "staging",
-    "source": "sdk",
-}
-
-
 @pytest.mark.parametrize(("sdk", "sdk_type"), [("py_legacy", "py-server"), ("py_core", "statsig-server-core-python")])
 def test_custom_events_arrive_with_each_field_in_its_column(
     rows_of: Callable[[str], dict[str, dict[str, Any]]], sdk: str, sdk_type: str
 ) -> None:
     rows = rows_of(sdk)
 
-    for name in ("text_value", "number_value", "no_value"):
+    for name, values in VALUES.items():
         row = rows[name]
-        assert {column: row[column] for column in _USER} == _USER
-        assert json.loads(row["user_custom"]) == {"plan": "pro", "n": 3}
-        assert row["event_kind"] == "custom"
+        assert {column: row[column] for column in USER} == USER
+        assert json.loads(row["user_custom"]) == CUSTOM
         assert row["sdk_type"] == sdk_type
         assert row["client_time_ms"] is not None
         assert row["time_ms"] is not None
-    assert (rows["text_value"]["value_string"], rows["text_value"]["value_number"]) == ("pro", None)
-    assert (rows["number_value"]["value_string"], rows["number_value"]["value_number"]) == (None, 12.5)
-    assert (rows["no_value"]["value_string"], rows["no_value"]["value_number"]) == (None, None)
-    assert json.loads(rows["text_value"]["metadata"]) == {"plan": "yearly"}
+        assert (row["value_string"], row["value_number"]) == values
+    assert json.loads(rows["text_value"]["metadata"]) == METADATA_OF_TEXT_VALUE
 
 
 def test_the_legacy_sdk_logs_exposures_of_each_kind(rows_of: Callable[[str], dict[str, dict[str, Any]]]) -> None:
@@ -90,4 +74,4 @@ def test_the_core_sdk_logs_exposures(rows_of: Callable[[str], dict[str, dict[str
 
 @pytest.mark.parametrize("sdk", ["py_legacy", "py_core"])
 def test_private_attributes_are_nowhere(rows_of: Callable[[str], dict[str, dict[str, Any]]], sdk: str) -> None:
-    assert "hunter2" not in json.dumps(rows_of(sdk))
+    assert PRIVATE not in json.dumps(rows_of(sdk))
