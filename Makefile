@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-transcoding lint format types gen docs proto-image lock clean check-python
+.PHONY: help up test test-transcoding test-clients lint format types gen docs proto-image lock clean check-python
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,6 +17,10 @@ test: lint types ## every check and every test
 
 test-transcoding: $(VENV)/.installed-dev ## 10,000 generated bodies through both transcodings; takes some minutes
 	SLUICE_TEST_BODIES=10000 $(BIN)/pytest tests/service/test_transcoding.py $(ARGS)
+
+test-clients: $(VENV)/.installed-dev ## real clients in Node, Chromium, Go and Java against a real service
+	@$(BIN)/python -m tests.clients.prepare
+	@$(BIN)/python -m tests.support.loopback $(BIN)/pytest tests/clients --verbose $(ARGS)
 
 lint: $(VENV)/.installed-dev ## style, order of imports, protobuf rules
 	$(BIN)/ruff format --check .

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import all_blocks_of
+from tests.support.documents import blocks_of
 from tests.support.grpc_programs import (
     DOCUMENT,
     DOCUMENTED_ADDRESS,
@@ -70,17 +70,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     if shutil.which("go") is None:
         pytest.skip("go is not installed: apt-get install golang-go, or a newer one")
     folder = tmp_path_factory.mktemp("shop")
-    blocks = [block for block in all_blocks_of(DOCUMENT) if Path(__file__).name in block.not_run]
-    assert [block.language for block in blocks] == ["sh", "sh"]
-    [template] = [block.text for block in all_blocks_of(DOCUMENT) if block.language == "yaml"]
-    make, generate = (block.text for block in blocks)
+    blocks = [block.text for block in blocks_of(DOCUMENT, {"sh"}) if Path(__file__).name in block.not_run]
+    [template] = blocks_of(DOCUMENT, {"yaml"})
+    make, generate = blocks
     assert generate.endswith(_DOCUMENTED_RUN)
 
     try:
         _follow(make, folder, within_s=_FETCH_WITHIN_S)
     except subprocess.TimeoutExpired:
         pytest.skip(f"Go's modules could not be fetched within {_FETCH_WITHIN_S} s")
-    (folder / "buf.gen.yaml").write_text(template)
+    (folder / "buf.gen.yaml").write_text(template.text)
     (folder / "main.go").write_text(program("go").replace(f'"{DOCUMENTED_ADDRESS}"', 'os.Getenv("ADDRESS")') + "\n")
     if not (_ROOT / "build/googleapis").exists():
         subprocess.run([sys.executable, "tools/generate.py", "--googleapis-only"], cwd=_ROOT, check=True, timeout=60)

@@ -1,14 +1,14 @@
-import base64
-import struct
+import asyncio
+import tempfile
+from pathlib import Path
 
 import grpc
-import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from sluice.events.v1 import events_pb2, events_service_pb2_grpc
-from tests.support.edge import MAX_BODY
+from tests.support.edge import MAX_BODY, running_edge
 from tests.support.fake_worker import REQUEST_ID, Refusal
 
 SERVICE = "/sluice.events.v1.EventsService"
@@ -121,37 +121,18 @@ def test_reflection_is_routed_where_it_is_asked_for(channel, version):
     assert [service.name for service in answer.list_services_response.service] == ["sluice.events.v1.EventsService"]
 
 
-def _decode_padded_parts(text):
-    """A message and the trailers are encoded each for itself."""
-    return b"".join(base64.b64decode(text[start : start + 4]) for start in range(0, len(text), 4))
+def test_no_answer_in_time_is_no_call_to_send_it_again():
+    async def hang(_call):
+        await asyncio.sleep(3)
 
+    with tempfile.TemporaryDirectory(prefix="edge-") as folder, running_edge(Path(folder), answer_timeout_s=1) as edge:
+        for worker in edge.workers:
+            worker.answer = hang
+        with grpc.insecure_channel("{}:{}".format(*edge.address)) as channel, pytest.raises(grpc.RpcError) as caught:
+            _call(channel, f"{SERVICE}/LogEvent")
 
-@pytest.mark.parametrize(
-    ("content_type", "wrap", "unwrap"),
-    [
-        ("application/grpc-web+proto", lambda body: body, lambda body: body),
-        ("application/grpc-web-text+proto", base64.b64encode, _decode_padded_parts),
-    ],
-)
-@pytest.mark.parametrize("refused", [False, True])
-def test_grpc_web_gets_its_answer_framed(edge, content_type, wrap, unwrap, refused):
-    if refused:
-        _refuse(edge, Refusal(grpc.StatusCode.INVALID_ARGUMENT, "no"))
-    headers = {
-        "Content-Type": content_type,
-        "Accept": content_type,
-        "X-Grpc-Web": "1",
-        "Origin": "https://shop.example",
-    }
-    url = "http://{}:{}{}/LogEvent".format(*edge.address, SERVICE)
-
-    answer = httpx.post(url, content=wrap(struct.pack(">BI", 0, 0)), headers=headers)
-
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("application/grpc-web")
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["x-request-id"] == REQUEST_ID
-    assert b"grpc-status:" + (b"3" if refused else b"0") in unwrap(answer.content)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert caught.value.details() == "no worker answered within 1 s; send it again later"
     assert len(edge.calls) == 1
 
 

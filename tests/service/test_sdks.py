@@ -1,7 +1,6 @@
 """Real SDKs from PyPI, unchanged but for URL and key."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,32 +9,22 @@ from typing import Any
 
 import pytest
 
+from tests.support.sdk_events import CUSTOM, METADATA_OF_TEXT_VALUE, PRIVATE, USER, VALUES
+
 _ROOT = Path(__file__).parents[2]
-# Where there is no namespace to shut an SDK in, a proxy that nobody serves keeps it from calling home.
-_NO_WAY_OUT = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
 
 
-def _shut_in() -> list[str]:
-    """The command that runs another with only a loopback network; nothing where the machine refuses."""
-    enter = ["unshare", "--map-root-user", "--net"]
-    try:
-        allowed = subprocess.run([*enter, "true"], check=False, capture_output=True, timeout=10).returncode == 0
-    except FileNotFoundError:
-        allowed = False
-    if not allowed:
-        print("no network namespaces here (unshare is refused): SDKs run behind a proxy that nobody serves")
-        return []
-    return enter
+def _python(module: str) -> list[str]:
+    return [sys.executable, "-m", f"tests.support.{module}"]
 
 
 @pytest.fixture(scope="module")
 def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, dict[str, Any]]]:
     folder = tmp_path_factory.mktemp("sdks")
     done = subprocess.run(
-        [*_shut_in(), sys.executable, "-m", "tests.support.sdk_session", str(folder / "data"), "py_legacy", "py_core"],
+        [*_python("loopback"), *_python("sdk_session"), str(folder / "data"), "py_legacy", "py_core"],
         check=False,
         cwd=_ROOT,
-        env={**os.environ, **_NO_WAY_OUT},
         capture_output=True,
         text=True,
         timeout=100,
@@ -45,39 +34,21 @@ def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[st
     return lambda sdk: {row["event_name"]: row for row in outcome[sdk]}
 
 
-_USER = {
-    "user_id": "u1",
-    "user_email": "a@b.c",
-    "user_ip": "1.2.3.4",
-    "user_country": "US",
-    "user_locale": "en_US",
-    "user_app_version": "1.2",
-    "user_agent": "UA/1",
-    "user_custom_ids": {"companyID": "c9", "stableID": "s7"},
-    "stable_id": "s7",
-    "environment": "staging",
-    "source": "sdk",
-}
-
-
 @pytest.mark.parametrize(("sdk", "sdk_type"), [("py_legacy", "py-server"), ("py_core", "statsig-server-core-python")])
 def test_custom_events_arrive_with_each_field_in_its_column(
     rows_of: Callable[[str], dict[str, dict[str, Any]]], sdk: str, sdk_type: str
 ) -> None:
     rows = rows_of(sdk)
 
-    for name in ("text_value", "number_value", "no_value"):
+    for name, values in VALUES.items():
         row = rows[name]
-        assert {column: row[column] for column in _USER} == _USER
-        assert json.loads(row["user_custom"]) == {"plan": "pro", "n": 3}
-        assert row["event_kind"] == "custom"
+        assert {column: row[column] for column in USER} == USER
+        assert json.loads(row["user_custom"]) == CUSTOM
         assert row["sdk_type"] == sdk_type
         assert row["client_time_ms"] is not None
         assert row["time_ms"] is not None
-    assert (rows["text_value"]["value_string"], rows["text_value"]["value_number"]) == ("pro", None)
-    assert (rows["number_value"]["value_string"], rows["number_value"]["value_number"]) == (None, 12.5)
-    assert (rows["no_value"]["value_string"], rows["no_value"]["value_number"]) == (None, None)
-    assert json.loads(rows["text_value"]["metadata"]) == {"plan": "yearly"}
+        assert (row["value_string"], row["value_number"]) == values
+    assert json.loads(rows["text_value"]["metadata"]) == METADATA_OF_TEXT_VALUE
 
 
 def test_the_legacy_sdk_logs_exposures_of_each_kind(rows_of: Callable[[str], dict[str, dict[str, Any]]]) -> None:
@@ -103,4 +74,4 @@ def test_the_core_sdk_logs_exposures(rows_of: Callable[[str], dict[str, dict[str
 
 @pytest.mark.parametrize("sdk", ["py_legacy", "py_core"])
 def test_private_attributes_are_nowhere(rows_of: Callable[[str], dict[str, dict[str, Any]]], sdk: str) -> None:
-    assert "hunter2" not in json.dumps(rows_of(sdk))
+    assert PRIVATE not in json.dumps(rows_of(sdk))

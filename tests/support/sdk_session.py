@@ -1,14 +1,11 @@
-"""A service and SDKs side by side in one network: start it, let each SDK log, print the rows of each as JSON.
+"""A service and SDKs side by side: start it, let each SDK log, print the rows of each as JSON.
 
     python -m tests.support.sdk_session DATA_FOLDER SDK...
 
 An SDK is the name of a script in tests/support/sdks/.
 """
 
-import fcntl
 import json
-import socket
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -18,19 +15,8 @@ from tests.support.service import Service
 _SDKS = Path(__file__).parent / "sdks"
 
 
-def _loopback_up() -> None:
-    """Bring the loopback device up: in a new network namespace it is down. linux/sockios.h, net/if.h."""
-    siocsifflags, iff_up_running = 0x8914, 0x41
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        try:
-            fcntl.ioctl(control, siocsifflags, struct.pack("16sH14x", b"lo", iff_up_running))
-        except PermissionError:
-            return  # not a namespace of ours: it is up
-
-
 def main() -> None:
     """Run the session."""
-    _loopback_up()
     folder, *sdks = sys.argv[1:]
     outcome = {}
     with Service(Path(folder)) as service:

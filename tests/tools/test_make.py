@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -29,6 +30,19 @@ def _make(*arguments: str, path: str | None = None) -> subprocess.CompletedProce
     )
 
 
+def _prepare_clients(path: str) -> subprocess.CompletedProcess[str]:
+    """What make test-clients does first."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.clients.prepare"],
+        cwd=_ROOT,
+        check=False,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
 @pytest.fixture
 def python_that(tmp_path: Path) -> Path:
     """A stand-in for python3 whose answers a test chooses."""
@@ -41,7 +55,7 @@ def python_that(tmp_path: Path) -> Path:
 def test_help_lists_every_target_that_a_user_calls() -> None:
     shown = _make("help").stdout
 
-    for target in ("up", "test", "lint", "types", "format", "gen", "clean"):
+    for target in ("up", "test", "test-clients", "lint", "types", "format", "gen", "clean"):
         assert f"make {target} " in shown
 
 
@@ -67,6 +81,26 @@ def test_no_python_at_all_is_named_too(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert "apt-get install python3 python3-venv" in done.stderr
+
+
+def test_clients_are_not_tried_without_node_and_chromium_which_are_named_with_the_line_that_installs_them(
+    tmp_path: Path,
+) -> None:
+    done = _prepare_clients(path=str(tmp_path))
+
+    assert done.returncode == 2
+    assert "error: node: not found\nerror: npm: not found\nerror: chromium: not found\n" in done.stderr
+    assert "apt-get install nodejs npm chromium" in done.stderr
+
+
+def test_a_node_that_is_too_old_is_named(tmp_path: Path) -> None:
+    for program in ("node", "npm", "chromium"):
+        (tmp_path / program).write_text("#!/bin/sh\necho v18.19.0\n")
+        (tmp_path / program).chmod(0o755)
+    done = _prepare_clients(path=str(tmp_path))
+
+    assert done.returncode == 2
+    assert "error: node: version 18, older than 20" in done.stderr
 
 
 def test_make_up_serves_within_seconds_and_stops_clean(tmp_path: Path) -> None:

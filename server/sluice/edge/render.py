@@ -74,6 +74,7 @@ def render(config: EdgeConfig) -> str:
         descriptor=json.dumps(config.descriptor_path or str(installed_descriptor())),
         filters_of_plain_bodies=", ".join(f"{name}: *on" for name in _FILTERS_OF_PLAIN_BODIES[config.transcoding]),
         grpc_body_bytes=limits.grpc_body_bytes(config.max_body_bytes),
+        grpc_web_errors_lua=_indented(_own_file("grpc_web_errors.lua")),
         headers_timeout_s=min(10, config.request_timeout_s),
         headers_to_remove=", ".join(_NOT_FOR_WORKERS),
         idle_timeout_s=config.idle_timeout_s,

@@ -1,0 +1,29 @@
+// npm `statsig-js` in Node, unchanged but for URL and key: custom events of each kind and exposures.
+import statsigJs from "statsig-js";
+
+const [url, key] = process.argv.slice(2);
+const statsig = statsigJs.default;
+const user = {
+  userID: "u1",
+  email: "a@b.c",
+  ip: "1.2.3.4",
+  country: "US",
+  locale: "en_US",
+  appVersion: "1.2",
+  userAgent: "UA/1",
+  custom: { plan: "pro", n: 3 },
+  privateAttributes: { password: "hunter2" },
+  customIDs: { companyID: "c9", stableID: "s7" },
+};
+await statsig.initialize(key, user, {
+  api: `${url}/v1`,
+  eventLoggingApi: `${url}/v1`,
+  environment: { tier: "staging" },
+  ignoreWindowUndefined: true,
+});
+statsig.logEvent("text_value", "pro", { plan: "yearly" });
+statsig.logEvent("number_value", 12.5, { n: "2" });
+statsig.logEvent("no_value");
+statsig.checkGate("a_gate");
+statsig.getConfig("a_config");
+statsig.shutdown();
