@@ -33,6 +33,11 @@ class Block:
 
 def blocks_of(document: Path) -> list[Block]:
     """All blocks that hold commands: `sh`, `console` (with prompts and output) and `python`."""
+    return fenced(document, *_RUN_AS)
+
+
+def fenced(document: Path, *languages: str) -> list[Block]:
+    """All blocks in these languages, in their order."""
     found: list[Block] = []
     opened: tuple[str, int, str] | None = None
     collected: list[str] = []
@@ -50,7 +55,7 @@ def blocks_of(document: Path) -> list[Block]:
             opened, reason = (fence.group(1), number, reason), ""
         elif (comment := _NOT_RUN.search(line)) is not None:
             reason = comment.group(1)
-    return [block for block in found if block.language in _RUN_AS]
+    return [block for block in found if block.language in languages]
 
 
 def commands_of(block: Block) -> list[tuple[str, str | None]]:
