@@ -49,8 +49,7 @@ def test_what_the_documents_put_beside_it_is_valid_too(tmp_path: Path) -> None:
     files = [tmp_path / f"{block.line}.yaml" for block in blocks]
     for file, block in zip(files, blocks, strict=True):
         file.write_text(block.text)
-        known = compose()["services"].keys() | {"proxy"}
-        assert yaml.safe_load(block.text)["services"].keys() <= known
+        assert yaml.safe_load(block.text)["services"].keys() <= compose()["services"].keys() | {"proxy", "notebook"}
 
     checked = _check_schema(*files)
 

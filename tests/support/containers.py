@@ -76,7 +76,7 @@ def user_of(name: str) -> tuple[int, int]:
 
 
 def environment_of(name: str) -> dict[str, str]:
-    """What a service finds in its environment: the image's, then compose's; variables of compose have their defaults."""
+    """What a service finds in its environment where nobody has set a variable of compose's."""
     of_image = dict(word.split("=", 1) for one in last_stage(name) if one.name == "ENV" for word in one.words())
     of_compose = {key: default_of(value) for key, value in service(name).get("environment", {}).items()}
     return of_image | of_compose

@@ -122,7 +122,8 @@ def _lines(found: _Status) -> Iterator[tuple[str, str]]:
     yield "state", "ready" if found.ready else f"not ready: {reasons}"
     if found.pid is not None:
         yield "process", str(found.pid)
-        yield "listens on", "an external Envoy's address" if found.edge == "external" else found.listen or "nothing yet"
+        instead = "what an external Envoy listens on" if found.edge == "external" else "nothing yet"
+        yield "listens on", found.listen or instead
     if found.workers_healthy is not None:
         yield "healthy workers", f"{found.workers_healthy:,}"
     if found.events_accepted is not None:

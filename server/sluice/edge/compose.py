@@ -2,7 +2,8 @@
 
     python -m sluice.edge.compose > envoy/envoy.yaml
 
-writes it anew; a test compares that file with the template. Options are for deployments that differ (docs/containers.md).
+writes it anew; a test compares that file with the template. Options are for deployments that differ
+(docs/containers.md).
 """
 
 from __future__ import annotations
