@@ -1,4 +1,4 @@
-"""Both containers without an engine: users, environment, arguments and health checks as compose.yaml and the Dockerfiles
+"""Both containers without an engine: users, environment, arguments and health checks as compose.yaml and Dockerfiles
 say them, with only paths and ports changed.
 
 What the images' bases bring, this machine has to have: a Python that everybody may run, and Envoy from its wheel.
