@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sluice.cli.admin_client import AdminUnreachable, ask_readiness
 from sluice.edge import die_with_parent
 from sluice.errors import SluiceError
-from sluice.settings.places import VARIABLE_PREFIX, flag_of
+from sluice.settings.places import VARIABLE_PREFIX
 from sluice.supervisor.run_file import read_run_file
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class ServerProcess:
     Args:
         folder: of this service alone: its data folder and its messages are made there. It runs in it, so that no
             sluice.toml of where the tests run is read.
-        settings: of `sluice up`, as texts, by the names of the fields.
+        settings: of `sluice up`, by their names in sluice.toml.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         self.data_dir = folder / "data"
         self._messages = folder / "messages"
-        flags = [part for name, said in settings.items() for part in (flag_of(name), said)]
+        flags = [part for name, said in settings.items() for part in (f"--{name}", said)]
         command = [sys.executable, "-P", "-c", _COMMAND, "up", "--data-dir", str(self.data_dir), *flags]
         if threading.current_thread() is threading.main_thread():
             command = [sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid()), *command]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sluice.cli.admin_client import Counts
 
-__all__ = ["EventsMissing", "all_rows", "must_be_columns", "what_arrived", "where"]
+__all__ = ["EventsMissing", "all_rows", "what_arrived", "where"]
 
 _NAMES_SHOWN = 20
 
@@ -34,30 +34,35 @@ def all_rows(data_dir: Path, *, since_us: int) -> pa.Table:
         since_us: those that were received then or later; microseconds since the epoch.
     """
     with connect(data_dir) as connection:
-        rows = connection.execute(
-            f"SELECT * FROM events WHERE epoch_us(received_at) >= {int(since_us)} "  # noqa: S608  a number
+        rows = connection.sql(
+            f"SELECT * FROM events WHERE epoch_us(received_at) >= {since_us:d} "  # noqa: S608  a number
             "ORDER BY received_at, request_id, event_index"
         )
+        assert rows is not None, "a SELECT has rows"
         return rows.to_arrow_table()
 
 
-def must_be_columns(table: pa.Table, names: Mapping[str, object]) -> None:
-    """Do nothing if a table has columns of these names.
+def where(table: pa.Table, equal: Mapping[str, object]) -> pa.Table:
+    """The rows in which each of these columns has that value; None means null.
 
     Raises:
-        ValueError: it has not.
+        ValueError: there is no such column, or it can have no such value.
     """
-    unknown = [name for name in names if name not in table.column_names]
+    unknown = [name for name in equal if name not in table.column_names]
     if unknown:
         raise ValueError(f"there is no column {', '.join(unknown)}; there are {', '.join(table.column_names)}")
-
-
-def where(table: pa.Table, equal: Mapping[str, object]) -> pa.Table:
-    """The rows in which each of these columns has that value; None means null."""
     for name, value in equal.items():
-        column = table[name]
-        table = table.filter(pc.is_null(column) if value is None else pc.equal(column, pa.scalar(value)))
+        table = table.filter(_is_equal(table[name], name, value))
     return table
+
+
+def _is_equal(column: pa.ChunkedArray, name: str, value: object) -> pa.ChunkedArray:
+    if value is None:
+        return pc.is_null(column)
+    try:
+        return pc.equal(column, pa.scalar(value, type=column.type))
+    except (pa.ArrowException, TypeError) as exc:
+        raise ValueError(f"{name} is a column of type {column.type}, which {value!r} can't be compared with") from exc
 
 
 def what_arrived(table: pa.Table, counts: Counts | None) -> str:

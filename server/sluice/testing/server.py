@@ -12,10 +12,10 @@ from sluice.cli.admin_client import AdminUnreachable, ask_counts
 from sluice.cli.flushing import flush
 from sluice.supervisor.first_start import FIRST_KEYS_NAME
 from sluice.testing.process import ServerProcess
-from sluice.testing.rows import EventsMissing, all_rows, must_be_columns, what_arrived, where
+from sluice.testing.rows import EventsMissing, all_rows, what_arrived, where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
@@ -27,10 +27,10 @@ __all__ = ["RunningServer", "server"]
 _LOOK_EVERY_S = 0.05
 
 # A start as fast as can be, and messages that people read.
-_DEFAULTS = {"workers": "1", "messages": "text", "min_free": "0B"}
+_DEFAULTS = {"workers": "1", "messages": "text", "min-free": "0B"}
 # A server for tests would be none with another value.
 _CHOSEN_HERE = {"listen": "127.0.0.1:0", "admin": "127.0.0.1:0", "edge": "embedded"}
-_NOT_TO_BE_SAID = frozenset({*_CHOSEN_HERE, "data_dir", "config", "sockets"})
+_NOT_TO_BE_SAID = frozenset({*_CHOSEN_HERE, "data-dir", "config", "sockets"})
 
 
 class RunningServer:
@@ -72,13 +72,13 @@ class RunningServer:
         Raises:
             EventsMissing: a TimeoutError; the message tells what did arrive, and what was refused.
             ServerFailed: the service has ended.
-            ValueError: there is no such column.
+            ValueError: there is no such column, or it can have no such value.
         """
         wanted = columns if event_name is None else {"event_name": event_name, **columns}
         deadline = time.monotonic() + timeout_s
         while True:
-            rows = self._rows_by(deadline)
-            must_be_columns(rows, wanted)
+            self._bring_to_lake(deadline)
+            rows = self._in_lake()
             found = where(rows, wanted)
             if found.num_rows >= count:
                 return found
@@ -98,11 +98,10 @@ class RunningServer:
             EventsMissing: a TimeoutError; they are not in the lake within that time.
             ServerFailed: the service has ended.
         """
-        deadline = time.monotonic() + timeout_s
-        rows = self._rows_by(deadline)
-        if time.monotonic() >= deadline:
-            raise EventsMissing(f"not everything is in the lake within {timeout_s:g} s\n{self.messages()}")
-        return rows
+        missing = self._bring_to_lake(time.monotonic() + timeout_s)
+        if missing:
+            raise EventsMissing(f"{missing} segments are not in the lake within {timeout_s:g} s\n{self.messages()}")
+        return self._in_lake()
 
     def forget(self) -> None:
         """From now on `rows` and `wait_for` know only of what arrives later; the lake keeps the rest."""
@@ -112,10 +111,13 @@ class RunningServer:
         """What the service's processes wrote, or the end of it."""
         return self._process.messages()
 
-    def _rows_by(self, deadline: float) -> pa.Table:
+    def _bring_to_lake(self, deadline: float) -> int:
+        """Bring there what was acknowledged; return how many segments are still missing."""
         self._process.must_run()
         left_s = max(0.0, deadline - time.monotonic())
-        flush(self.data_dir, timeout_s=left_s, progress=lambda *_: None, publish=lambda _: None)
+        return len(flush(self.data_dir, timeout_s=left_s, progress=_tell_nobody, publish=_leave_it).missing)
+
+    def _in_lake(self) -> pa.Table:
         return all_rows(self.data_dir, since_us=self._since_us)
 
     def _counts(self) -> Counts | None:
@@ -126,30 +128,46 @@ class RunningServer:
 
 
 @contextmanager
-def server(*, start_timeout_s: float = 60.0, **settings: str | int) -> Iterator[RunningServer]:
+def server(settings: Mapping[str, str] | None = None, *, start_timeout_s: float = 60.0) -> Iterator[RunningServer]:
     """Run a service of one's own: on free ports of loopback, in a temporary folder, with a server and a client key.
 
     It is ready on entry. On exit it is stopped and its folder removed. If the body fails, the error carries the
     service's messages as a note.
 
     Args:
+        settings: of `sluice up`, by the names and in the form of docs/settings.md: {"max-body": "1MiB"}.
         start_timeout_s: how long it may take until it is ready.
-        settings: of `sluice up`, by their names with `_` for `-`, as texts with units: max_body="1MiB".
 
     Raises:
         ServerFailed: it does not come up; the message holds what it wrote.
         ValueError: a setting that can't be said here.
     """
-    refused = sorted(_NOT_TO_BE_SAID & settings.keys())
+    said = dict(settings or {})
+    refused = sorted(_NOT_TO_BE_SAID & said.keys())
     if refused:
         raise ValueError(f"server() chooses {', '.join(refused)} by itself")
-    said = {name: str(value) for name, value in (_DEFAULTS | settings | _CHOSEN_HERE).items()}
     with TemporaryDirectory(prefix="sluice-testing-", ignore_cleanup_errors=True) as folder:
-        process = ServerProcess(Path(folder).resolve(), said)
+        process = ServerProcess(Path(folder).resolve(), _DEFAULTS | said | _CHOSEN_HERE)
         try:
-            yield RunningServer(process, process.wait_ready(start_timeout_s))
-        except Exception as exc:
-            exc.add_note(f"messages of sluice up:\n{process.messages()}")
-            raise
+            running = RunningServer(process, process.wait_ready(start_timeout_s))
+            with _messages_beside_failures(running):
+                yield running
         finally:
             process.stop()
+
+
+@contextmanager
+def _messages_beside_failures(running: RunningServer) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as exc:  # pytest's own failures are no Exception
+        exc.add_note(f"messages of sluice up:\n{running.messages()}")
+        raise
+
+
+def _tell_nobody(done: int, segments: int) -> None:
+    """Nobody watches."""
+
+
+def _leave_it(until: float) -> None:
+    """A service that has ended is told of; its folder goes."""
