@@ -64,7 +64,7 @@ def shell(tmp_path: Path) -> Iterator[Callable[[str], str]]:
         run("set -o pipefail; docker compose version; docker version")
         yield run
     finally:
-        print(bash.run("docker compose logs --no-color | tail -n 60 < /dev/null")[1])
+        print(bash.run("docker compose logs --no-color < /dev/null | tail -n 60")[1])
         bash.run("docker compose down --volumes --timeout 60 < /dev/null", within_s=120)
         bash.close()
 
