@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-transcoding test-clients lint format types gen docs proto-image lock clean check-python
+.PHONY: help up test test-transcoding test-clients test-containers lint format types gen docs proto-image lock clean check-python
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 up: $(VENV)/.installed ## serve the Events API on 127.0.0.1:8080; stop it with Ctrl-C
 	@exec $(BIN)/sluice up $(ARGS)
@@ -21,6 +21,9 @@ test-transcoding: $(VENV)/.installed-dev ## 10,000 generated bodies through both
 test-clients: $(VENV)/.installed-dev ## real clients in Node, Chromium, Go and Java against a real service
 	@$(BIN)/python -m tests.clients.prepare
 	@$(BIN)/python -m tests.support.loopback $(BIN)/pytest tests/clients --verbose $(ARGS)
+
+test-containers: $(VENV)/.installed-dev ## docs/containers.md with a Docker engine: builds both images, runs compose.yaml
+	WITH_AN_ENGINE=1 $(BIN)/pytest tests/containers $(ARGS)
 
 lint: $(VENV)/.installed-dev ## style, order of imports, protobuf rules
 	$(BIN)/ruff format --check .

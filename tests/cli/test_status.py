@@ -35,10 +35,19 @@ def admin(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     server.close()
 
 
-def _write_run_file(data_dir: Path, *, admin: str, supervisor: ProcessId | None = None) -> None:
+def _write_run_file(
+    data_dir: Path, *, admin: str, supervisor: ProcessId | None = None, listen: str = "127.0.0.1:8080", edge: str = ""
+) -> None:
     living = process_id(os.getpid())
     assert living is not None
-    run = RunFile(supervisor=supervisor or living, children={}, listen="127.0.0.1:8080", admin=admin, sockets="/run")
+    run = RunFile(
+        supervisor=supervisor or living,
+        children={},
+        listen=listen,
+        admin=admin,
+        sockets="/run",
+        edge=edge or "embedded",
+    )
     write_run_file(data_dir, run)
 
 
@@ -117,3 +126,14 @@ def test_a_service_that_has_no_admin_port_yet_is_told(sluice: InProcess, data_di
 
     assert result.code == 1
     assert "not ready: admin unreachable" in result.out
+
+
+@pytest.mark.parametrize(
+    ("edge", "told"), [("embedded", "nothing yet"), ("external", "what an external Envoy listens on")]
+)
+def test_a_service_that_listens_on_nothing_itself_tells_why(
+    sluice: InProcess, data_dir: Path, edge: str, told: str
+) -> None:
+    _write_run_file(data_dir, admin="", listen="", edge=edge)
+
+    assert f"listens on         {told}\n" in sluice("status", "--data-dir", str(data_dir)).out

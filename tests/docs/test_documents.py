@@ -13,7 +13,7 @@ from sluice.ingest import metrics as ingest_metrics
 from sluice.lake import metrics as lake_metrics
 from sluice.log import metrics as log_metrics
 from sluice.supervisor import metrics as supervisor_metrics
-from tests.support.documents import Block, Shell, blocks_of, commands_of
+from tests.support.documents import Shell, blocks_of, run_block
 from tests.support.service import Service
 
 _ROOT = Path(__file__).parents[2]
@@ -50,14 +50,7 @@ def test_commands_of_a_document_work_in_their_order(document: Path, shell: Calla
         if block.not_run:
             print(f"{document.name}:{block.line}: not run: {block.not_run}")
             continue
-        _check(block, shell)
-
-
-def _check(block: Block, shell: Callable[[str], str]) -> None:
-    for command, promised in commands_of(block):
-        printed = shell(command)
-        if promised:
-            assert printed.rstrip() == promised.rstrip(), f"line {block.line}: {command}"
+        run_block(block, shell)
 
 
 @pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda document: document.name)

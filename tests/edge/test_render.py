@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from sluice.edge import EdgeConfig, Transcoding, UnusableEdgeConfig, find_envoy, render
-from sluice.edge.compose import COMPOSE
+from sluice.edge.compose import COMPOSE, main, worker_sockets
 from sluice.edge.render import installed_descriptor
 
 CONFIG = EdgeConfig(
@@ -51,6 +51,20 @@ def test_the_file_for_compose_is_what_the_template_makes():
     kept = Path(__file__).parents[2] / "envoy" / "envoy.yaml"
 
     assert kept.read_text(encoding="utf-8") == render(COMPOSE), "write it anew: python -m sluice.edge.compose"
+
+
+def test_a_deployment_that_differs_is_rendered_by_options(capsys):
+    main(["--workers", "3", "--max-body-bytes", "1024", "--transcoding", "typed", "--access-log"])
+
+    assert capsys.readouterr().out == render(
+        dataclasses.replace(
+            COMPOSE,
+            worker_sockets=worker_sockets(3),
+            max_body_bytes=1024,
+            transcoding=Transcoding.TYPED,
+            access_log=True,
+        )
+    )
 
 
 def test_no_retry_can_append_twice():

@@ -1,5 +1,6 @@
 """Through a real gRPC client and the worker's Unix socket: what is accepted, what is kept of it, what is answered."""
 
+import os
 import uuid
 from pathlib import Path
 
@@ -379,3 +380,16 @@ def test_a_new_key_is_taken_while_the_worker_runs(server: IngestServer, channel:
     _, secret = KeyFile(Path(server.config.data_dir) / "keys.json").create(kind=Kind.SERVER)
 
     wait_until(lambda: rest(channel, _GOOD, ("statsig-api-key", secret), _TIME).code is grpc.StatusCode.OK, within_s=5)
+
+
+def test_the_socket_is_for_its_user_and_group_whatever_the_umask_is(tmp_path: Path) -> None:
+    KeyFile(tmp_path / "keys.json").create(kind=Kind.SERVER)
+    before = os.umask(0o077)
+    try:
+        server = IngestServer(tmp_path)
+    finally:
+        os.umask(before)
+    try:
+        wait_until(lambda: Path(server.config.socket).stat().st_mode & 0o777 == 0o660)
+    finally:
+        server.close()

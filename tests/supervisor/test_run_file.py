@@ -39,7 +39,17 @@ def test_its_names_are_those_that_other_tools_rely_on(tmp_path: Path, run: RunFi
         "listen": "127.0.0.1:8080",
         "admin": "127.0.0.1:9464",
         "sockets": "/tmp/sluice-x",
+        "edge": "embedded",
     }
+
+
+def test_one_of_a_version_that_told_less_is_read(tmp_path: Path, run: RunFile) -> None:
+    write_run_file(tmp_path, run)
+    told = json.loads((tmp_path / RUN_FILE_NAME).read_text())
+    del told["edge"]
+    (tmp_path / RUN_FILE_NAME).write_text(json.dumps(told))
+
+    assert read_run_file(tmp_path) == run
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"not JSON", b'{"supervisor":{"pid":"x"}}'])

@@ -11,6 +11,7 @@ from sluice.supervisor.run_folder import (
     MAX_SOCKET_PATH_BYTES,
     NoRunFolder,
     RunFolder,
+    folder_for_sockets,
     make_run_folder,
     remove_dead_run_folders,
 )
@@ -104,3 +105,32 @@ def test_a_temporary_folder_that_cannot_be_written_is_named(tmp_path: Path, monk
 
     with pytest.raises(NoRunFolder, match="no place for sockets"):
         make_run_folder()
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o000])
+def test_a_chosen_folder_that_is_missing_is_made_for_its_group_too(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        made = folder_for_sockets(tmp_path / "sockets")
+    finally:
+        os.umask(before)
+
+    assert made.stat().st_mode & 0o7777 == 0o750
+
+
+def test_a_chosen_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    folder = tmp_path / "sockets"
+    folder.mkdir(mode=0o711)
+    mode = folder.stat().st_mode
+
+    assert folder_for_sockets(folder) == folder
+    assert folder.stat().st_mode == mode
+
+
+def test_a_chosen_folder_that_is_a_file_or_has_a_long_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(NoRunFolder, match="file: File exists"):
+        folder_for_sockets(tmp_path / "file")
+    with pytest.raises(NoRunFolder, match="too long for sockets"):
+        folder_for_sockets(tmp_path / ("x" * 100))

@@ -6,7 +6,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +78,19 @@ def commands_of(block: Block) -> list[tuple[str, str | None]]:
             command, output = commands[-1]
             commands[-1] = (command, f"{output}{line}\n")
     return commands
+
+
+def run_block(block: Block, run: Callable[[str], str]) -> None:
+    """Run a block's commands, which print what the document shows.
+
+    Args:
+        block: of a document.
+        run: runs one command; returns what it printed.
+    """
+    for command, promised in commands_of(block):
+        printed = run(command)
+        if promised:
+            assert printed.rstrip() == promised.rstrip(), f"line {block.line}: {command}"
 
 
 class Shell:

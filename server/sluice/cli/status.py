@@ -25,6 +25,7 @@ class _Status:
     ready: bool
     reasons: tuple[str, ...]
     pid: int | None
+    edge: str | None
     listen: str | None
     admin: str | None
     workers_healthy: int | None
@@ -87,6 +88,7 @@ def _find(data_dir: Path) -> _Status:
         ready=readiness is not None and readiness.ready,
         reasons=reasons,
         pid=None if run is None else run.supervisor.pid,
+        edge=None if run is None else run.edge,
         listen=None if run is None else run.listen,
         admin=None if run is None else run.admin,
         workers_healthy=None if readiness is None else readiness.workers_healthy,
@@ -120,7 +122,8 @@ def _lines(found: _Status) -> Iterator[tuple[str, str]]:
     yield "state", "ready" if found.ready else f"not ready: {reasons}"
     if found.pid is not None:
         yield "process", str(found.pid)
-        yield "listens on", found.listen or "nothing yet"
+        instead = "what an external Envoy listens on" if found.edge == "external" else "nothing yet"
+        yield "listens on", found.listen or instead
     if found.workers_healthy is not None:
         yield "healthy workers", f"{found.workers_healthy:,}"
     if found.events_accepted is not None:

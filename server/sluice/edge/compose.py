@@ -2,29 +2,68 @@
 
     python -m sluice.edge.compose > envoy/envoy.yaml
 
-writes it anew; a test compares that file with the template.
+writes it anew; a test compares that file with the template. Options are for deployments that differ
+(docs/containers.md).
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
+from dataclasses import replace
 
-from sluice.edge.config import EdgeConfig
+from sluice.edge.config import EdgeConfig, Transcoding
 from sluice.edge.render import render
 
-__all__ = ["COMPOSE"]
+__all__ = ["COMPOSE", "CONFIG_PATH", "SOCKETS_FOLDER", "main", "worker_sockets"]
 
-# Two workers that share a folder of sockets with Envoy's container.
+# Where compose.yaml and envoy/Dockerfile put things in Envoy's container.
+CONFIG_PATH = "/etc/envoy/envoy.yaml"
+SOCKETS_FOLDER = "/run/sluice"
+
+
+def worker_sockets(workers: int) -> tuple[str, ...]:
+    """The workers' sockets, as the server names them, in the folder that both containers see."""
+    return tuple(f"{SOCKETS_FOLDER}/worker-{index}.sock" for index in range(workers))
+
+
 COMPOSE = EdgeConfig(
     listen_host="0.0.0.0",  # noqa: S104  inside a container: compose says which port of the host leads here
     listen_port=8080,
-    admin_socket="/run/sluice/envoy.sock",
-    worker_sockets=("/run/sluice/worker-0.sock", "/run/sluice/worker-1.sock"),
+    # In a folder of its own: Envoy needs no right to write where the workers' sockets are.
+    admin_socket="/run/envoy/admin.sock",
+    worker_sockets=worker_sockets(2),
     supervisor_host="sluice",
     supervisor_port=9464,
     descriptor_path="/etc/envoy/transcoder.binpb",
+    json_messages=True,
 )
 
 
+def main(arguments: list[str] | None = None) -> None:
+    """Print the configuration."""
+    parser = argparse.ArgumentParser(prog="python -m sluice.edge.compose", description="Print envoy/envoy.yaml.")
+    parser.add_argument("--workers", type=int, default=len(COMPOSE.worker_sockets), help="as SLUICE_WORKERS says")
+    parser.add_argument(
+        "--max-body-bytes", type=int, default=COMPOSE.max_body_bytes, help="as SLUICE_MAX_BODY says, in bytes"
+    )
+    parser.add_argument(
+        "--transcoding",
+        choices=[mode.value for mode in Transcoding],
+        default=COMPOSE.transcoding.value,
+        help="who takes JSON apart",
+    )
+    parser.add_argument("--access-log", action="store_true", help="a line of JSON for each request")
+    said = parser.parse_args(arguments)
+    config = replace(
+        COMPOSE,
+        worker_sockets=worker_sockets(said.workers),
+        max_body_bytes=said.max_body_bytes,
+        transcoding=Transcoding(said.transcoding),
+        access_log=said.access_log,
+    )
+    sys.stdout.write(render(config))
+
+
 if __name__ == "__main__":
-    sys.stdout.write(render(COMPOSE))
+    main()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sluice.edge.config import EdgeConfig
 
-__all__ = ["AddressTaken", "EnvoyFailed", "EnvoyProcess"]
+__all__ = ["AddressTaken", "EnvoyFailed", "EnvoyProcess", "envoy_arguments"]
 
 _messages = messages_of("edge")
 
@@ -79,7 +79,7 @@ class EnvoyProcess:
         self._config_path.write_text(render(self._config), encoding="utf-8")
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid())),
-            *(str(envoy), *_arguments(self._config, self._config_path)),
+            *(str(envoy), *envoy_arguments(self._config, self._config_path)),
             stdin=asyncio.subprocess.DEVNULL,
             env=os.environ | {"TZ": "UTC"},
             # Ctrl-C on the terminal is for the supervisor alone, which drains in order.
@@ -192,7 +192,8 @@ class EnvoyProcess:
             return  # it ended by itself meanwhile
 
 
-def _arguments(config: EdgeConfig, config_path: Path) -> list[str]:
+def envoy_arguments(config: EdgeConfig, config_path: Path | str) -> list[str]:
+    """What the program is started with; envoy/Dockerfile says the same, as a test compares."""
     arguments = [
         *("-c", str(config_path)),
         *("--concurrency", str(config.concurrency)),

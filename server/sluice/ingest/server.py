@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
@@ -21,6 +22,9 @@ _MAX_METADATA_BYTES = 64 * 1024
 
 # What health is asked for: the whole server, and the service that is shown.
 _HEALTH_OF = ("", service_typed.SERVICE)
+
+# To connect is to write: an Envoy of another user belongs to the socket's group. The folder keeps others out.
+_SOCKET_MODE = 0o660
 
 
 class DoorServer:
@@ -50,6 +54,7 @@ class DoorServer:
         if reflection:
             enable_server_reflection([service_typed.SERVICE], self._server)
         self._server.add_insecure_port(f"unix:{socket}")
+        Path(socket).chmod(_SOCKET_MODE)
         self._serving: bool | None = None
 
     async def start(self) -> None:

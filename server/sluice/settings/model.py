@@ -149,8 +149,8 @@ class Settings(DataFolder):
     configuration in envoy/, as under compose."""
 
     sockets: FolderOrNone = Field(None, json_schema_extra={"default": "a private folder in the temporary folder"})
-    """The folder of the workers' sockets. An external Envoy must reach it; its name must be short, since a path of a
-    socket has at most 107 bytes."""
+    """The folder of the workers' sockets; if it is missing it is made, for this user and its group. An external Envoy
+    must be one of that group. Its name must be short, since a path of a socket has at most 107 bytes."""
 
     messages: Literal["auto", "text", "json"] = "auto"
     """How messages to the operator are written: text for people, json for machines, auto: text on a terminal, else

@@ -32,6 +32,7 @@ class RunFile:
         listen: where events come in, `host:port` as chosen; empty until it is open, or with an external Envoy.
         admin: where /metrics, /livez and /readyz answer, `host:port` as chosen; empty until it is open.
         sockets: the folder of the workers' sockets.
+        edge: whose Envoy it is, `embedded` or `external`.
     """
 
     supervisor: ProcessId
@@ -39,6 +40,7 @@ class RunFile:
     listen: str
     admin: str
     sockets: str
+    edge: str = "embedded"
 
     @property
     def is_alive(self) -> bool:

@@ -33,6 +33,8 @@ _PREFIX = "sluice-"
 _MARK = "run-folder"
 _METRICS = "metrics"
 _LONGEST_NAME = "worker-255.sock"
+# The group of a chosen folder may go in to the sockets, as an Envoy of another user does, and change nothing there.
+_FOR_A_GROUP = 0o750
 _LAST_RESORT = "/tmp"  # noqa: S108  the folder in it is made by mkdtemp, with mode 0700 and a name nobody can guess
 
 
@@ -41,16 +43,26 @@ class NoRunFolder(SluiceError):
 
 
 def folder_for_sockets(folder: Path) -> Path:
-    """A folder that was chosen for the workers' sockets, made if it is missing; return it as an absolute path.
+    """A folder that was chosen for the workers' sockets; return it as an absolute path.
+
+    One that is missing is made, for this user and its group (0750). One that is there stays as it is: who may enter it
+    is whoever's decision who made it.
 
     Raises:
-        NoRunFolder: it can't be made, or its name is too long.
+        NoRunFolder: it can't be made or written, or its name is too long.
     """
     path = folder.absolute()
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        if not path.is_dir():
+            path.mkdir(parents=True)
+            path.chmod(_FOR_A_GROUP)  # whatever the umask is
     except OSError as exc:
         raise NoRunFolder(f"{exc.filename}: {exc.strerror}, so there is no place for sockets") from exc
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise NoRunFolder(
+            f"{path}: user {os.geteuid()} can't make sockets there",
+            hint=f"give it the folder, or choose another with --sockets: chown {os.geteuid()} {path}",
+        )
     if len(os.fsencode(path / _LONGEST_NAME)) > MAX_SOCKET_PATH_BYTES:
         raise NoRunFolder(
             f"{path}: too long for sockets, whose paths have at most {MAX_SOCKET_PATH_BYTES} bytes",

@@ -241,6 +241,7 @@ class Supervisor:
             listen=str(self._listen() or ""),
             admin=str(self._place.admin),
             sockets=str(self._place.sockets),
+            edge=self._settings.edge,
         )
         try:
             write_run_file(self._place.data_dir, run)
