@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.documents import all_blocks_of
+from tests.support.documents import blocks_of
 from tests.support.service import Service
 
 DOCUMENT = Path(__file__).parents[2] / "docs/grpc.md"
@@ -19,9 +19,7 @@ Run = Callable[[str, str], subprocess.CompletedProcess[str]]
 
 def program(language: str) -> str:
     """The one program of a language that sets a service config."""
-    [found] = [
-        block.text for block in all_blocks_of(DOCUMENT) if block.language == language and "retryPolicy" in block.text
-    ]
+    [found] = [block.text for block in blocks_of(DOCUMENT, [language]) if "retryPolicy" in block.text]
     return found
 
 
