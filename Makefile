@@ -20,7 +20,8 @@ test-transcoding: $(VENV)/.installed-dev ## 10,000 generated bodies through both
 
 test-clients: $(VENV)/.installed-dev ## real clients in Node, Chromium, Go and Java against a real service
 	@$(BIN)/python -m tests.clients.prepare
-	@$(BIN)/python -m tests.support.loopback $(BIN)/pytest tests/clients --verbose $(ARGS)
+	@$(BIN)/pytest tests/clients/test_grpc_go_program.py $(ARGS)
+	@$(BIN)/python -m tests.support.loopback $(BIN)/pytest tests/clients --verbose --deselect tests/clients/test_grpc_go_program.py $(ARGS)
 
 test-containers: $(VENV)/.installed-dev ## docs/containers.md with a Docker engine: builds both images, runs compose.yaml
 	WITH_AN_ENGINE=1 $(BIN)/pytest tests/containers $(ARGS)
