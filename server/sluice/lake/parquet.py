@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sluice.disk import File
 
-__all__ = ["FileRows", "SegmentRows", "UnreadableFile", "segments_named_in"]
+__all__ = ["FileRows", "SegmentRows", "UnreadableFile", "segments_in", "segments_named_in", "version_in"]
 
 _SEGMENTS_KEY = b"sluice.segments"
 _VERSION_KEY = b"sluice.schema_version"
@@ -178,10 +178,24 @@ def segments_named_in(file: File) -> tuple[SegmentRows, ...]:
         OSError: it can't be read.
     """
     try:
-        metadata = pq.read_metadata(file).metadata or {}
-        named = json.loads(metadata[_SEGMENTS_KEY])
-        return tuple(SegmentRows(id=segment["id"], records=segment["records"]) for segment in named)
+        segments = segments_in(pq.read_metadata(file))
     except pa.ArrowInvalid as exc:
         raise UnreadableFile(str(file.path), "no Parquet file") from exc
-    except (KeyError, TypeError, ValueError) as exc:
-        raise UnreadableFile(str(file.path), "doesn't say which segments are in it") from exc
+    if segments is None:
+        raise UnreadableFile(str(file.path), "doesn't say which segments are in it")
+    return segments
+
+
+def segments_in(metadata: pq.FileMetaData) -> tuple[SegmentRows, ...] | None:
+    """Which segments a file names in its metadata; None where they are not those of a file of the lake."""
+    try:
+        named = json.loads((metadata.metadata or {})[_SEGMENTS_KEY])
+        return tuple(SegmentRows(id=segment["id"], records=segment["records"]) for segment in named)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def version_in(metadata: pq.FileMetaData) -> int | None:
+    """The version of the table that a file was written for; None where it says none."""
+    text = (metadata.metadata or {}).get(_VERSION_KEY, b"")
+    return int(text) if text.isdigit() else None
