@@ -26,12 +26,14 @@ class Walked:
 
     Attributes:
         offset: where a frame begins: the first one that doesn't begin before the goal; less than the goal where the way
-            to it is broken, or ends.
+            to it is broken, or where not all of a frame is there.
         frames: how many were passed.
+        is_broken: it ended at a length that is broken.
     """
 
     offset: int
     frames: int
+    is_broken: bool = False
 
 
 def walk(file: File, start: int, *, goal: int, size_bytes: int) -> Walked:
@@ -50,7 +52,9 @@ def walk(file: File, start: int, *, goal: int, size_bytes: int) -> Walked:
         if at + HEADER_BYTES > len(window):
             window, window_offset, at = file.read_at(offset, _WINDOW_BYTES), offset, 0
         end = end_of_frame(window, at)
-        if end is None or window_offset + end > size_bytes:
+        if end is None:
+            return Walked(offset=offset, frames=frames, is_broken=len(window) - at >= HEADER_BYTES)
+        if window_offset + end > size_bytes:
             break
         offset = window_offset + end
         frames += 1

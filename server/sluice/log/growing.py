@@ -104,7 +104,7 @@ class GrowingSegment:
         self._passed_over.add(walked.frames, walked.offset - self._position)
         self._position = walked.offset
         # Where the way is broken, what is left of it is read, and not shown.
-        self._shown_from = goal
+        self._shown_from = goal if walked.is_broken else walked.offset
 
     def read(
         self, want_bytes: int, *, is_final: bool, end: int | None = None
