@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sluice import disk
-from sluice.lake.parquet import segments_in, version_in
+from sluice.lake.parquet import UnreadableFile, open_parquet, segments_in, version_in
 from sluice.lake.partition import SUFFIX, folder_of
 
 if TYPE_CHECKING:
@@ -90,15 +90,15 @@ def locate_rows(table: Path, request_id: str, *, hours: Collection[str] | None =
     unreadable: list[Path] = []
     for path in _files(table, hours):
         try:
-            with disk.open_read(path) as file, closing(pq.ParquetFile(file)) as parquet:
+            with disk.open_read(path) as file, closing(open_parquet(file)) as parquet:
                 rows = _located_in(path, parquet, request_id)
         except FileNotFoundError:
             continue  # somebody moved it away since the folder was listed
-        except (pa.ArrowInvalid, KeyError):
+        except (UnreadableFile, pa.ArrowInvalid, KeyError):
             unreadable.append(path)
             continue
         except OSError as exc:
-            # Without a number it isn't the system's: so pyarrow tells of a footer that is none.
+            # One without a number is pyarrow's, of pages that are damaged.
             if exc.errno is not None:
                 raise
             unreadable.append(path)
@@ -120,7 +120,7 @@ def read_rows(located: LocatedRows, request_id: str, *, limit: int) -> list[dict
         OSError: the file can't be read any more.
     """
     rows: list[dict[str, Any]] = []
-    with disk.open_read(located.path) as file, closing(pq.ParquetFile(file)) as parquet:
+    with disk.open_read(located.path) as file, closing(open_parquet(file)) as parquet:
         for batch in parquet.iter_batches(_ROWS_AT_ONCE, row_groups=list(located.row_groups)):
             mine = batch.filter(pc.equal(batch.column(_ID), request_id))
             rows += mine.slice(0, limit - len(rows)).to_pylist(maps_as_pydicts="strict")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sluice import disk
@@ -21,7 +21,7 @@ from sluice.log.frame_walk import walk
 from sluice.log.framing import FIRST_BYTES, HEADER_BYTES, end_of_frame, scan
 from sluice.log.ports import Damage, DamageReason
 from sluice.log.reader import record_or_damage
-from sluice.log.segment import parse_id
+from sluice.log.segment import State, parse_id
 from sluice.log.segment_files import damaged_files, read_where_it_is, segment_files
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def _located_in(segment: SegmentFile, request_id: bytes) -> list[LocatedRecord]:
     if file is None:
         return []
     with file:
+        if file.path != segment.path:
+            segment = replace(segment, state=State.SEALED, path=file.path, locked=False)
         begins = (_begin_of_record(file, hit) for hit in _hits(file, FIRST_BYTES + request_id))
         found = (_read(segment, file, offset) for offset in begins if offset is not None)
         return [record for record in found if record is not None]
