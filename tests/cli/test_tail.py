@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -356,3 +358,45 @@ def test_it_ends_quietly_when_its_reader_has_had_enough_though_nothing_comes(dat
         wait_until(lambda: process.poll() is not None, within_s=20, what="tail ends")
         assert process.stderr is not None
         assert process.stderr.read() == ""
+
+
+# First as root, as the other one may not even be able to read Python's own files.
+_AS_ANOTHER = """
+import contextlib, os, sys
+from sluice.cli.app import main
+
+def tail(data_dir):
+    sys.argv = ["sluice", "tail", "--no-follow", "--data-dir", data_dir]
+    try:
+        main()
+    except SystemExit as ended:
+        return ended.code
+
+readable, unreadable = sys.argv[1:]
+with contextlib.redirect_stdout(open(os.devnull, "w")):
+    tail(readable)
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+print(tail(readable), tail(unreadable))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_who_can_only_read_sees_the_events_and_one_who_cannot_is_told() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        readable, unreadable = Path(folder) / "readable", Path(folder) / "unreadable"
+        for data_dir in (readable, unreadable):
+            sealed_segment(data_dir / "log", _frame("shared"), records=1)
+        (unreadable / "log/sealed").chmod(0o700)
+        command = [sys.executable, "-c", _AS_ANOTHER, str(readable), str(unreadable)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+    [event, codes] = done.stdout.splitlines()
+    assert event.split()[1] == "shared"
+    assert codes == "0 1"
+    assert done.stderr.endswith(
+        f"error: {unreadable}/log/sealed: Permission denied\n"
+        "  hint: run it as the user that runs sluice up, or as one that may read it\n"
+    )
