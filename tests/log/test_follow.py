@@ -143,6 +143,18 @@ def test_what_is_removed_before_its_past_was_read_is_told(log: Path) -> None:
     assert [each.record.body for each in found if isinstance(each, Followed)] == [b"one"]
 
 
+def test_a_tail_that_is_cut_off_while_the_past_is_read_is_not_waited_for(log: Path) -> None:
+    segment = open_segment(log, _ONE + _TWO[:-1])
+    follower = _follower(log)
+    os.truncate(log / "open" / segment, len(_ONE))
+
+    assert _past(follower) == [b"one"]
+    os.truncate(log / "open" / segment, 0)
+    follower = _follower(log)
+    _append(log / "open" / segment, _THREE)
+    assert _bodies(follower.look()) == [b"three"]
+
+
 def test_an_open_segment_that_is_sealed_and_removed_while_the_past_is_read_is_read_whole(log: Path) -> None:
     segment = open_segment(log, _ONE)
     follower = _follower(log)

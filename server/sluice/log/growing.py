@@ -95,7 +95,8 @@ class GrowingSegment:
         return max(0, self.size_bytes() - self._position)
 
     def has_news(self, end: int) -> bool:
-        """Whether reading on makes sense as long as the file ends there."""
+        """Whether there is more to read before `end`, by now."""
+        end = min(end, self.size_bytes())
         return end > self._position and end >= self._needed
 
     def pass_over(self, goal: int) -> None:
