@@ -276,7 +276,20 @@ def test_whoever_falls_behind_is_told_what_was_passed_over(
         tail.run_once(time.monotonic())
 
     assert 0 < len(shown) < 10
-    assert f"fell behind: passed over {100 - len(shown)} records, 0.0 MiB\n" in capsys.readouterr().err
+    assert f"passed over {100 - len(shown)} records, 0.0 MiB: more than can be read\n" in capsys.readouterr().err
+
+
+def test_a_record_too_large_to_be_held_is_told(
+    sluice: InProcess, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sluice.log.growing.MAX_HELD_BYTES", 10_000)
+    monkeypatch.setattr("sluice.log.follow._PAST_CHUNK_BYTES", 1_000)
+    sealed_segment(data_dir / "log", _frame(*["large"] * 500) + _frame("small"), records=2)
+
+    result = _tail(sluice, data_dir)
+
+    assert _names(result) == ["small"]
+    assert "passed over 1 records, 0.0 MiB: more than can be read\n" in result.err
 
 
 def test_what_came_and_went_between_two_looks_is_told_with_its_file(

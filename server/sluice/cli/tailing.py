@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from sluice.cli.wanted import Wanted
     from sluice.lake.parquet import SegmentRows
+    from sluice.log.growing import PassedOver
 
 __all__ = ["Tail", "TailOptions"]
 
@@ -122,6 +123,7 @@ class Tail:
                 if self.is_done:
                     return
         self._show(batch)
+        _tell_passed_over(self._follower.take_passed_over())
 
     def run(self) -> None:
         """Show what comes, until as many events were shown as were asked for, or nobody reads them.
@@ -148,9 +150,7 @@ class Tail:
         stood_still_s, self._looked_s = now_s - self._looked_s, now_s
         look = self._follower.look()
         _tell_spoiled(look.spoiled)
-        if look.passed_over.records:
-            mebibytes = look.passed_over.bytes / 2**20
-            say(f"fell behind: passed over {look.passed_over.records:,} records, {mebibytes:,.1f} MiB")
+        _tell_passed_over(look.passed_over)
         found = ((followed, self._options.wanted.positions_in(followed.record)) for followed in look.records)
         self._show(self._sampler.offer([(followed, positions) for followed, positions in found if positions]))
         if stood_still_s > _STOOD_STILL_S:
@@ -223,6 +223,12 @@ def _tell_how_far(goes_back_to: float | None, since: float) -> None:
         say("the log is empty: all that was acknowledged is in the lake; see sluice query")
     elif since and goes_back_to > since:
         say(f"the log goes back to {iso_time(goes_back_to)}: what came before is in the lake; see sluice query")
+
+
+def _tell_passed_over(passed_over: PassedOver) -> None:
+    if passed_over.records:
+        mebibytes = passed_over.bytes / 2**20
+        say(f"passed over {passed_over.records:,} records, {mebibytes:,.1f} MiB: more than can be read")
 
 
 def _tell_spoiled(spoiled: Sequence[Spoiled]) -> None:

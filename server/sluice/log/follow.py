@@ -148,7 +148,7 @@ class Follower:
             OSError: a file can't be read.
         """
         streams = [
-            (_begun_us(segment_id), self._past_of_open(self._held[segment_id], end))
+            (_begun_us(segment_id), _dated(segment_id, self._past_of_open(self._held[segment_id], end)))
             for segment_id, end in self._stock_open.items()
         ]
         streams += [(_begun_us(segment.id), self._past_of_sealed(segment, since_us)) for segment in self._stock_sealed]
@@ -184,6 +184,10 @@ class Follower:
                 self._let_go(segment)
         records.sort(key=lambda found: found.record.received_at_us)
         return Look(records=records, spoiled=spoiled, passed_over=self._passed_over.take())
+
+    def take_passed_over(self) -> PassedOver:
+        """What of the past was not read, as too large; what `look` passes over, it tells itself."""
+        return self._passed_over.take()
 
     def knows(self, segment_id: str) -> bool:
         """Whether a segment was there at `begin` or at any look since. The latest 65,536 are remembered."""
@@ -239,32 +243,23 @@ class Follower:
             self._passed_over.take()
         self._stock_open, self._stock_sealed = {}, []
 
-    def _past_of_open(self, segment: GrowingSegment, end: int) -> Iterator[tuple[int, Past]]:
-        time_us = _begun_us(segment.id)
+    def _past_of_open(self, segment: GrowingSegment, end: int) -> Iterator[_Part]:
         while segment.has_news(end):
-            for part in segment.read(_PAST_CHUNK_BYTES, is_final=False, end=end):
-                found = _named(segment.id, part)
-                time_us = found.record.received_at_us if isinstance(found, Followed) else time_us
-                yield time_us, found
+            yield from segment.read(_PAST_CHUNK_BYTES, is_final=False, end=end)
 
     def _past_of_sealed(self, sealed: Sealed, since_us: int) -> Iterator[tuple[int, Past]]:
         path = self._folders.sealed / sealed_name(sealed)
-        time_us = _begun_us(sealed.id)
         identity = disk.identity(path)
         if identity is not None and identity[3] // 1000 < since_us:
             return  # written to for the last time before
         try:
             file = disk.open_read(path)
         except FileNotFoundError:
-            yield time_us, Missed(segment=sealed)
+            yield _begun_us(sealed.id), Missed(segment=sealed)
             return
         segment = GrowingSegment(sealed.id, file, self._passed_over, sealed=sealed)
         try:
-            while segment.unread_bytes():
-                for part in segment.read(_PAST_CHUNK_BYTES, is_final=True):
-                    found = _named(segment.id, part)
-                    time_us = found.record.received_at_us if isinstance(found, Followed) else time_us
-                    yield time_us, found
+            yield from _dated(segment.id, _all_parts(segment))
         finally:
             segment.close()
 
@@ -286,6 +281,21 @@ def _named(segment_id: str, part: _Part) -> Followed | Spoiled:
     if isinstance(part, Damage):
         return Spoiled(segment=segment_id, damage=part)
     return Followed(segment=segment_id, offset=part[0], record=part[1])
+
+
+def _all_parts(sealed: GrowingSegment) -> Iterator[_Part]:
+    while sealed.unread_bytes():
+        yield from sealed.read(_PAST_CHUNK_BYTES, is_final=True)
+
+
+def _dated(segment_id: str, parts: Iterator[_Part]) -> Iterator[tuple[int, Past]]:
+    """Each with when it was received; damage with when the record before it was."""
+    time_us = _begun_us(segment_id)
+    for part in parts:
+        found = _named(segment_id, part)
+        if isinstance(found, Followed):
+            time_us = found.record.received_at_us
+        yield time_us, found
 
 
 def _begun_us(segment_id: str) -> int:
