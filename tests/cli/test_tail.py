@@ -331,6 +331,18 @@ def test_what_was_seen_in_the_log_is_not_told_again_when_it_is_published(
     assert "went to the lake" not in capsys.readouterr().err
 
 
+def test_what_went_to_the_lake_as_it_began_is_not_told(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    began_at = time.time()
+    with _watching(data_dir) as (tail, _):
+        log = MemoryLog()
+        log.seal([record(_body("e"))], hour=hour_of(int(began_at * 1e6)), at=began_at - 1)
+        publish_all(started(data_dir, log), now=began_at)
+        for look in range(1, 4):
+            tail.run_once(time.monotonic() + 1.2 * look)
+
+    assert "went to the lake" not in capsys.readouterr().err
+
+
 def test_whoever_stood_still_is_told_so(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with _watching(data_dir) as (tail, _):
         tail.run_once(time.monotonic() + 754)

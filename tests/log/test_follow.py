@@ -252,6 +252,21 @@ def test_a_large_load_is_read_in_several_looks_by_turns(log: Path, monkeypatch: 
     assert sorted(body for look in looks for body in look) == [b"0"] * 20 + [b"1"] * 20
 
 
+def test_a_sealed_segment_is_held_until_it_is_read_to_its_end(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sluice.log.follow._LOOK_BYTES", 400)
+    monkeypatch.setattr("sluice.log.follow._LEAST_SHARE_BYTES", 400)
+    follower = _follower(log)
+    sealed = sealed_segment(log, b"".join(_frame(b"%02d" % number, number) for number in range(20)), records=20)
+    seen = _bodies(follower.look())
+    LocalSegments(log).done([sealed])
+
+    for _ in range(20):
+        seen += _bodies(follower.look())
+
+    assert seen == [b"%02d" % number for number in range(20)]
+    assert follower._held == {}
+
+
 async def test_following_changes_nothing_and_takes_no_lock(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = appender(log)
     await writer.start()

@@ -176,8 +176,7 @@ class Tail:
                 )
             for rows in decoded.batches:
                 for row in rows.to_pylist(maps_as_pydicts="strict"):
-                    if self._options.wanted.is_named(row["event_name"]):
-                        yield row if self._options.show_values else masked(row)
+                    yield row if self._options.show_values else masked(row)
 
     def _counted(self, rows: Iterator[Row]) -> Iterator[Row]:
         for row in rows:

@@ -50,9 +50,5 @@ class Wanted:
         kept = kept_indices(record, record.event_count)
         names = event_names(record) if self.names else None
         if names is None:
-            return kept
-        return [index for index in kept if index < len(names) and self.is_named(names[index])]
-
-    def is_named(self, name: str) -> bool:
-        """Whether an event of that name is wanted."""
-        return not self.names or self._name.match(name) is not None
+            return kept  # none is asked for; or the body can't be read, which is the decoder's to say
+        return [index for index in kept if index < len(names) and self._name.match(names[index])]

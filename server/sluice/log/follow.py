@@ -201,7 +201,7 @@ class Follower:
     def _take_up_open(self) -> set[str]:
         """Take up what is new below open/; return all that is there."""
         opened = {name for name in disk.entries(self._folders.open) if parse_id(name)}
-        for name in sorted(opened - self._held.keys() - self._known.keys()):
+        for name in sorted(opened - self._held.keys()):
             try:
                 file = disk.open_read(self._folders.open / name)
             except FileNotFoundError:
