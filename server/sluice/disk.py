@@ -149,6 +149,10 @@ class File(io.RawIOBase):
         self._position += count
         return count
 
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes from `offset` on; fewer where the file ends before."""
+        return os.pread(self._fd, size, offset)
+
     def write(self, data: ReadableBuffer, /) -> int:
         """Write all of the data behind what was written so far; return its length in bytes."""
         size = memoryview(data).nbytes

@@ -36,6 +36,8 @@ def test_the_commands_are_those_that_people_and_scripts_rely_on() -> None:
         "log list",
         "log verify",
         "log dump",
+        "tail",
+        "trace",
     }
 
 

@@ -178,13 +178,14 @@ def test_a_file_is_never_replaced(tmp_path: Path) -> None:
     assert len(log.waiting()) == 2
 
 
-def test_a_broken_file_holds_up_its_own_hour_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"PAR1 no footer PAR1", b"PAR1" + bytes(40) + b"PAR1"])
+def test_a_broken_file_holds_up_its_own_hour_alone(tmp_path: Path, content: bytes) -> None:
     log = _log_of_two_segments()
     log.seal([record(_body("e"), number=9)], hour="20260131T08")
     folder = tmp_path / "lake/events/received_date=2026-01-31/received_hour=07"
     folder.mkdir(parents=True)
     broken = folder / "broken.parquet"
-    broken.write_bytes(b"PAR1 no footer PAR1")
+    broken.write_bytes(content)
 
     publish_all(started(tmp_path, log))
 

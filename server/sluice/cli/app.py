@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli import flush, keys, log, query, status, up
+from sluice.cli import flush, keys, log, query, status, tail, trace, up
 from sluice.cli.options import WRONG_USAGE, SettingsCommand, WrongUsage
 from sluice.cli.output import print_line, say_error
 from sluice.errors import SluiceError
@@ -37,6 +37,8 @@ app.command("up", cls=SettingsCommand)(up.up)
 app.command("flush")(flush.flush)
 app.command("status")(status.status)
 app.command("query")(query.query)
+app.command("tail")(tail.tail)
+app.command("trace")(trace.trace)
 app.add_typer(keys.commands, name="keys")
 app.add_typer(log.commands, name="log")
 

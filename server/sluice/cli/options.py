@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cached_property
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -15,21 +16,31 @@ from sluice.errors import SluiceError
 from sluice.settings.places import DEFAULT_CONFIG, DEFAULT_DATA_DIR, flag_of
 from sluice.settings.units import BadValue, parse_duration
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = [
     "WRONG_USAGE",
     "AsJson",
     "Config",
     "DataDir",
     "SettingsCommand",
+    "ShowValues",
     "WrongUsage",
     "data_dir_of",
     "duration_of",
+    "existing_data_dir",
     "group",
+    "readable",
 ]
 
 
 class NoDataFolder(SluiceError):
     """The data folder is not there."""
+
+
+class NotReadable(SluiceError):
+    """This user may not read the data folder."""
 
 
 WRONG_USAGE = 2  # the exit code
@@ -106,6 +117,12 @@ Config = Annotated[
     _option("--config", "A file of settings.", f"SLUICE_CONFIG, else {DEFAULT_CONFIG} if there is one", "file"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+ShowValues = Annotated[
+    bool,
+    typer.Option(
+        "--show-values", help="Unmasked: e-mail addresses, IP addresses, custom properties, keys within events."
+    ),
+]
 
 
 def data_dir_of(data_dir: Path | None, config: str | None) -> Path:
@@ -125,6 +142,21 @@ def existing_data_dir(data_dir: Path | None, config: str | None) -> Path:
     if not folder.is_dir():
         raise NoDataFolder(f"{folder}: no such data folder", hint="name the one of the service: --data-dir FOLDER")
     return folder
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Where a command reads a data folder that may be another user's.
+
+    Raises:
+        NotReadable: this user may not.
+    """
+    try:
+        yield
+    except PermissionError as exc:
+        raise NotReadable(
+            f"{exc.filename}: {exc.strerror}", hint="run it as the user that runs sluice up, or as one that may read it"
+        ) from exc
 
 
 def duration_of(flag: str, text: str) -> float:

@@ -7,15 +7,30 @@ characters in a cell are shown as escapes; a terminal must not obey what an even
 from __future__ import annotations
 
 import json
+import os
 import re
+import select
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-__all__ = ["iso_time", "print_json", "print_json_array", "print_line", "print_table", "say", "say_error"]
+__all__ = [
+    "cut",
+    "iso_micros",
+    "iso_time",
+    "json_line",
+    "print_json",
+    "print_json_array",
+    "print_line",
+    "print_table",
+    "say",
+    "say_error",
+    "shown",
+    "wait_while_read",
+]
 
 # C0, DEL and C1, and the characters that turn the direction of writing.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -29,9 +44,9 @@ def say(words: str) -> None:
 
 def say_error(message: str, hint: str = "") -> None:
     """Tell what went wrong, and how to mend it."""
-    say("error: " + "\n".join(_shown(line) for line in message.split("\n")))
+    say("error: " + "\n".join(shown(line) for line in message.split("\n")))
     if hint:
-        say(f"  hint: {_shown(hint)}")
+        say(f"  hint: {shown(hint)}")
 
 
 def print_line(text: str) -> None:
@@ -40,8 +55,8 @@ def print_line(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON."""
-    print_line(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a value as JSON. Times are ISO 8601 in UTC, to the microsecond."""
+    print_line(json.dumps(value, indent=2, ensure_ascii=False, default=_json_time))
 
 
 def print_json_array(texts: Iterable[str]) -> None:
@@ -68,9 +83,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rig
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     for position, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if position in right else "left"
-        table.add_column(Text(_shown(column)), justify=justify, overflow="fold")
+        table.add_column(Text(shown(column)), justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_shown("" if cell is None else str(cell))) for cell in row))
+        table.add_row(*(Text(shown("" if cell is None else str(cell))) for cell in row))
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _UNLIMITED_COLUMNS)
     with console.capture() as captured:
         console.print(table)
@@ -86,5 +101,48 @@ def iso_time(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """A text with its control characters as escapes."""
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def json_line(value: Mapping[str, object]) -> str:
+    """An object as one line of JSON without a control character. Times are ISO 8601 in UTC, to the microsecond."""
+    text = json.dumps(value, ensure_ascii=False, default=_json_time)
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def cut(line: str) -> str:
+    """As much of a line as fits on the terminal that standard output is; all of it where that is none."""
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  as in print_table
+
+    if not sys.stdout.isatty():
+        return line
+    columns = os.get_terminal_size(sys.stdout.fileno()).columns
+    # One that was never told its size says 0.
+    if not columns or cell_len(line) <= columns:
+        return line
+    return set_cell_size(line, columns - 1).rstrip() + "…"
+
+
+def wait_while_read(seconds: float) -> None:
+    """Let time pass while somebody reads standard output.
+
+    Raises:
+        BrokenPipeError: nobody does any more.
+    """
+    watched = select.poll()
+    watched.register(sys.stdout.fileno(), 0)
+    if watched.poll(seconds * 1000):
+        raise BrokenPipeError
+
+
+def iso_micros(at: datetime) -> str:
+    """A time as ISO 8601, in UTC, to the microsecond."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _json_time(value: object) -> str:
+    if isinstance(value, datetime):
+        return iso_micros(value)
+    raise TypeError(f"{type(value).__name__} is no value of a row")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
 from sluice.lake import decode_json, decode_proto
-from sluice.lake.fields import UndecodableBody, is_large
+from sluice.lake.fields import MAX_EVENTS_AT_ONCE, UndecodableBody, is_large
 from sluice.lake.rows import rows_of
 from sluice.storage.v1 import log_record_pb2 as storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Rows", "Undecodable", "decode"]
+__all__ = ["Rows", "Undecodable", "decode", "in_stretches"]
+
+_Place = TypeVar("_Place")
 
 _DECODERS = {
     storage.BODY_FORMAT_JSON: decode_json.decode,
@@ -23,6 +25,10 @@ _DECODERS = {
     storage.BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST: decode_proto.decode,
 }
 _REQUEST_ID_BYTES = 16
+
+# Records are decoded together until they hold this much: it spreads the fixed 0.6 ms of building columns, and bounds
+# what is in memory as Python objects. One record can be larger.
+_STRETCH_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,23 @@ def decode(records: Sequence[storage.LogRecord]) -> Rows:
         return Rows(batches=[_decode(records)])
     except UndecodableBody:
         return _decode_those_that_can_be(records)
+
+
+def in_stretches(found: Iterable[tuple[_Place, storage.LogRecord]]) -> Iterator[list[tuple[_Place, storage.LogRecord]]]:
+    """Records, each with where it was found, in stretches that `decode` may be given: of bounded size, never empty."""
+    stretch: list[tuple[_Place, storage.LogRecord]] = []
+    body_bytes = events = 0
+    for place, record in found:
+        if stretch and (
+            body_bytes + len(record.body) > _STRETCH_BYTES or events + record.event_count > MAX_EVENTS_AT_ONCE
+        ):
+            yield stretch
+            stretch, body_bytes, events = [], 0, 0
+        stretch.append((place, record))
+        body_bytes += len(record.body)
+        events += record.event_count
+    if stretch:
+        yield stretch
 
 
 def _decode_one(record: storage.LogRecord) -> Rows:

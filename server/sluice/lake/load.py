@@ -7,8 +7,7 @@ from time import process_time
 from typing import TYPE_CHECKING
 
 from sluice.errors import SluiceError
-from sluice.lake.decode import decode
-from sluice.lake.fields import MAX_EVENTS_AT_ONCE
+from sluice.lake.decode import decode, in_stretches
 from sluice.lake.parquet import FileRows, SegmentRows
 from sluice.log.framing import frame
 from sluice.log.ids import request_id_text
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from sluice.storage.v1.log_record_pb2 import LogRecord
 
 __all__ = ["Loaded", "SegmentUnreadable", "load"]
-
-# Records are decoded together until they hold this much: it spreads the fixed 0.6 ms of building columns, and bounds
-# what is in memory as Python objects. One record can be larger.
-_STRETCH_BYTES = 4 * 1024 * 1024
 
 
 class SegmentUnreadable(SluiceError):
@@ -74,7 +69,7 @@ def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
         for segment in segments:
             records = 0
             damages: list[Damage] = []
-            for stretch in _stretches(segment, log, damages):
+            for stretch in in_stretches(_records(segment, log, damages)):
                 decoded = decode([record for _, record in stretch])
                 for bad in decoded.undecodable:
                     offset, record = stretch[bad.index]
@@ -98,25 +93,13 @@ def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
     )
 
 
-def _stretches(segment: Sealed, log: SealedSegments, damages: list[Damage]) -> Iterator[list[tuple[int, LogRecord]]]:
-    """The records of a segment in stretches of bounded size; damaged stretches go to `damages`."""
-    stretch: list[tuple[int, LogRecord]] = []
-    body_bytes = events = 0
+def _records(segment: Sealed, log: SealedSegments, damages: list[Damage]) -> Iterator[tuple[int, LogRecord]]:
+    """The records of a segment with their offsets; damaged stretches go to `damages`."""
     for found in _read(segment, log):
         if isinstance(found, Damage):
             damages.append(found)
-            continue
-        _, record = found
-        if stretch and (
-            body_bytes + len(record.body) > _STRETCH_BYTES or events + record.event_count > MAX_EVENTS_AT_ONCE
-        ):
-            yield stretch
-            stretch, body_bytes, events = [], 0, 0
-        stretch.append(found)
-        body_bytes += len(record.body)
-        events += record.event_count
-    if stretch:
-        yield stretch
+        else:
+            yield found
 
 
 def _read(segment: Sealed, log: SealedSegments) -> Iterator[tuple[int, LogRecord] | Damage]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
     from sluice.disk import File
 
-__all__ = ["FileRows", "SegmentRows", "UnreadableFile", "segments_named_in"]
+__all__ = [
+    "FileRows",
+    "SegmentRows",
+    "UnreadableFile",
+    "open_parquet",
+    "segments_in",
+    "segments_named_in",
+    "version_in",
+]
 
 _SEGMENTS_KEY = b"sluice.segments"
 _VERSION_KEY = b"sluice.schema_version"
@@ -177,11 +185,41 @@ def segments_named_in(file: File) -> tuple[SegmentRows, ...]:
         UnreadableFile: it is no Parquet file, or not one of ours.
         OSError: it can't be read.
     """
+    with closing(open_parquet(file)) as parquet:
+        segments = segments_in(parquet.metadata)
+    if segments is None:
+        raise UnreadableFile(str(file.path), "doesn't say which segments are in it")
+    return segments
+
+
+def open_parquet(file: File) -> pq.ParquetFile:
+    """Open a file that may be one of the lake's.
+
+    Raises:
+        UnreadableFile: it is no Parquet file.
+        OSError: it can't be read.
+    """
     try:
-        metadata = pq.read_metadata(file).metadata or {}
-        named = json.loads(metadata[_SEGMENTS_KEY])
-        return tuple(SegmentRows(id=segment["id"], records=segment["records"]) for segment in named)
+        return pq.ParquetFile(file)
     except pa.ArrowInvalid as exc:
         raise UnreadableFile(str(file.path), "no Parquet file") from exc
-    except (KeyError, TypeError, ValueError) as exc:
-        raise UnreadableFile(str(file.path), "doesn't say which segments are in it") from exc
+    except OSError as exc:
+        # One without a number is not the system's: so pyarrow tells of a footer that is none.
+        if exc.errno is not None:
+            raise
+        raise UnreadableFile(str(file.path), "no Parquet file: its footer is damaged") from exc
+
+
+def segments_in(metadata: pq.FileMetaData) -> tuple[SegmentRows, ...] | None:
+    """Which segments a file names in its metadata; None where they are not those of a file of the lake."""
+    try:
+        named = json.loads((metadata.metadata or {})[_SEGMENTS_KEY])
+        return tuple(SegmentRows(id=segment["id"], records=segment["records"]) for segment in named)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def version_in(metadata: pq.FileMetaData) -> int | None:
+    """The version of the table that a file was written for; None where it says none."""
+    text = (metadata.metadata or {}).get(_VERSION_KEY, b"")
+    return int(text) if text.isdigit() else None

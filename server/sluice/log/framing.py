@@ -27,7 +27,18 @@ import google_crc32c
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FIRST_BYTES", "OVERHEAD_BYTES", "BrokenBy", "Frame", "Stretch", "frame", "frame_buffers", "scan"]
+__all__ = [
+    "FIRST_BYTES",
+    "HEADER_BYTES",
+    "OVERHEAD_BYTES",
+    "BrokenBy",
+    "Frame",
+    "Stretch",
+    "end_of_frame",
+    "frame",
+    "frame_buffers",
+    "scan",
+]
 
 # A payload begins with field 1 (0a), 16 bytes long (10): how the next frame is found behind a broken length.
 FIRST_BYTES = b"\x0a\x10"
@@ -38,7 +49,8 @@ _FIRST_BYTES_IN_FRAME = re.compile(rb"\n\x10(?<=\0\0\0\0[\s\S]{4}\n\x10)")
 _LENGTH = struct.Struct("<Q")
 _HEADER = struct.Struct("<QI")
 _CRC = struct.Struct("<I")
-OVERHEAD_BYTES = _HEADER.size + _CRC.size
+HEADER_BYTES = _HEADER.size
+OVERHEAD_BYTES = HEADER_BYTES + _CRC.size
 
 # tensorflow/core/lib/hash/crc32c.h
 _MASK_DELTA = 0xA282EAD8
@@ -109,7 +121,7 @@ def scan(buffer: bytes) -> Iterator[Frame | Stretch]:
     offset, size = 0, len(buffer)
     search_bytes_left = size * _SEARCH_CHECKS_PER_BYTE
     while offset < size:
-        end = _end_of_frame(buffer, offset)
+        end = end_of_frame(buffer, offset)
         if end is None:
             end, search_bytes_left = _next_whole_frame(buffer, offset + 1, search_bytes_left)
             yield Stretch(offset, end, BrokenBy.LENGTH)
@@ -121,9 +133,9 @@ def scan(buffer: bytes) -> Iterator[Frame | Stretch]:
         offset = end
 
 
-def _end_of_frame(buffer: bytes, offset: int) -> int | None:
-    """Where the frame at `offset` ends, or would; None where its length is broken or cut short."""
-    if len(buffer) - offset < _HEADER.size:
+def end_of_frame(buffer: bytes, offset: int) -> int | None:
+    """Where the frame at `offset` ends, or would behind the buffer; None where its length is broken or cut short."""
+    if len(buffer) - offset < HEADER_BYTES:
         return None
     if buffer[offset + 8 : offset + 12] != _masked(google_crc32c.value(buffer[offset : offset + 8])):
         return None
@@ -132,7 +144,7 @@ def _end_of_frame(buffer: bytes, offset: int) -> int | None:
 
 
 def _payload(buffer: bytes, offset: int, end: int) -> bytes | None:
-    payload = buffer[offset + _HEADER.size : end - _CRC.size]
+    payload = buffer[offset + HEADER_BYTES : end - _CRC.size]
     return payload if buffer[end - _CRC.size : end] == _masked(google_crc32c.value(payload)) else None
 
 
@@ -142,9 +154,9 @@ def _next_whole_frame(buffer: bytes, start: int, bytes_left: int) -> tuple[int, 
     Checks payloads of `bytes_left` bytes at most, and returns besides what is left of them.
     """
     size = len(buffer)
-    for first_bytes in _FIRST_BYTES_IN_FRAME.finditer(buffer, start + _HEADER.size):
-        offset = first_bytes.start() - _HEADER.size
-        end = _end_of_frame(buffer, offset)
+    for first_bytes in _FIRST_BYTES_IN_FRAME.finditer(buffer, start + HEADER_BYTES):
+        offset = first_bytes.start() - HEADER_BYTES
+        end = end_of_frame(buffer, offset)
         if end is None or end > size:
             continue
         bytes_left -= end - offset

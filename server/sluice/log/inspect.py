@@ -7,7 +7,6 @@ open segment whose writer lives is only looked at up to its last whole record: b
 from __future__ import annotations
 
 import base64
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,13 +17,14 @@ from sluice.log.ids import request_id_text
 from sluice.log.ports import Body, Damage
 from sluice.log.reader import records_in
 from sluice.log.record import body_format_of, source_of
-from sluice.log.segment import Folders, State, parse_damaged, parse_id, parse_sealed, sealed_name
+from sluice.log.segment import State, parse_id
+from sluice.log.segment_files import damaged_files, read_where_it_is, segment_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sluice.log.ports import Sealed
+    from sluice.log.segment_files import SegmentFile
     from sluice.storage.v1 import log_record_pb2 as pb
 
 __all__ = ["TORN_TAIL", "DumpedRecord", "Fault", "ListedSegment", "dump_records", "list_segments", "verify_segments"]
@@ -130,16 +130,6 @@ class DumpedRecord:
     body: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    state: State
-    path: Path
-    id: str
-    sealed: Sealed | None
-    locked: bool = False
-    reason: str = ""
-
-
 def list_segments(folder: Path, *, now: float) -> list[ListedSegment]:
     """All segments of a log, the oldest of each state first, and what was set aside.
 
@@ -147,7 +137,7 @@ def list_segments(folder: Path, *, now: float) -> list[ListedSegment]:
         folder: the log's, `log/` of the data folder.
         now: seconds since the epoch.
     """
-    found = [*_segments(folder), *_damaged(folder)]
+    found = [*segment_files(folder), *damaged_files(folder)]
     return [listed for segment in found if (listed := _listed(segment, now=now))]
 
 
@@ -157,7 +147,7 @@ def verify_segments(folder: Path) -> Iterator[Fault]:
     Args:
         folder: the log's, `log/` of the data folder.
     """
-    for segment in _segments(folder):
+    for segment in segment_files(folder):
         content = _content(segment)
         end = len(content) if segment.sealed else _end_of_last_frame(content)
         for part in records_in(content[:end], sealed=segment.sealed):
@@ -175,7 +165,7 @@ def dump_records(folder: Path, *, segment_id: str | None = None, body: bool = Fa
         segment_id: only those of this segment.
         body: with the body. It holds what clients sent.
     """
-    for segment in _segments(folder):
+    for segment in segment_files(folder):
         if segment_id is not None and segment.id != segment_id:
             continue
         for part in records_in(_content(segment), sealed=segment.sealed):
@@ -183,66 +173,16 @@ def dump_records(folder: Path, *, segment_id: str | None = None, body: bool = Fa
                 yield _dumped(segment.id, *part, body=body)
 
 
-def _segments(folder: Path) -> list[_Found]:
-    folders = Folders(folder)
-    # Open ones first: one that is sealed meanwhile is then seen twice, not missed.
-    opened = [name for name in disk.entries(folders.open) if parse_id(name)]
-    final = _with_seal(State.ARCHIVED, folders.archive) + _with_seal(State.SEALED, folders.sealed)
-    sealed_meanwhile = {segment.id for segment in final}
-    locked = disk.locked_files()
-    return final + [
-        _Found(state=State.OPEN, path=path, id=path.name, sealed=None, locked=_inode(path) in locked)
-        for path in (folders.open / name for name in opened if name not in sealed_meanwhile)
-    ]
-
-
-def _with_seal(state: State, folder: Path) -> list[_Found]:
-    segments = sorted(sealed for name in disk.entries(folder) if (sealed := parse_sealed(name)))
-    return [_Found(state=state, path=folder / sealed_name(sealed), id=sealed.id, sealed=sealed) for sealed in segments]
-
-
-def _damaged(folder: Path) -> list[_Found]:
-    damaged = Folders(folder).damaged
-    return [
-        _Found(
-            state=State.DAMAGED,
-            path=damaged / name,
-            id=parsed.id.text,
-            sealed=parse_sealed(name.removesuffix(f".{parsed.reason.value}")) if parsed.offset is None else None,
-            reason=parsed.reason.value,
-        )
-        for name in disk.entries(damaged)
-        if (parsed := parse_damaged(name)) and not parsed.is_report
-    ]
-
-
-def _inode(path: Path) -> int | None:
-    identity = disk.identity(path)
-    return identity[1] if identity else None
-
-
-def _content(segment: _Found) -> bytes:
-    try:
-        return disk.read_bytes(segment.path)
-    except FileNotFoundError:
-        return _content_once_sealed(segment)
-
-
-def _content_once_sealed(segment: _Found) -> bytes:
-    """Of an open segment that was sealed since the folder was listed; nothing where the lake is done with it too."""
-    sealed = segment.path.parents[1] / State.SEALED.value
-    for name in disk.entries(sealed):
-        if name.startswith(f"{segment.id}."):
-            with suppress(FileNotFoundError):
-                return disk.read_bytes(sealed / name)
-    return b""
+def _content(segment: SegmentFile) -> bytes:
+    """Of a segment; nothing where the lake is done with it since the folder was listed."""
+    return read_where_it_is(segment, disk.read_bytes) or b""
 
 
 def _end_of_last_frame(content: bytes) -> int:
     return max((part.end for part in scan(content) if isinstance(part, Frame)), default=0)
 
 
-def _listed(segment: _Found, *, now: float) -> ListedSegment | None:
+def _listed(segment: SegmentFile, *, now: float) -> ListedSegment | None:
     identity = disk.identity(segment.path)
     parsed = parse_id(segment.id)
     if identity is None or parsed is None:
@@ -265,7 +205,7 @@ def _listed(segment: _Found, *, now: float) -> ListedSegment | None:
     )
 
 
-def _fault(segment: _Found, offset: int, length: int, reason: str, detail: str) -> Fault:
+def _fault(segment: SegmentFile, offset: int, length: int, reason: str, detail: str) -> Fault:
     return Fault(state=segment.state, segment=segment.id, offset=offset, bytes=length, reason=reason, detail=detail)
 
 

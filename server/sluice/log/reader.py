@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from sluice.log.framing import Stretch
     from sluice.log.ports import Sealed
     from sluice.storage.v1 import log_record_pb2 as pb
 
-__all__ = ["LocalSegments", "records_in"]
+__all__ = ["LocalSegments", "record_or_damage", "records_in"]
 
 _BROKEN = {BrokenBy.LENGTH: DamageReason.BROKEN_LENGTH, BrokenBy.PAYLOAD: DamageReason.BROKEN_PAYLOAD}
 
@@ -103,17 +104,10 @@ def records_in(content: bytes, *, sealed: Sealed | None) -> Iterator[tuple[int, 
     content = content[: sealed.size_bytes] if sealed else content
     frames = damages = 0
     for part in scan(content):
-        if isinstance(part, Frame):
-            frames += 1
-            record = decode(part.payload)
-            if not isinstance(record, DamageReason):
-                yield part.offset, record
-                continue
-            reason = record
-        else:
-            reason = _BROKEN[part.broken_by]
-        damages += 1
-        yield Damage(offset=part.offset, data=content[part.offset : part.end], reason=reason, detail=_WHY[reason])
+        found = record_or_damage(part, content)
+        frames += isinstance(part, Frame)
+        damages += isinstance(found, Damage)
+        yield found
     if sealed is None:
         return
     if len(content) < sealed.size_bytes or (frames < sealed.records and not damages):
@@ -122,3 +116,22 @@ def records_in(content: bytes, *, sealed: Sealed | None) -> Iterator[tuple[int, 
     if behind_seal:
         detail = f"{len(behind_seal)} bytes behind the end that the seal names"
         yield Damage(offset=sealed.size_bytes, data=behind_seal, reason=DamageReason.NOT_A_RECORD, detail=detail)
+
+
+def record_or_damage(part: Frame | Stretch, buffer: bytes, *, base: int = 0) -> tuple[int, pb.LogRecord] | Damage:
+    """What a part of a buffer is: a record with its offset in the segment, or damage.
+
+    Args:
+        part: as `scan` found it.
+        buffer: what was scanned.
+        base: where in the segment the buffer begins.
+    """
+    if isinstance(part, Frame):
+        record = decode(part.payload)
+        if not isinstance(record, DamageReason):
+            return base + part.offset, record
+        reason = record
+    else:
+        reason = _BROKEN[part.broken_by]
+    data = buffer[part.offset : part.end]
+    return Damage(offset=base + part.offset, data=data, reason=reason, detail=_WHY[reason])

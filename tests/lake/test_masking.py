@@ -1,0 +1,77 @@
+"""What identifies people, and keys that open something, is not readable in a masked row; all else is."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sluice.lake.masking import masked
+from sluice.lake.schema import EVENT_COLUMNS
+from tests.support.lake_log import record
+from tests.support.lake_rows import rows
+
+_KEY = "secret-x11a-sIkBqbIJxphCZuhZM_BpA2EHsXVHCn"
+_EVENT: dict[str, Any] = {
+    "eventName": "bought",
+    "time": 1767225600000,
+    "value": "top-secret-plan-of-a-whole-year",
+    "user": {
+        "userID": "u1",
+        "email": "jane.roe@example.com",
+        "ip": "203.0.113.7",
+        "custom": {"plan": "yearly"},
+        "customIDs": {"companyID": "c9"},
+        "phone": "+1 555 0100",
+    },
+    "metadata": {"item": "book", "url": f"https://example.com/specs/{_KEY}.json"},
+    "session": "s1",
+}
+
+
+def _row(event: dict[str, Any]) -> dict[str, Any]:
+    [row] = rows([record(json.dumps({"events": [event], "beyond": 1}).encode())])
+    return row
+
+
+def test_people_are_masked_and_the_rest_stays_as_it_was_sent() -> None:
+    row = _row(_EVENT)
+
+    shown = masked(row)
+
+    changed = {name: shown[name] for name in row if shown[name] != row[name]}
+    assert changed == {
+        "user_email": "j***@…",
+        "user_ip": "***",
+        "user_custom": "***",
+        "metadata": '{"item": "book", "url": "https://example.com/specs/secret-***.json"}',
+        "extra": '{"request":{"beyond":1},"event":{"session":"s1"},"user":"***"}',
+    }
+
+
+@pytest.mark.parametrize("kept", ["jane.roe", "example.com", "203.0.113.7", "yearly", "555 0100", _KEY])
+def test_nothing_of_a_masked_value_is_anywhere_in_the_row(kept: str) -> None:
+    event = _EVENT | {"metadata": {"key": _KEY}}
+
+    assert kept in json.dumps(_row(event), default=str)
+    assert kept not in json.dumps(masked(_row(event)), default=str)
+
+
+@pytest.mark.parametrize(
+    ("email", "shown"), [("a@b", "a***@…"), ("nobody", "***"), ("", "***"), ("@b", "***@…"), ("a@b@c", "a***@…")]
+)
+def test_an_address_of_any_form_is_masked(email: str, shown: str) -> None:
+    assert masked({"user_email": email}) == {"user_email": shown}
+
+
+def test_what_was_not_sent_stays_null() -> None:
+    row = _row({"eventName": "e", "time": 1})
+
+    assert masked(row) == row
+
+
+def test_every_text_of_a_key_is_masked_in_whatever_column_it_stands() -> None:
+    row = {column.name: f"x {_KEY} y" for column in EVENT_COLUMNS if column.name != "extra"}
+    row["extra"] = json.dumps({"event": {"key": _KEY}})
+    row["user_custom_ids"] = {"id": _KEY}  # type: ignore[assignment]
+
+    assert _KEY not in json.dumps(masked(row))
