@@ -14,26 +14,26 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.clients.tools import GO, HERE, JAVA, NODE, PREPARED, ROOT, Missing, missing_for_go, missing_for_java
-from tests.clients.tools import missing as missing_for_all
+from tests.clients import tools
+from tests.clients.tools import GO, HERE, JAVA, NODE, PREPARED, ROOT, Missing
 
 _WITHIN_S = 300.0
 
 
 def main() -> None:
     """Prepare what the system has the programs for."""
-    if missing := missing_for_all():
+    if missing := tools.missing():
         for one in missing:
             print(f"error: {one.program}: {one.fault}", file=sys.stderr)
         print(f"  hint: apt-get install {_packages(missing)}", file=sys.stderr)
         raise SystemExit(2)
     PREPARED.unlink(missing_ok=True)
     _prepare_node()
-    if missing := missing_for_go():
+    if missing := tools.missing_for_go():
         _say_what_is_left_out("Go", missing)
     else:
         _prepare_go()
-    if missing := missing_for_java():
+    if missing := tools.missing_for_java():
         _say_what_is_left_out("Java", missing)
     else:
         for sdk in ("core", "legacy"):

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.clients.tools import GO, JAVA, NODE, Missing, missing_for_go, missing_for_java
 
 _WITHIN_S = 60.0
@@ -60,6 +62,12 @@ SDKS = (
     _java("java_core", "statsig-server-core-java", JAVA / "core", "JavaCore.java"),
     _java("java_legacy", "java-server", JAVA / "legacy", "JavaLegacy.java"),
 )
+
+
+def skip_without(missing: Sequence[Missing]) -> None:
+    """Skip the test when programs are missing; its reason names them."""
+    if missing:
+        pytest.skip(", ".join(f"{one.program}: {one.fault}" for one in missing))
 
 
 def run(sdk: Sdk, url: str, key: str) -> None:

@@ -15,8 +15,7 @@ from tests.support.service import Service
 @pytest.fixture(scope="module", params=SDKS, ids=lambda sdk: sdk.name)
 def sdk(request: pytest.FixtureRequest) -> Sdk:
     found: Sdk = request.param
-    if found.missing:
-        pytest.skip(", ".join(f"{one.program}: {one.fault}" for one in found.missing))
+    sdks.skip_without(found.missing)
     return found
 
 

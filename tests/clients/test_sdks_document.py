@@ -1,6 +1,8 @@
 """The programs of docs/sdks.md send their event. Python's are run by `make test`, with the rest of the documents."""
 
+import importlib.metadata
 import os
+import re
 import subprocess
 import uuid
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients import tools
+from tests.clients import sdks, tools
 from tests.clients.pages import Pages
 from tests.clients.talk import Talker
 from tests.support.documents import Block, blocks_of
@@ -39,12 +41,17 @@ def test_each_program_of_the_document_is_run_here() -> None:
     assert len(_BLOCKS) == len(blocks_of(_DOCUMENT, {"js", "html", "go", "java"}))
 
 
+@pytest.mark.parametrize(
+    ("package", "sdk_type"), [("statsig", "py-server"), ("statsig-python-core", "statsig-server-core-python")]
+)
+def test_the_versions_that_the_document_names_are_pythons_too(package: str, sdk_type: str) -> None:
+    assert _documented_versions()[sdk_type] == importlib.metadata.version(package)
+
+
 @pytest.mark.parametrize("heading", _PROGRAMS)
 def test_a_program_sends_its_event(heading: str, service: Service) -> None:
     language, place, sdk_type = _PROGRAMS[heading]
-    missing = {"Go": tools.missing_for_go, "Java": tools.missing_for_java}.get(language, list)()
-    if missing:
-        pytest.skip(", ".join(f"{one.program}: {one.fault}" for one in missing))
+    sdks.skip_without({"Go": tools.missing_for_go, "Java": tools.missing_for_java}.get(language, list)())
     key = f"secret-{uuid.uuid4()}"
     service.import_keys(key)
     command, folder = _laid(_BLOCKS[heading], place, service)
@@ -81,6 +88,12 @@ def test_a_page_of_another_origin_sends_its_event_and_asks_no_other_host(
     _assert_the_event_is_there(service, key, _PAGES[heading])
     assert pages.origin != service.rest
     assert all(request["url"].startswith((f"{pages.origin}/", f"{service.rest}/")) for request in requests), requests
+
+
+def _documented_versions() -> dict[str, str]:
+    """Of the table of versions: an SDK's name of itself, and the version that is said to be run."""
+    rows = re.findall(r"^\| [^|]+ \| ([0-9.]+) \| `([^`]+)` \|", _DOCUMENT.read_text(), re.MULTILINE)
+    return {sdk_type: version for version, sdk_type in rows}
 
 
 def _laid(block: Block, place: str, service: Service) -> tuple[list[str], Path]:
@@ -120,8 +133,8 @@ def _has_posted(browser: Talker, service: Service) -> bool:
 def _custom_rows(service: Service, key: str) -> list[dict[str, Any]]:
     service.flush()
     return service.dicts(
-        "select event_name, user_id, value_number, metadata, sdk_type, source from events "
-        f"where key_id = '{service.key_id(key)}' and event_kind = 'custom'"
+        "select event_name, user_id, value_number, metadata, sdk_type, ltrim(sdk_version, 'v') as sdk_version, source "
+        f"from events where key_id = '{service.key_id(key)}' and event_kind = 'custom'"
     )
 
 
@@ -133,6 +146,7 @@ def _assert_the_event_is_there(service: Service, key: str, sdk_type: str) -> Non
             "value_number": 9.5,
             "metadata": '{"item":"SKU-1"}',
             "sdk_type": sdk_type,
+            "sdk_version": _documented_versions()[sdk_type],
             "source": "sdk",
         }
     ]

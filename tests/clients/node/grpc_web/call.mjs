@@ -1,6 +1,6 @@
 // One gRPC-Web call by a client from npm, and all that its caller can see of the answer. For Node and for a page.
-import { create, fromBinary, fromJson, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { fromBinary, fromJson, toBinary } from "@bufbuild/protobuf";
+import { ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import { GrpcWebClientBase, MethodDescriptor, MethodType } from "grpc-web";
 
