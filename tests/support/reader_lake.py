@@ -11,11 +11,12 @@ What is expected is written out by hand: no code of the lake takes part in it.
     python -m tests.support.reader_lake         keep a file of today's table version in tests/fixtures/lake
 """
 
+import operator
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -41,7 +42,6 @@ ADDED = pa.field("added_later", pa.string())
 ADDED_VALUE = "größer 🚀"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PARTITIONS = ("received_date", "received_hour")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +278,41 @@ ROWS: tuple[Row, ...] = tuple(
     )
     for row in request.rows
 )
+
+# What engines are asked to find, much of it by the files' statistics: (column, operator, value).
+PREDICATES: tuple[tuple[str, str, Any], ...] = (
+    ("received_date", "=", date(2026, 1, 30)),
+    ("received_hour", "=", 7),
+    ("received_hour", "<", 9),
+    ("received_at", ">=", datetime(2026, 1, 31, 7, 59, 59, 500_000, tzinfo=UTC)),
+    ("event_time", "<", datetime(2000, 1, 1, tzinfo=UTC)),
+    ("event_name", "=", "größer 🚀"),
+    ("event_name", "=", _HIGHEST),
+    ("event_name", "=", "no such event"),
+    ("user_id", "=", ""),
+    ("user_id", "=", "nul\0inside"),
+    ("user_id", "is", None),
+    ("value_string", "=", _LONG),
+    ("value_number", "<", 0.0),
+    ("time_ms", "=", 2**63 - 1),
+    ("time_ms", "=", 2**53 + 1),
+    ("time_ms", "<", 0),
+    ("exposure_value", "=", False),
+    (ADDED.name, "=", ADDED_VALUE),
+    (ADDED.name, "is", None),
+)
+_HAS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "is": operator.is_,
+}
+
+
+def count_of(predicate: tuple[str, str, Any]) -> int:
+    """How many of the rows have it; a comparison with null is never true."""
+    column, sign, value = predicate
+    return sum(_HAS[sign](row[column], value) for row in ROWS if value is None or row[column] is not None)
 
 
 def make(data_dir: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli import flush, keys, log, query, status, up
+from sluice.cli import flush, keys, lake, log, query, status, up
 from sluice.cli.options import WRONG_USAGE, SettingsCommand, WrongUsage
 from sluice.cli.output import print_line, say_error
 from sluice.errors import SluiceError
@@ -39,6 +39,7 @@ app.command("status")(status.status)
 app.command("query")(query.query)
 app.add_typer(keys.commands, name="keys")
 app.add_typer(log.commands, name="log")
+app.add_typer(lake.commands, name="lake")
 
 
 def main() -> None:
