@@ -178,19 +178,23 @@ def _spark(table: Table, location: str) -> list[str]:
 
 def _iceberg(table: Table, location: str) -> list[str]:
     files = _escaped(f"`parquet`.`{location.replace('`', '``')}`")
+    # The files stay the lake's: without this, expiring snapshots deletes those whose rows the table has deleted.
+    keeps_files = "TBLPROPERTIES ('gc.enabled' = 'false')"
     return [
-        f"{_spark_columns(table)}\nUSING iceberg\n{_spark_partitions(table)}",
+        f"{_spark_columns(table)}\nUSING iceberg\n{_spark_partitions(table)}\n{keeps_files}",
         f"CALL system.add_files(table => '{table.name}', source_table => {files})",
     ]
 
 
 def _spark_columns(table: Table) -> str:
-    columns = _lines(
-        f"{c.name} {_TYPES[str(c.type)][Engine.SPARK]}{'' if c.nullable else ' NOT NULL'}"
-        f" COMMENT {_escaped(_comment(c))}"
-        for c in table.all_columns
-    )
-    return f"CREATE TABLE {table.name} (\n{columns}\n)"
+    def declared(column: Column) -> str:
+        # The folders' columns are in no file: pyiceberg reads none that is NOT NULL and not there.
+        constraint = "" if column.nullable or column in table.partitions else " NOT NULL"
+        return (
+            f"{column.name} {_TYPES[str(column.type)][Engine.SPARK]}{constraint} COMMENT {_escaped(_comment(column))}"
+        )
+
+    return f"CREATE TABLE {table.name} (\n{_lines(map(declared, table.all_columns))}\n)"
 
 
 def _spark_partitions(table: Table) -> str:
