@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-transcoding test-clients test-containers lint format types gen docs proto-image lock clean check-python
+.PHONY: help up test test-transcoding test-clients test-spark test-containers lint format types gen docs proto-image lock clean \
+	check-python check-java
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -25,6 +26,9 @@ test-clients: $(VENV)/.installed-dev ## real clients in Node, Chromium, Go and J
 
 test-containers: $(VENV)/.installed-dev ## docs/containers.md with a Docker engine: builds both images, runs compose.yaml
 	WITH_AN_ENGINE=1 $(BIN)/pytest tests/containers $(ARGS)
+
+test-spark: check-java $(VENV)/.installed-dev build/spark-3.5/.installed build/spark-4/.installed ## Spark 3.5 and 4 read the lake; needs Java 17
+	$(BIN)/pytest tests/spark/check_readers.py $(ARGS)
 
 lint: $(VENV)/.installed-dev ## style, order of imports, protobuf rules
 	$(BIN)/ruff format --check .
@@ -72,6 +76,17 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing the tools of tests and checks into $(VENV) ..."
 	@$(BIN)/python tools/install.py --dev
 	@touch $@
+
+build/spark-%/.installed: tools/install_spark.py | $(VENV)/.installed
+	@echo "installing Spark $* into build/spark-$* ..."
+	@$(BIN)/python tools/install_spark.py $*
+	@touch $@
+
+check-java:
+	@$${JAVA_HOME:+$$JAVA_HOME/bin/}java -XshowSettings:properties -version 2>&1 | \
+	  grep -qE 'java\.specification\.version = (1[7-9]|[2-9][0-9])' || { \
+	  echo "error: Spark needs Java 17 or later; there is none, or an older one" >&2; \
+	  echo "  hint: apt-get install openjdk-17-jre-headless    (or set JAVA_HOME)" >&2; exit 2; }
 
 check-python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \

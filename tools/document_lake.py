@@ -18,9 +18,8 @@ def table(columns: Sequence[Column]) -> str:
     """A Markdown table of columns."""
     lines = ["| column | type | null | meaning | source |", "|---|---|---|---|---|"]
     for column in columns:
-        kind = f"{column.type}, JSON" if column.json else str(column.type)
         may_be_null = "yes" if column.nullable else "no"
-        lines.append(f"| `{column.name}` | {kind} | {may_be_null} | {column.meaning} | {column.source} |")
+        lines.append(f"| `{column.name}` | {column.kind} | {may_be_null} | {column.meaning} | {column.source} |")
     return "\n".join(lines)
 
 

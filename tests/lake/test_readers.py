@@ -1,129 +1,167 @@
-"""DuckDB, pandas, Polars and pyarrow read the lake as docs/lake.md says, with the lines that it gives."""
+"""Every engine reads the lake with the lines of docs/lake.md: all values, all types, files of two versions together.
 
-import datetime as dt
+Spark: tests/spark/check_readers.py.
+"""
+
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
-import pandas as pd
-import polars as pl
-import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from sluice.lake.schema import EVENTS, PARTITION_COLUMNS
+from sluice.lake.schema import EVENTS, PARTITION_COLUMNS, TABLE_VERSION
 from tests.support.lake_log import MemoryLog, record
 from tests.support.lake_service import files, publish_all, started
+from tests.support.reader_engines import PAGE, Answer, Found, ask, engines_of_the_document, lines_for, types_for
+from tests.support.reader_lake import ADDED, ADDED_VALUE, KEPT, PREDICATES, ROWS, Row, count_of, make
 
 _ROOT = Path(__file__).parents[2]
-_PAGE = _ROOT / "docs/lake.md"
-_EXAMPLES = re.findall(r"^```python\n(.*?)^```", _PAGE.read_text(), re.MULTILINE | re.DOTALL)
-_BODY = (
-    '{"events":[{"eventName":"bought","time":1769844500000,"value":9.5,"user":{"customIDs":{"a":"b"}},'
-    '"metadata":{"text":"größer 🚀"}},{"eventName":"statsig::gate_exposure","time":0,'
-    '"metadata":{"gate":"g","gateValue":"true"}}]}'
-).encode()
-_HOURS = ds.partitioning(pa.schema([pa.field(c.name, c.type) for c in PARTITION_COLUMNS]), flavor="hive")
+_ENGINES = ("DuckDB", "pandas", "Polars", "pyarrow", "ClickHouse", "Iceberg")
+_COLUMNS = (*EVENTS, ADDED, *PARTITION_COLUMNS)
+_FOLDERS = {column.name for column in PARTITION_COLUMNS}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working directory with a small lake below `data/`."""
-    folder = tmp_path_factory.mktemp("lake")
-    log = MemoryLog()
-    log.seal([record(_BODY)])
-    publish_all(started(folder / "data", log))
-    log.seal([record(_BODY)], hour="20260131T08")
-    publish_all(started(folder / "data", log))
+    """A working directory with the lake below `data/`."""
+    folder = tmp_path_factory.mktemp("readers")
+    make(folder / "data")
     return folder
 
 
 @pytest.fixture(scope="module")
-def lake(folder: Path) -> Path:
-    """The event table's folder."""
-    return folder / "data/lake/events"
+def answer_of(folder: Path) -> Any:
+    """What an engine says, asked once."""
+
+    @cache
+    def ask_once(engine: str) -> Answer:
+        predicates = [p for p in PREDICATES if p[0] in _columns_of(engine)]
+        return ask(engine.lower(), folder, lines=lines_for(engine), predicates=predicates)
+
+    return ask_once
 
 
-@pytest.mark.parametrize("example", _EXAMPLES, ids=lambda example: example.split()[1])
-def test_the_lines_of_the_documents_work_as_pasted(example: str, folder: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", example],
-        check=False,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
+def _columns_of(engine: str) -> list[str]:
+    """All columns; Iceberg's table has none of those that only the folders' names give."""
+    return [column.name for column in _COLUMNS if engine != "Iceberg" or column.name not in _FOLDERS]
+
+
+def _as_read_by(engine: str, row: Row) -> Row:
+    read = {name: row[name] for name in _columns_of(engine)}
+    # ClickHouse has no map that is null.
+    return read | {"user_custom_ids": {}} if engine == "ClickHouse" and read["user_custom_ids"] is None else read
+
+
+def _type_in(engine: str, column: Any) -> str:
+    name = types_for(engine)[str(column.type)]
+    return f"Nullable({name})" if engine == "ClickHouse" and column.nullable and "Map" not in name else name
+
+
+def _table(answer: Answer) -> Found:
+    assert answer.table is not None
+    return answer.table
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+def test_an_engine_finds_every_value_of_files_of_two_table_versions(engine: str, answer_of: Any) -> None:
+    rows = _table(answer_of(engine)).rows
+
+    assert rows == [_as_read_by(engine, row) for row in ROWS]
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+def test_an_engine_finds_the_documented_type_of_every_column(engine: str, answer_of: Any) -> None:
+    types = _table(answer_of(engine)).types
+
+    assert types == {column.name: _type_in(engine, column) for column in _COLUMNS if column.name in _columns_of(engine)}
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+def test_an_engine_finds_the_rows_that_a_condition_holds_for(engine: str, answer_of: Any) -> None:
+    asked = [predicate for predicate in PREDICATES if predicate[0] in _columns_of(engine)]
+
+    counts = answer_of(engine).counts
+
+    assert dict(zip(asked, counts, strict=True)) == {predicate: count_of(predicate) for predicate in asked}
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+def test_the_lines_of_the_document_print_something(engine: str, answer_of: Any) -> None:
+    assert answer_of(engine).printed.strip()
+
+
+@pytest.mark.parametrize("engine", _ENGINES)
+def test_a_column_that_older_files_lack_is_null_in_their_rows(engine: str, answer_of: Any) -> None:
+    values = [row[ADDED.name] for row in _table(answer_of(engine)).rows]
+
+    assert values == [None] * (len(ROWS) - 1) + [ADDED_VALUE]
+
+
+def test_the_document_has_lines_for_each_engine() -> None:
+    assert sorted(engines_of_the_document()) == sorted([*_ENGINES, "Spark"])
+
+
+def test_new_files_are_taken_into_an_iceberg_table_by_the_same_lines(tmp_path: Path) -> None:
+    table = make(tmp_path / "data")
+    (newest,) = table.glob("*/*/next.parquet")
+    later = newest.rename(tmp_path / newest.name)
+    before = _table(ask("iceberg", tmp_path, lines=lines_for("Iceberg")))
+
+    later.rename(newest)
+    after = _table(ask("iceberg", tmp_path, lines=lines_for("Iceberg")))
+
+    assert ADDED.name not in before.types
+    assert len(before.rows) == len(ROWS) - 1
+    assert after.rows == [_as_read_by("Iceberg", row) for row in ROWS]
+
+
+def test_a_file_of_each_table_version_is_kept() -> None:
+    versions = range(1, TABLE_VERSION + 1)
+
+    assert sorted(path.name for path in KEPT.iterdir()) == [f"version_{version}.parquet" for version in versions]
+    for version in versions:
+        metadata = pq.read_metadata(KEPT / f"version_{version}.parquet").metadata
+        assert metadata[b"sluice.schema_version"] == str(version).encode()
+
+
+def test_columns_are_added_at_the_end_and_with_a_new_table_version() -> None:
+    for version in range(1, TABLE_VERSION + 1):
+        kept = list(pq.read_schema(KEPT / f"version_{version}.parquet"))
+        assert list(EVENTS)[: len(kept)] == kept
+        assert version < TABLE_VERSION or len(kept) == len(EVENTS)
+
+
+def test_every_column_chunk_has_statistics(folder: Path) -> None:
+    for file in files(folder / "data"):
+        group = pq.read_metadata(file).row_group(0)
+        for number in range(group.num_columns):
+            assert group.column(number).statistics is not None, group.column(number).path_in_schema
+            assert group.column(number).compression == "ZSTD"
+
+
+def test_the_query_for_repeats_finds_what_was_sent_twice(tmp_path: Path) -> None:
+    body = (
+        b'{"events":[{"eventName":"bought","time":1769844500000,"value":9.5,"user":{"customIDs":{"a":"b"}}},'
+        b'{"eventName":"statsig::gate_exposure","time":0,"metadata":{"gate":"g","gateValue":"true"}}]}'
     )
-
-    assert ran.returncode == 0, ran.stderr
-    assert "bought" in ran.stdout
-
-
-def test_there_is_an_example_for_each_reader() -> None:
-    assert len(_EXAMPLES) == 4
-
-
-def test_the_query_for_repeats_finds_what_was_sent_twice(lake: Path) -> None:
-    (sql,) = re.findall(r"^```sql\n(.*?);\n^```", _PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    log = MemoryLog()
+    for hour in ("20260131T07", "20260131T08"):
+        log.seal([record(body)], hour=hour)
+        publish_all(started(tmp_path, log))
+    (sql,) = re.findall(r"^```sql\n(-- repeats of an event.*?);\n^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     connection = duckdb.connect()
-    connection.execute(f"create view events as from read_parquet('{lake}/*/*/*.parquet', hive_partitioning=true)")
+    connection.execute(f"create view events as from read_parquet('{tmp_path}/lake/events/*/*/*.parquet')")
 
     repeats = connection.sql(sql)
     once = connection.sql(sql.replace("> 1", "= 1"))
 
     assert sorted(repeats.project("event_name").fetchall()) == [("bought",), ("statsig::gate_exposure",)]
     assert len(once.project("event_name").fetchall()) == 2
-
-
-def test_pyarrow_reads_types_and_partitions(lake: Path) -> None:
-    table = ds.dataset(lake, format="parquet", partitioning=_HOURS).to_table()
-
-    assert table.schema.names == [*EVENTS.names, "received_date", "received_hour"]
-    assert table.schema.types[: len(EVENTS)] == EVENTS.types
-    assert table.column("received_hour").to_pylist() == [7, 7, 8, 8]
-
-
-def test_duckdb_reads_types_and_partitions(lake: Path) -> None:
-    relation = duckdb.sql(f"from read_parquet('{lake}/*/*/*.parquet', union_by_name=true, hive_partitioning=true)")
-
-    types = dict(zip(relation.columns, map(str, relation.types), strict=True))
-    assert types["event_time"] == "TIMESTAMP WITH TIME ZONE"
-    assert types["user_custom_ids"] == "MAP(VARCHAR, VARCHAR)"
-    assert types["exposure_value"] == "BOOLEAN"
-    assert types["received_date"] == "DATE"
-    bought = relation.filter("event_name = 'bought'").limit(1)
-    assert bought.project("value_number, user_custom_ids['a'], metadata").fetchall() == [
-        (9.5, "b", '{"text":"größer 🚀"}')
-    ]
-
-
-def test_pandas_reads_types_and_partitions(lake: Path) -> None:
-    frame = pd.read_parquet(lake, partitioning=_HOURS)
-
-    assert str(frame["event_time"].dtype) == "datetime64[us, UTC]"
-    assert str(frame["time_ms"].dtype) == "int64"
-    row = frame[frame["event_name"] == "bought"].iloc[0]
-    assert (row["value_number"], dict(row["user_custom_ids"])) == (9.5, {"a": "b"})
-    assert row["received_date"] == dt.date(2026, 1, 31)
-
-
-def test_polars_reads_types_and_partitions(lake: Path) -> None:
-    frame = pl.scan_parquet(f"{lake}/**/*.parquet", hive_partitioning=True).collect()
-
-    assert frame.schema["event_time"] == pl.Datetime("us", "UTC")
-    assert frame.schema["received_date"] == pl.Date
-    assert frame.filter(event_name="bought")["metadata"][0] == '{"text":"größer 🚀"}'
-
-
-def test_every_column_chunk_has_statistics(lake: Path) -> None:
-    for file in files(lake.parents[1]):
-        group = pq.read_metadata(file).row_group(0)
-        for number in range(group.num_columns):
-            assert group.column(number).statistics is not None, group.column(number).path_in_schema
-            assert group.column(number).compression == "ZSTD"
 
 
 def test_the_columns_in_the_documents_are_those_of_the_schema() -> None:

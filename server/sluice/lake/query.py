@@ -12,11 +12,11 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
 
 from sluice import disk
+from sluice.lake.ddl import Table, as_pattern, duckdb_empty, duckdb_rows, quoted
 from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER, REJECTS_FOLDER, SUFFIX
-from sluice.lake.schema import EVENT_COLUMNS, PARTITION_COLUMNS, REJECT_COLUMNS
+from sluice.lake.schema import EVENT_COLUMNS, PARTITION_COLUMNS, REJECT_COLUMNS, TABLE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,17 +30,6 @@ __all__ = ["Connection", "connect"]
 _TABLES = ((EVENTS_FOLDER, EVENT_COLUMNS), (REJECTS_FOLDER, REJECT_COLUMNS))
 
 _EXPLAINS_A_SELECT = re.compile(r"\s*explain\s+analyze\s+(select|from|with|table|values)\b", re.IGNORECASE)
-
-_SQL_TYPES: dict[pa.DataType, str] = {
-    pa.string(): "VARCHAR",
-    pa.bool_(): "BOOLEAN",
-    pa.int32(): "INTEGER",
-    pa.int64(): "BIGINT",
-    pa.float64(): "DOUBLE",
-    pa.date32(): "DATE",
-    pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
-    pa.map_(pa.string(), pa.string()): "MAP(VARCHAR, VARCHAR)",
-}
 
 
 class Connection:
@@ -91,9 +80,9 @@ def connect(data_dir: Path) -> Connection:
         connection.execute(f"CREATE VIEW {folder} AS {_view_of(data_dir.absolute() / LAKE_FOLDER / folder, columns)}")
     connection.execute("SET TimeZone = 'UTC'")
     # Large sorts spill there; DuckDB's default is a folder in the working directory.
-    connection.execute(f"SET temp_directory = {_quoted(f'{gettempdir()}/sluice-query-{os.getpid()}')}")
+    connection.execute(f"SET temp_directory = {quoted(f'{gettempdir()}/sluice-query-{os.getpid()}')}")
     # DuckDB holds a pattern itself against this list before the files that it finds.
-    allowed = ", ".join(_quoted(f"{path}/") for path in (lake, _as_pattern(lake)))
+    allowed = ", ".join(quoted(f"{path}/") for path in (lake, as_pattern(lake)))
     connection.execute(f"SET allowed_directories = [{allowed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
@@ -108,26 +97,11 @@ def _only_reads(statement: duckdb.Statement) -> bool:
     return statement.type in (duckdb.StatementType.SELECT, duckdb.StatementType.SET)
 
 
-def _view_of(table: Path, columns: Sequence[Column]) -> str:
-    typed = ", ".join(f"NULL::{_SQL_TYPES[c.type]} AS {c.name}" for c in (*columns, *PARTITION_COLUMNS))
-    empty = f"SELECT {typed} WHERE false"
-    if not _has_files(table):
-        return empty
-    partitions = ", ".join(f"'{c.name}': {_SQL_TYPES[c.type]}" for c in PARTITION_COLUMNS)
-    pattern = _quoted(f"{_as_pattern(str(table))}/*/*/*{SUFFIX}")
-    files = f"read_parquet({pattern}, union_by_name=true, hive_partitioning=true, hive_types={{{partitions}}})"
-    return f"{empty} UNION ALL BY NAME SELECT * FROM {files}"  # noqa: S608  made of our own schema and a quoted path
+def _view_of(folder: Path, columns: Sequence[Column]) -> str:
+    table = Table(name=folder.name, version=TABLE_VERSION, columns=columns, partitions=PARTITION_COLUMNS)
+    return duckdb_rows(table, str(folder)) if _has_files(folder) else duckdb_empty(table.all_columns)
 
 
 def _has_files(table: Path) -> bool:
     hours = (table / date / hour for date in disk.entries(table) for hour in disk.entries(table / date))
     return any(name.endswith(SUFFIX) for hour in hours for name in disk.entries(hour))
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _as_pattern(path: str) -> str:
-    """The path as a pattern that matches just it."""
-    return re.sub(r"[*?\[]", r"[\g<0>]", path)

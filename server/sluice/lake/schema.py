@@ -65,6 +65,11 @@ class Column:
     nullable: bool = True
     json: bool = False
 
+    @property
+    def kind(self) -> str:
+        """Its type, as people read it."""
+        return f"{self.type}, JSON" if self.json else str(self.type)
+
 
 def _column(name: str, type_: pa.DataType, source: str, meaning: str) -> Column:
     return Column(name=name, type=type_, source=source, meaning=meaning)
