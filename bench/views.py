@@ -35,7 +35,7 @@ _HOURS = 96
 _QUERIES = {
     "count of events (baseline)": "select count(*), sum(length(metadata)) from events",
     "events_distinct, whole": "select count(*), sum(length(metadata)), sum(length(sdk_metadata)) from events_distinct",
-    "events_distinct, one event": "select count(*), sum(value_number) from events_distinct where event_name = 'event_3'",
+    "events_distinct, one event": "select sum(value_number) from events_distinct where event_name = 'event_1'",
     "events_distinct, one day": "select count(*) from events_distinct(since := '2026-01-30', until := '2026-01-30')",
     "exposures, whole": "select count(*), sum(groups_seen) from exposures",
     "metric_by_group": "from metric_by_group('experiment_3', 'event_3', measure := 'sum', days := 2)",
@@ -96,7 +96,8 @@ def _write_hour(data_dir: Path, at: datetime, *, events: int, users: int) -> Non
             body = msgspec.json.encode({"events": sent, "statsigMetadata": about})
             copies = 2 if chance.random() < 0.01 else 1
             records = [
-                _request(body, time_ms=time_ms + 3000 * copy, number=first + copy, events=batch) for copy in range(copies)
+                _request(body, time_ms=time_ms + 3000 * copy, number=first + copy, events=batch)
+                for copy in range(copies)
             ]
             for decoded in decode(records).batches:
                 rows.add(decoded)
@@ -121,7 +122,9 @@ def main() -> None:
     if arguments.ask:
         _ask(Path(arguments.ask[0]), arguments.ask[1])
         return
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, DuckDB {duckdb.__version__}")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, DuckDB {duckdb.__version__}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder)
         for hour in range(_HOURS):

@@ -66,18 +66,6 @@ def test_there_is_an_example_for_each_reader() -> None:
     assert len(_EXAMPLES) == 4
 
 
-def test_the_query_for_repeats_finds_what_was_sent_twice(lake: Path) -> None:
-    (sql,) = re.findall(r"^```sql\n(.*?);\n^```", _PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    connection = duckdb.connect()
-    connection.execute(f"create view events as from read_parquet('{lake}/*/*/*.parquet', hive_partitioning=true)")
-
-    repeats = connection.sql(sql)
-    once = connection.sql(sql.replace("> 1", "= 1"))
-
-    assert sorted(repeats.project("event_name").fetchall()) == [("bought",), ("statsig::gate_exposure",)]
-    assert len(once.project("event_name").fetchall()) == 2
-
-
 def test_pyarrow_reads_types_and_partitions(lake: Path) -> None:
     table = ds.dataset(lake, format="parquet", partitioning=_HOURS).to_table()
 

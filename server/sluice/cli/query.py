@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from enum import Enum
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,7 +60,7 @@ def query(
     """Ask the lake in SQL.
 
     DuckDB, read-only, with or without a running service. Rows are there within seal-age and lake-age of their
-    acknowledgement, or at once after sluice flush. What fails while rows are printed ends with 1 behind those rows.
+    acknowledgement, or at once after sluice flush. A query that fails ends with 1, whatever it has printed by then.
 
     Views: events, rejects; events_distinct (without the copies that resends make), exposures (the first of each unit
     to each experiment). For experiments: metric_by_group('experiment', 'event'), metric_difference('experiment',
@@ -99,8 +100,10 @@ def _print_table(relation: duckdb.DuckDBPyRelation) -> None:
 
 
 def _print_csv(relation: duckdb.DuckDBPyRelation) -> None:
-    print_line(",".join(_csv_field(column) for column in relation.columns))
-    for row in _texts(relation):
+    rows = _texts(relation)
+    # A query that fails at its first rows prints none, and no names either.
+    first = list(islice(rows, 1))
+    for row in chain([relation.columns], first, rows):
         print_line(",".join(_csv_field(cell) for cell in row))
 
 

