@@ -50,7 +50,7 @@ format: $(VENV)/.installed-dev ## let ruff and buf mend what they can
 gen: $(VENV)/.installed-dev ## write gen/ from proto/
 	$(BIN)/python tools/generate.py
 
-docs: $(VENV)/.installed-dev ## write docs/settings.md, docs/cli.md and the tables of docs/lake.md from the program
+docs: $(VENV)/.installed-dev ## write docs/settings.md, docs/cli.md, and the tables and SQL of docs/lake.md from the program
 	$(BIN)/python tools/write_docs.py
 	$(BIN)/python tools/document_lake.py
 

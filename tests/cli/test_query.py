@@ -3,11 +3,15 @@
 import csv
 import io
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import InProcess, run, write_log
+from tests.support.command import COMMAND, InProcess, run, write_log
+from tests.support.lake_log import MemoryLog
+from tests.support.lake_service import files, publish_all, started
+from tests.support.lake_sql import event, exposure, sent
 
 _HARD = """
     SELECT 1::BIGINT AS n, 9007199254740993::BIGINT AS large, 0.1::DOUBLE AS d, 'a,"b"\n' AS t, '' AS empty,
@@ -71,23 +75,157 @@ def test_a_table_shows_null_and_sets_numbers_to_the_right(sluice: InProcess, dat
     assert out.splitlines() == ["number  word  none", "     1  x     NULL"]
 
 
+@pytest.mark.parametrize("output", ["table", "json", "csv"])
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
         ("selec 1", "Parser Error"),
         ("select * from nowhere", "Catalog Error"),
         ("copy (select 1) to 'stolen.csv'", "COPY: the lake is only read"),
+        ("insert into exposures select * from exposures", "INSERT: the lake is only read"),
         ("select * from read_text('/etc/passwd')", "Permission Error"),
         ("select 'x'::integer", "Conversion Error"),
+        ("select evnt_name from events", 'Binder Error: Referenced column "evnt_name" not found in FROM clause!'),
+        ("select * from event", "Catalog Error: Table with name event does not exist!"),
+        ("select * from exposures('userID', 1, 2, 3)", "Binder Error: Macro exposures() does not support"),
+        ("from metric_by_group('x')", "Binder Error: Macro metric_by_group() does not support"),
+        ("select * from events group by", "Parser Error"),
+        ("select 1; select 2", "the SQL holds 2 statements, and one before the last gives rows"),
+        ("select 1; set variable x = 1", "the SQL holds 2 statements, and one before the last gives rows"),
+        ("", "the SQL holds no statement"),
+        (" ; -- nothing", "the SQL holds no statement"),
+        ("pivot (select 1 as a) on a", "PIVOT on values that are not named"),
     ],
 )
-def test_what_duckdb_refuses_is_1_in_its_own_words(sluice: InProcess, data_dir: Path, sql: str, message: str) -> None:
-    result = sluice("query", "--data-dir", str(data_dir), sql)
+def test_a_wrong_question_is_1_in_words_and_prints_nothing_else(
+    sluice: InProcess, data_dir: Path, sql: str, message: str, output: str
+) -> None:
+    result = sluice("query", "--format", output, "--data-dir", str(data_dir), sql)
 
     assert result.code == 1
     assert result.err.startswith(f"error: {message}")
     assert "Traceback" not in result.err
+    assert result.out == ""
     assert not Path("stolen.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("select evnt_name from events", 'Candidate bindings: "event_name"'),
+        ("select * from event", 'Did you mean "events"?'),
+        ("from exposures(1, 2, 3, 4)", "\n    exposures(unit_type := 'userID', since := NULL, until := NULL)"),
+        ("from metric_by_group", "hint: it takes arguments: from metric_by_group('experiment', 'event')"),
+        ("select * from sample_ratio", "hint: it takes arguments: from sample_ratio('experiment')"),
+        ("select 1; select 2", "hint: ask one at a time; only SET may stand before"),
+    ],
+)
+def test_what_would_be_right_is_said(sluice: InProcess, data_dir: Path, sql: str, words: str) -> None:
+    assert words in sluice("query", "--data-dir", str(data_dir), sql).err
+
+
+@pytest.mark.parametrize("output", ["table", "json", "csv"])
+def test_what_fails_while_rows_are_fetched_is_1_in_words(sluice: InProcess, data_dir: Path, output: str) -> None:
+    sql = "select cast(if(i = 400000, 'x', '1') as int) as n from range(500000) t(i)"
+    result = sluice("query", "--format", output, "--data-dir", str(data_dir), sql)
+
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("error: Conversion Error: Could not convert string 'x' to INT32")
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("output", ["table", "json", "csv"])
+def test_an_error_names_the_line_of_the_question(sluice: InProcess, data_dir: Path, output: str) -> None:
+    sql = "select 1\nfrom range(3) t(i)\nwhere cast(if(i = 2, 'x', '1') as int) > 0"
+
+    assert "\nLINE 3: where cast(" in sluice("query", "--format", output, "--data-dir", str(data_dir), sql).err
+
+
+def test_sql_that_is_no_utf_8_is_refused(data_dir: Path) -> None:
+    done = subprocess.run(
+        [COMMAND, "query", "--data-dir", str(data_dir), b"select '\xff'"], capture_output=True, check=False, timeout=60
+    )
+
+    assert (done.returncode, done.stderr) == (1, b"error: the SQL is no UTF-8\n")
+
+
+def test_set_may_stand_before_the_question(sluice: InProcess, data_dir: Path) -> None:
+    sql = "set variable day = '2026-01-31'; select getvariable('day') as day;"
+
+    assert sluice("query", "--format", "csv", "--data-dir", str(data_dir), sql).out == "day\n2026-01-31\n"
+
+
+def test_what_is_published_is_answered_without_a_service_whatever_else_waits(sluice: InProcess, data_dir: Path) -> None:
+    write_log(data_dir, events=2)
+    assert run("flush", "--data-dir", str(data_dir)).code == 0
+    write_log(data_dir, events=3)
+    write_log(data_dir, events=4, sealed=False)
+
+    result = sluice(
+        "query", "--format", "csv", "--data-dir", str(data_dir), "select count(*) as n from events_distinct"
+    )
+
+    assert (result.code, result.out) == (0, "n\n2\n")
+
+
+@pytest.fixture
+def experiment(data_dir: Path) -> None:
+    """Two users in each of two groups, of whom one in each buys; all of it is sent twice."""
+    events = [
+        *(exposure("config", "x", group, user=f"u{number}") for number, group in enumerate(("a", "a", "b", "b"))),
+        *(event("bought", user=user, at_s=1, value=value) for user, value in (("u0", 2), ("u2", 6))),
+    ]
+    log = MemoryLog()
+    log.seal([sent(*events, number=1), sent(*events, number=2)])
+    publish_all(started(data_dir, log))
+
+
+@pytest.mark.usefixtures("experiment")
+def test_a_file_that_is_no_parquet_is_named(sluice: InProcess, data_dir: Path) -> None:
+    [file] = files(data_dir)
+    file.write_bytes(b"no parquet")
+
+    result = sluice("query", "--data-dir", str(data_dir), "select count(*) from events")
+
+    assert result.code == 1
+    assert file.name in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.usefixtures("experiment")
+@pytest.mark.parametrize(
+    ("sql", "answer"),
+    [
+        ("select event_name, count(*) as n from events_distinct where event_name = 'bought' group by 1", "bought,2"),
+        ("select experiment, group_name, count(*) as n from exposures group by all order by all", "x,a,2\nx,b,2"),
+        (
+            "select group_name, units, events, total, mean from metric_by_group('x', 'bought', measure := 'sum')",
+            "a,2,1,2.0,1.0\nb,2,1,6.0,3.0",
+        ),
+        (
+            "select difference, difference_low from metric_difference('x', 'bought', 'a', measure := 'sum')",
+            "2.0,",
+        ),
+        (
+            "select group_name, units, p_value, verdict from sample_ratio('x')",
+            "a,2,1.0,too few units\nb,2,1.0,too few units",
+        ),
+    ],
+)
+def test_the_views_for_experiments_answer(sluice: InProcess, data_dir: Path, sql: str, answer: str) -> None:
+    result = sluice("query", "--format", "csv", "--data-dir", str(data_dir), sql)
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out.partition("\n")[2] == f"{answer}\n"
+
+
+@pytest.mark.parametrize("output", ["table", "json", "csv"])
+@pytest.mark.parametrize("view", ["events_distinct", "exposures", "metric_by_group('x', 'a')", "sample_ratio('x')"])
+def test_the_views_of_an_empty_lake_are_empty(sluice: InProcess, data_dir: Path, view: str, output: str) -> None:
+    result = sluice("query", "--format", output, "--data-dir", str(data_dir), f"from {view}")
+
+    assert (result.code, result.err, len(result.out.splitlines())) == (0, "", 1)
+    assert ("project" in result.out) == (output != "json")
 
 
 def test_two_columns_of_one_name_make_no_object(sluice: InProcess, data_dir: Path) -> None:

@@ -1,4 +1,6 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -48,6 +50,76 @@ def test_a_lake_with_rows_has_the_columns_and_types_of_an_empty_one(tmp_path: Pa
     assert (dict(empty)["received_date"], dict(empty)["received_hour"]) == ("DATE", "BIGINT")
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "events_distinct",
+        "exposures",
+        "exposures('companyID', since := '2026-01-01')",
+        "metric_by_group('x', 'a', measure := 'sum', days := 7, only_groups := ['r'])",
+        "metric_difference('x', 'a', 'r')",
+        "sample_ratio('x')",
+        "sample_ratio('x', shares := MAP {'r': 1, 's': 1})",
+    ],
+)
+def test_views_of_an_empty_lake_are_empty_with_the_columns_of_a_full_one(
+    call: str, tmp_path: Path, two_days: Path
+) -> None:
+    assert _rows(tmp_path, f"from {call}") == []
+    assert _shape(tmp_path, f"from {call}") == _shape(two_days, f"from {call}")
+
+
+# One event with an id of its own, one without, and an exposure.
+_THREE = (
+    b'{"events":[{"eventName":"a","time":1,"eventID":"e1","user":{}},{"eventName":"b","time":1,"user":{}},'
+    b'{"eventName":"statsig::config_exposure","time":1,"user":{"userID":"u1"},"metadata":{"config":"x","ruleID":"r"}}]}'
+)
+
+
+@pytest.fixture(scope="module")
+def two_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose lake has a file for each of two days."""
+    data_dir = tmp_path_factory.mktemp("two_days")
+    for day in ("20260131", "20260201"):
+        log = MemoryLog()
+        log.seal([record(_THREE)], hour=f"{day}T07")
+        publish_all(started(data_dir, log))
+    return data_dir
+
+
+def _scans(data_dir: Path, sql: str) -> list[dict[str, Any]]:
+    """What each scan of Parquet files in a query's plan says of itself."""
+    [(_, plan)] = _rows(data_dir, f"explain (format json) {sql}")
+    waiting, found = json.loads(str(plan)), []
+    while waiting:
+        step = waiting.pop()
+        waiting += step["children"]
+        if step["name"] == "READ_PARQUET":
+            found.append(step["extra_info"])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("query", "scans"),
+    [
+        ("select event_name from events where received_date = '2026-01-31'", 1),
+        ("select event_name from events_distinct(since := '2026-02-01')", 2),
+        ("select unit_id from exposures(until := '2026-01-31')", 1),
+        ("from metric_by_group('x', 'a', since := '2026-02-01', until := '2026-02-02')", 3),
+        ("from sample_ratio('x', since := '2026-02-01')", 1),
+    ],
+)
+def test_days_of_receipt_decide_which_files_are_opened(query: str, scans: int, two_days: Path) -> None:
+    assert [scan["Scanning Files"] for scan in _scans(two_days, query)] == ["1/2"] * scans
+
+
+def test_a_condition_on_the_event_s_name_is_applied_before_copies_are_looked_for(two_days: Path) -> None:
+    scans = _scans(two_days, "select * from events_distinct where event_name = 'a'")
+
+    assert len(scans) == 2
+    assert all("event_name = 'a'" in str(scan["Filters"]) for scan in scans)
+
+
 def test_rows_are_found_by_partition_and_content(tmp_path: Path) -> None:
     _publish(tmp_path)
 
@@ -66,6 +138,7 @@ def test_files_of_an_older_version_lack_columns_and_newer_ones_have_more(tmp_pat
         ("a", False, None),
         ("old", True, 1),
     ]
+    assert _rows(tmp_path, "select event_name, later from events_distinct order by 1") == [("a", None), ("old", 1)]
 
 
 def test_a_data_folder_of_any_name_is_read(tmp_path: Path) -> None:

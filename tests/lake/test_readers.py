@@ -3,21 +3,18 @@
 Spark: tests/spark/check_readers.py.
 """
 
-import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow.parquet as pq
 import pytest
 
 from sluice.lake.schema import EVENTS, PARTITION_COLUMNS, TABLE_VERSION
-from tests.support.lake_log import MemoryLog, record
-from tests.support.lake_service import files, publish_all, started
-from tests.support.reader_engines import PAGE, Answer, Found, ask, engines_of_the_document, lines_for, types_for
+from tests.support.lake_service import files
+from tests.support.reader_engines import Answer, Found, ask, engines_of_the_document, lines_for, types_for
 from tests.support.reader_lake import ADDED, ADDED_VALUE, KEPT, PREDICATES, ROWS, Row, count_of, make
 
 _ROOT = Path(__file__).parents[2]
@@ -142,26 +139,6 @@ def test_every_column_chunk_has_statistics(folder: Path) -> None:
         for number in range(group.num_columns):
             assert group.column(number).statistics is not None, group.column(number).path_in_schema
             assert group.column(number).compression == "ZSTD"
-
-
-def test_the_query_for_repeats_finds_what_was_sent_twice(tmp_path: Path) -> None:
-    body = (
-        b'{"events":[{"eventName":"bought","time":1769844500000,"value":9.5,"user":{"customIDs":{"a":"b"}}},'
-        b'{"eventName":"statsig::gate_exposure","time":0,"metadata":{"gate":"g","gateValue":"true"}}]}'
-    )
-    log = MemoryLog()
-    for hour in ("20260131T07", "20260131T08"):
-        log.seal([record(body)], hour=hour)
-        publish_all(started(tmp_path, log))
-    (sql,) = re.findall(r"^```sql\n(-- repeats of an event.*?);\n^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    connection = duckdb.connect()
-    connection.execute(f"create view events as from read_parquet('{tmp_path}/lake/events/*/*/*.parquet')")
-
-    repeats = connection.sql(sql)
-    once = connection.sql(sql.replace("> 1", "= 1"))
-
-    assert sorted(repeats.project("event_name").fetchall()) == [("bought",), ("statsig::gate_exposure",)]
-    assert len(once.project("event_name").fetchall()) == 2
 
 
 def test_the_columns_in_the_documents_are_those_of_the_schema() -> None:

@@ -97,6 +97,20 @@ def test_a_recorded_event_post_is_accepted_and_each_event_is_a_row(service: Serv
         _compare(row, event, sent)
 
 
+@pytest.mark.parametrize("recording", _POSTS, ids=lambda recording: recording.name)
+def test_a_recorded_event_post_that_comes_twice_counts_once(service: Service, recording: Recording) -> None:
+    ids = [_replay(service, recording).headers["x-request-id"] for _ in range(2)]
+    service.flush()
+
+    [first, again] = [
+        service.dicts(f"select count(*) as rows from events where request_id = '{each}'")[0]["rows"] for each in ids
+    ]
+    [added] = service.dicts(f"select count(*) as rows from events_distinct where request_id = '{ids[1]}'")
+
+    assert first == again == len(json.loads(recording.body)["events"])
+    assert added["rows"] == 0
+
+
 def _compare(row: dict[str, Any], event: dict[str, Any], request: dict[str, Any]) -> None:
     user = event.get("user") or {}
     metadata = event.get("metadata")

@@ -9,10 +9,12 @@ import typer
 
 from sluice.cli.options import AsJson, Config, DataDir, WrongUsage, data_dir_of, group
 from sluice.cli.output import print_json, print_line, print_table
-from sluice.lake.ddl import Engine, NoSuchPlace, Table, ddl
+from sluice.lake.ddl import Engine, NoSuchPlace, ddl
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sluice.lake.ddl import Table
 
 __all__ = ["commands"]
 
@@ -65,15 +67,9 @@ def schema(
 
 
 def _table(name: TableName) -> Table:
-    from sluice.lake.schema import (  # noqa: PLC0415  pyarrow, which --help needn't take
-        EVENT_COLUMNS,
-        PARTITION_COLUMNS,
-        REJECT_COLUMNS,
-        TABLE_VERSION,
-    )
+    from sluice.lake.tables import TABLES  # noqa: PLC0415  pyarrow, which --help needn't take
 
-    columns = {TableName.EVENTS: EVENT_COLUMNS, TableName.REJECTS: REJECT_COLUMNS}[name]
-    return Table(name=name.value, version=TABLE_VERSION, columns=columns, partitions=PARTITION_COLUMNS)
+    return TABLES[name.value]
 
 
 def _location(table: TableName, data_dir: Path | None, config: str | None) -> str:

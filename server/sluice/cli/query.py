@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from enum import Enum
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +27,9 @@ __all__ = ["query"]
 
 _ROWS_AT_ONCE = 10_000
 _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|DECIMAL.*")
+_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+# What DuckDB puts before the statement whose values it turns into text, in lines.
+_LINES_BEFORE = 2
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^$|^\s|\s$')
 
 
@@ -43,7 +47,7 @@ class QueryFailed(SluiceError):
 
 def query(
     *,
-    sql: Annotated[str, typer.Argument(metavar="SQL", help="One statement over the views events and rejects.")],
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One statement in DuckDB's SQL; SET may stand before it.")],
     output: Annotated[
         Format,
         typer.Option(
@@ -55,8 +59,12 @@ def query(
 ) -> None:
     """Ask the lake in SQL.
 
-    DuckDB, read-only, over the views events and rejects, with or without a running service. Rows are there within
-    seal-age and lake-age of their acknowledgement, or at once after sluice flush.
+    DuckDB, read-only, with or without a running service. Rows are there within seal-age and lake-age of their
+    acknowledgement, or at once after sluice flush. A query that fails ends with 1, whatever it has printed by then.
+
+    Views: events, rejects; events_distinct (without the copies that resends make), exposures (the first of each unit
+    to each experiment). For experiments: metric_by_group('experiment', 'event'), metric_difference('experiment',
+    'event', 'control group'), sample_ratio('experiment'). docs/lake.md says what they mean and all they take.
 
     sluice query "select event_name, count(*) from events group by all order by 2 desc"
     """
@@ -65,14 +73,24 @@ def query(
     from sluice.lake.query import connect  # noqa: PLC0415  as above
 
     folder = existing_data_dir(data_dir, config)
+    lines_before = 0
     try:
         with connect(folder) as connection:
             relation = connection.sql(sql)
+            lines_before = _LINES_BEFORE
             # A statement such as SET has no rows.
             if relation is not None:
                 _PRINTERS[output](relation)
     except duckdb.Error as exc:
-        raise QueryFailed(str(exc).strip()) from exc
+        raise _failure(str(exc), lines_before) from exc
+
+
+def _failure(message: str, lines_before: int) -> QueryFailed:
+    from sluice.lake.views import CALLS  # noqa: PLC0415  it is there once a query has failed
+
+    said = _LINE.sub(lambda line: f"LINE {int(line[1]) - lines_before}:", message.strip()).expandtabs(4)
+    misused = [call for name, call in CALLS.items() if f"Table with name {name} does not exist" in said]
+    return QueryFailed(said, hint=f"it takes arguments: from {misused[0]}" if misused else "")
 
 
 def _print_table(relation: duckdb.DuckDBPyRelation) -> None:
@@ -82,8 +100,10 @@ def _print_table(relation: duckdb.DuckDBPyRelation) -> None:
 
 
 def _print_csv(relation: duckdb.DuckDBPyRelation) -> None:
-    print_line(",".join(_csv_field(column) for column in relation.columns))
-    for row in _texts(relation):
+    rows = _texts(relation)
+    # A query that fails at its first rows prints none, and no names either.
+    first = list(islice(rows, 1))
+    for row in chain([relation.columns], first, rows):
         print_line(",".join(_csv_field(cell) for cell in row))
 
 
