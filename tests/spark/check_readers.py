@@ -90,12 +90,25 @@ def _statements(lake: Path) -> dict[str, str]:
         "iceberg, by statistics": f"{_COUNT} where user_id = ''",
         "iceberg, described": "describe events",
         "add files again": add_files,
+        "create for days": create_iceberg.replace("CREATE TABLE events", "CREATE TABLE days"),
+        "add a day": _of_a_day(add_files, "2026-01-30"),
+        "add the next day": _of_a_day(add_files, "2026-01-31"),
+        "days": "select count(*) as n from days",
         "expire": "call system.expire_snapshots(table => 'events')",
         "create by hour": "create table by_hour (received_at timestamp) using iceberg "
         "partitioned by (hours(received_at))",
         "add files by hour": add_files.replace("'events'", "'by_hour'"),
         "drop": "drop table spark_catalog.default.events",
     }
+
+
+def _of_a_day(add_files: str, day: str) -> str:
+    """The call that adds the files of one day to the table `days`."""
+    return add_files.replace("'events'", "'days'").removesuffix(")") + f", partition_filter => {_filter(day)})"
+
+
+def _filter(day: str) -> str:
+    return f"map('received_date', '{day}')"
 
 
 @pytest.fixture(scope="module", params=_RUNTIMES)
@@ -222,6 +235,11 @@ def test_a_json_number_beyond_all_doubles_is_a_text(spark: Spark) -> None:
 
 def test_files_are_added_once(spark: Spark) -> None:
     assert "Cannot complete import because data files" in str(spark.said["add files again"])
+
+
+def test_a_day_is_added_behind_another(spark: Spark) -> None:
+    assert spark.rows("days") == [{"n": len(ROWS)}]
+    assert _filter("2026-01-31") in PAGE.read_text()
 
 
 def test_dropping_a_table_leaves_the_files_alone(spark: Spark) -> None:
