@@ -33,6 +33,7 @@ def test_the_commands_are_those_that_people_and_scripts_rely_on() -> None:
         "keys import",
         "keys list",
         "keys revoke",
+        "lake schema",
         "log list",
         "log verify",
         "log dump",

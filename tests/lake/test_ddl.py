@@ -98,6 +98,14 @@ def test_clickhouse_declares_a_table_that_has_no_file_yet(lake: Path) -> None:
     assert count.rows == [{"n": 0}]
 
 
+def test_dropping_a_table_of_clickhouse_leaves_the_files_alone(lake: Path) -> None:
+    files = sorted(lake.glob("*/*/*"))
+
+    _tables(Engine.CLICKHOUSE, lake, _EVENTS, "drop table events")
+
+    assert sorted(lake.glob("*/*/*")) == files
+
+
 def test_duckdb_says_that_there_is_no_file_yet(lake: Path) -> None:
     statement, *_ = statements_of(ddl(Engine.DUCKDB, _REJECTS, str(lake.with_name("rejects"))))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg.catalog import load_catalog
 
 from sluice.lake.schema import EVENTS, PARTITION_COLUMNS, TABLE_VERSION
 from tests.support.lake_service import files
@@ -103,18 +104,22 @@ def test_the_document_has_lines_for_each_engine() -> None:
     assert sorted(engines_of_the_document()) == sorted([*_ENGINES, "Spark"])
 
 
-def test_new_files_are_taken_into_an_iceberg_table_by_the_same_lines(tmp_path: Path) -> None:
+def test_the_same_lines_take_new_files_into_an_iceberg_table_and_bring_no_deleted_rows_back(tmp_path: Path) -> None:
     table = make(tmp_path / "data")
     (newest,) = table.glob("*/*/next.parquet")
     later = newest.rename(tmp_path / newest.name)
     before = _table(ask("iceberg", tmp_path, lines=lines_for("Iceberg")))
 
+    place = tmp_path / "iceberg"
+    catalog = load_catalog("lake", type="sql", uri=f"sqlite:///{place}/catalog.db", warehouse=place.as_uri())
+    catalog.load_table("sluice.events").delete("event_name = 'number'")
+    catalog.close()
     later.rename(newest)
     after = _table(ask("iceberg", tmp_path, lines=lines_for("Iceberg")))
 
     assert ADDED.name not in before.types
     assert len(before.rows) == len(ROWS) - 1
-    assert after.rows == [_as_read_by("Iceberg", row) for row in ROWS]
+    assert after.rows == [_as_read_by("Iceberg", row) for row in ROWS if row["event_name"] != "number"]
 
 
 def test_a_file_of_each_table_version_is_kept() -> None:

@@ -46,11 +46,13 @@ class Spark:
         lines: of the document's lines.
         said: for each statement, by its name, a table or the text of its error.
         warehouse: where its Iceberg tables are.
+        files: how many files the lake has, before and behind all that.
     """
 
     lines: Answer
     said: dict[str, Found | str | None]
     warehouse: Path
+    files: tuple[int, int]
 
     def table(self, name: str) -> Found:
         found = self.said[name]
@@ -88,17 +90,32 @@ def _statements(lake: Path) -> dict[str, str]:
         "iceberg, by statistics": f"{_COUNT} where user_id = ''",
         "iceberg, described": "describe events",
         "add files again": add_files,
+        "create for days": create_iceberg.replace("CREATE TABLE events", "CREATE TABLE days"),
+        "add a day": _of_a_day(add_files, "2026-01-30"),
+        "add the next day": _of_a_day(add_files, "2026-01-31"),
+        "days": "select count(*) as n from days",
         "expire": "call system.expire_snapshots(table => 'events')",
         "create by hour": "create table by_hour (received_at timestamp) using iceberg "
         "partitioned by (hours(received_at))",
         "add files by hour": add_files.replace("'events'", "'by_hour'"),
+        "drop": "drop table spark_catalog.default.events",
     }
+
+
+def _of_a_day(add_files: str, day: str) -> str:
+    """The call that adds the files of one day to the table `days`."""
+    return add_files.replace("'events'", "'days'").removesuffix(")") + f", partition_filter => {_filter(day)})"
+
+
+def _filter(day: str) -> str:
+    return f"map('received_date', '{day}')"
 
 
 @pytest.fixture(scope="module", params=_RUNTIMES)
 def spark(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Spark:
     folder = tmp_path_factory.mktemp("it's a größer folder")
     lake = make(folder / "data")
+    files = len(list(lake.glob("*/*/*")))
     statements = _statements(lake)
     settings = {
         "spark.master": "local[2]",
@@ -126,7 +143,7 @@ def spark(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         SPARK_LOCAL_IP="127.0.0.1",
     )
     said = dict(zip(statements, answer.results, strict=True))
-    return Spark(lines=answer, said=said, warehouse=folder / "iceberg")
+    return Spark(lines=answer, said=said, warehouse=folder / "iceberg", files=(files, len(list(lake.glob("*/*/*")))))
 
 
 def _types(columns: Sequence[Column], **others: str) -> dict[str, str]:
@@ -218,6 +235,16 @@ def test_a_json_number_beyond_all_doubles_is_a_text(spark: Spark) -> None:
 
 def test_files_are_added_once(spark: Spark) -> None:
     assert "Cannot complete import because data files" in str(spark.said["add files again"])
+
+
+def test_a_day_is_added_behind_another(spark: Spark) -> None:
+    assert spark.rows("days") == [{"n": len(ROWS)}]
+    assert _filter("2026-01-31") in PAGE.read_text()
+
+
+def test_dropping_a_table_leaves_the_files_alone(spark: Spark) -> None:
+    before, after = spark.files
+    assert before == after
 
 
 def test_files_of_the_lake_are_not_icebergs_to_delete(spark: Spark) -> None:

@@ -55,7 +55,7 @@ def python_that(tmp_path: Path) -> Path:
 def test_help_lists_every_target_that_a_user_calls() -> None:
     shown = _make("help").stdout
 
-    for target in ("up", "test", "test-clients", "lint", "types", "format", "gen", "clean"):
+    for target in ("up", "test", "test-clients", "test-spark", "lint", "types", "format", "gen", "clean"):
         assert f"make {target} " in shown
 
 
@@ -101,6 +101,26 @@ def test_a_node_that_is_too_old_is_named(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert "error: node: version 18, older than 20" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "java",
+    [
+        pytest.param(None, id="none"),
+        pytest.param("java.specification.version = 11", id="an older one"),
+        pytest.param("java.specification.version = 1.8", id="one of old numbering"),
+    ],
+)
+def test_a_java_that_spark_cant_use_is_named_with_the_line_that_installs_one(java: str | None, tmp_path: Path) -> None:
+    if java is not None:
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin/java").write_text(f'#!/bin/sh\necho "    {java}" >&2\n')
+        (tmp_path / "bin/java").chmod(0o755)
+    done = _make("check-java", f"JAVA_HOME={tmp_path}")
+
+    assert done.returncode == 2
+    assert "error: Spark needs Java 17 or later" in done.stderr
+    assert "apt-get install openjdk-17-jre-headless" in done.stderr
 
 
 def test_make_up_serves_within_seconds_and_stops_clean(tmp_path: Path) -> None:
