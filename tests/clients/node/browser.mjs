@@ -2,7 +2,7 @@
 //
 //   {"open": url}                        a new page; answers when it has loaded
 //   {"call": name, "argument": value}    window[name](value) in the page; answers with what it returns
-//   {"requests": true}                   what the page has asked for since it was opened: method, URL
+//   {"requests": true}                   what the page has asked for since it was opened: method, URL, whether it is answered
 //   {"close": true}                      leave the page, as a user does
 import { createInterface } from "node:readline";
 
@@ -23,7 +23,12 @@ async function open(url) {
   requests = [];
   // By the protocol of the developer tools: Playwright's own events leave out preflights.
   const session = await context.newCDPSession(page);
-  session.on("Network.requestWillBeSent", ({ request }) => requests.push({ method: request.method, url: request.url }));
+  const sent = new Map();
+  session.on("Network.requestWillBeSent", ({ requestId, request }) => {
+    sent.set(requestId, { method: request.method, url: request.url, answered: false });
+    requests.push(sent.get(requestId));
+  });
+  session.on("Network.responseReceived", ({ requestId }) => sent.has(requestId) && (sent.get(requestId).answered = true));
   await session.send("Network.enable");
   await page.goto(url, { timeout: 20_000 });
 }

@@ -50,15 +50,16 @@ function byGoogle(asked, method, request) {
     (message) => toBinary(method.input, message),
     (bytes) => fromBinary(method.output, bytes),
   );
-  const seen = { headers: {}, trailers: {} };
   return new Promise((resolve) => {
     const metadata = { ...asked.metadata, deadline: String(Date.now() + 10_000) };
     const answered = client.rpcCall(`${asked.url}${descriptor.getName()}`, request, metadata, descriptor, (error, answer) => {
       const outcome = error ? { code: error.code, text: error.message } : { code: 0, text: "", success: answer.success };
-      // The status event comes behind this callback.
-      setTimeout(() => resolve({ ...seen, ...outcome }), 0);
+      // Both events may come behind this callback; not every answer has headers of its own.
+      const said = Promise.all([headers, trailers]).then(([headers, trailers]) => ({ headers, trailers }));
+      const nothing = new Promise((give) => setTimeout(() => give({ headers: {}, trailers: {} }), 5_000));
+      Promise.race([said, nothing]).then((seen) => resolve({ ...seen, ...outcome }));
     });
-    answered.on("metadata", (headers) => (seen.headers = headers));
-    answered.on("status", (status) => (seen.trailers = status.metadata ?? {}));
+    const headers = new Promise((give) => answered.on("metadata", give));
+    const trailers = new Promise((give) => answered.on("status", (status) => give(status.metadata ?? {})));
   });
 }
