@@ -63,9 +63,11 @@ def test_what_real_sdks_sent_counts_once_when_it_comes_again_among_newer_events(
     assert _kept(first, again) == [*(("1", index) for index in range(len(body["events"]))), ("2", 0)]
 
 
-def test_the_copy_that_came_first_is_kept_in_whatever_order_the_files_are_read() -> None:
-    late = sent(_BOUGHT, number=1, received_ms=NOW_MS + 1)
-    early = sent(_BOUGHT, number=2)
+@pytest.mark.parametrize("event_id", ["", "e1"])
+def test_the_copy_that_came_first_is_kept_in_whatever_order_the_files_are_read(event_id: str) -> None:
+    bought = _BOUGHT | {"eventID": event_id}
+    late = sent(bought, number=1, received_ms=NOW_MS + 1)
+    early = sent(bought, number=2)
 
     assert _kept(late, early) == [("2", 0)]
 

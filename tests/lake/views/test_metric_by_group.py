@@ -70,10 +70,10 @@ def test_events_count_from_the_first_exposure_on() -> None:
     assert _groups(sent(*events))["a"]["events"] == 2
 
 
-@pytest.mark.parametrize(("days", "events"), [("NULL", 4), ("7", 2), ("1", 1), ("0.5", 1), ("0", 0)])
+@pytest.mark.parametrize(("days", "events"), [("NULL", 5), ("7", 3), ("1", 2), ("0.5", 1), ("0", 0)])
 def test_days_end_the_time_in_which_events_count(days: str, events: int) -> None:
     first = -10 * _DAY_S
-    times = (first, first + _DAY_S, first + 7 * _DAY_S, 0)
+    times = (first, first + _DAY_S - 1, first + _DAY_S, first + 7 * _DAY_S, 0)
 
     request = sent(_seen("u1", "a", at_s=first), *(_bought("u1", at_s=at) for at in times))
 
@@ -98,11 +98,11 @@ def test_crossovers_are_counted_apart_unless_they_are_to_be_kept() -> None:
     )
 
     def counts(more: str) -> list[tuple[Any, ...]]:
-        columns = ("group_name", "units", "crossover_units", "events", "total", "mean")
+        columns = ("group_name", "units", "crossover_units", "units_with_event", "events", "total", "mean")
         return [tuple(row[column] for column in columns) for row in _groups(request, more=more).values()]
 
-    assert counts("") == [("a", 1, 1, 1, 1, 1), ("b", 1, 0, 0, 0, 0)]
-    assert counts(", keep_crossovers := true") == [("a", 2, 1, 2, 2, 1), ("b", 1, 0, 0, 0, 0)]
+    assert counts("") == [("a", 1, 1, 1, 1, 1, 1), ("b", 1, 0, 0, 0, 0, 0)]
+    assert counts(", keep_crossovers := true") == [("a", 2, 1, 2, 2, 2, 1), ("b", 1, 0, 0, 0, 0, 0)]
 
 
 def test_units_that_are_in_no_group_or_were_forced_into_one_do_not_count() -> None:
@@ -146,14 +146,18 @@ def test_a_metric_is_of_any_unit_that_exposures_and_events_name() -> None:
 
 
 def test_days_of_receipt_bound_exposures_and_events() -> None:
+    events = [_bought("u1", at_s=1), _seen("u1", "a"), _bought("u1", at_s=2), _bought("u1", at_s=3)]
     days = [
-        sent(event_, number=number, received_ms=NOW_MS + number * _DAY_S * 1000, client_ms=NOW_MS)
-        for number, event_ in enumerate([_seen("u1", "a"), _bought("u1", at_s=2), _bought("u1", at_s=3)])
+        sent(each, number=number, received_ms=NOW_MS + number * _DAY_S * 1000) for number, each in enumerate(events)
     ]
 
-    assert _groups(*days)["a"]["events"] == 2
-    assert _groups(*days, more=", until := '2026-02-01'")["a"]["events"] == 1
-    assert _groups(*days, more=", since := '2026-02-01'") == {}
+    def counted(more: str) -> list[int]:
+        return [row["events"] for row in _groups(*days, more=more).values()]
+
+    assert counted("") == [3]
+    assert counted(", since := '2026-02-01'") == [2]
+    assert counted(", until := '2026-02-02'") == [2]
+    assert counted(", since := '2026-02-02'") == []
 
 
 def test_a_measure_that_is_none_is_refused_by_name() -> None:

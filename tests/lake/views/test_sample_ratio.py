@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sluice.lake.views import sql_of
 from sluice.storage.v1.log_record_pb2 import LogRecord
-from tests.support.lake_sql import answer, event, exposure, sent
+from tests.support.lake_sql import answer, exposure, sent
 
 
 def _units(**groups: int) -> LogRecord:
@@ -56,10 +56,11 @@ def test_other_shares_are_named_in_any_unit() -> None:
 def test_a_group_that_is_not_named_is_shown_and_not_tested() -> None:
     rows = _ratio(_units(a=20, b=20, holdout=7), ", shares := MAP {'a': 0.5, 'b': 0.5}")
 
-    assert [(row["group_name"], row["expected_units"], row["verdict"]) for row in rows] == [
-        ("a", 20, "ok"),
-        ("b", 20, "ok"),
-        ("holdout", None, "not tested"),
+    columns = ("group_name", "expected_units", "degrees_of_freedom", "verdict")
+    assert [tuple(row[column] for column in columns) for row in rows] == [
+        ("a", 20, 1, "ok"),
+        ("b", 20, 1, "ok"),
+        ("holdout", None, 1, "not tested"),
     ]
 
 
@@ -87,21 +88,13 @@ def test_the_verdict_says_what_the_test_is_worth(groups: dict[str, int], verdict
     assert {row["verdict"] for row in _ratio(_units(**groups))} == {verdict}
 
 
-def test_it_counts_the_units_that_the_metric_counts() -> None:
-    crossover = [exposure("config", "x", rule, user="u1", at_s=at) for at, rule in enumerate(("a", "b"))]
-    request = sent(
-        *crossover,
-        *(exposure("config", "x", "a", user=f"a{number}") for number in range(3)),
-        *(exposure("config", "x", rule, user=rule) for rule in ("b", "default", "a:override")),
-        event("bought", user="b", at_s=1),
-    )
+def test_each_project_is_tested_by_itself() -> None:
+    requests = [_units(a=10, b=10), _units(a=10, b=30)]
+    requests[1].project = "other"
 
-    counted = answer([request], "select group_name, units, crossover_units from metric_by_group('x', 'bought')")
-    kept = answer([request], "select group_name, units from metric_by_group('x', 'bought', keep_crossovers := true)")
+    rows = answer(requests, "select distinct project, chi_square from sample_ratio('x') order by all")
 
-    assert answer([request], "select group_name, units, crossover_units from sample_ratio('x')") == counted
-    assert answer([request], "select group_name, units from sample_ratio('x', keep_crossovers := true)") == kept
-    assert (counted[0]["units"], counted[0]["crossover_units"], kept[0]["units"]) == (3, 1, 4)
+    assert [(row["project"], row["chi_square"]) for row in rows] == [("default", 0), ("other", 10)]
 
 
 def test_where_all_units_are_crossovers_there_is_nothing_to_test() -> None:
@@ -114,15 +107,6 @@ def test_where_all_units_are_crossovers_there_is_nothing_to_test() -> None:
         (0, None, None, "too few units"),
         (0, None, None, "too few units"),
     ]
-
-
-def test_each_project_is_tested_by_itself() -> None:
-    requests = [_units(a=10, b=10), _units(a=10, b=30)]
-    requests[1].project = "other"
-
-    rows = answer(requests, "select distinct project, chi_square from sample_ratio('x') order by all")
-
-    assert [(row["project"], row["chi_square"]) for row in rows] == [("default", 0), ("other", 10)]
 
 
 def test_a_share_that_is_none_is_refused() -> None:
