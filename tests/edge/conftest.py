@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def _edge() -> Iterator[Edge]:
     # Not pytest's own folders: their names are too long for Unix sockets.
-    with tempfile.TemporaryDirectory(prefix="edge-") as folder, running_edge(Path(folder)) as edge:
+    with tempfile.TemporaryDirectory(prefix="edge-") as folder, running_edge(Path(folder), reflection=True) as edge:
         yield edge
 
 

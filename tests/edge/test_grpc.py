@@ -107,7 +107,7 @@ def test_the_health_service_answers(channel):
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
-def test_reflection_is_routed(channel, version):
+def test_reflection_is_routed_where_it_is_asked_for(channel, version):
     if version == "v1":
         call = channel.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
         with pytest.raises(grpc.RpcError, match="Method not found"):  # grpcio-reflection offers v1alpha only

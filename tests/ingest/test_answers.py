@@ -54,13 +54,29 @@ def test_no_answer_is_the_one_on_which_sdks_drop_a_batch(error: Invalid | KeyRef
     assert answer.message.isascii()
 
 
-def test_a_native_callers_trailers_stay_below_8_kib() -> None:
-    for violations in range(1, 101):
-        error = Invalid(violations=_LONG.violations[:violations], invalid_events=violations, events=violations)
-        answer = answer_to(error, transcoded=False)
-        # Binary trailers travel as base64.
-        size = len(answer.message) + sum(len(value) * 4 // 3 + 4 for _, value in answer.trailers)
-        assert size < 7 * 1024
+def test_only_what_a_native_caller_may_send_again_has_its_request_id_in_the_trailers() -> None:
+    errors = [_LONG, KeyRefused(refusal=Refusal.MISSING, prefix=""), TooLarge(1), *map(Unavailable, Why)]
+
+    for error in errors:
+        assert answer_to(error, transcoded=False).trailers_only == isinstance(error, Unavailable)
+        assert not answer_to(error, transcoded=True).trailers_only
+
+
+def test_a_body_that_is_too_large_is_413_to_http_and_invalid_to_native_callers() -> None:
+    native, transcoded = (answer_to(TooLarge(1024), transcoded=transcoded) for transcoded in (False, True))
+
+    assert (native.code, native.headers) == (grpc.StatusCode.INVALID_ARGUMENT, ())
+    assert (transcoded.code, transcoded.headers) == (grpc.StatusCode.OUT_OF_RANGE, (("x-http-status", "413"),))
+    assert (
+        native.message == transcoded.message == "request body is larger than 1024 bytes; send fewer events per request"
+    )
+
+
+def test_http_answers_carry_no_details_that_nobody_would_see() -> None:
+    for error in (_LONG, KeyRefused(refusal=Refusal.UNKNOWN, prefix="secret-a"), TooLarge(1), Unavailable(Why.FAULT)):
+        answer = answer_to(error, transcoded=True)
+
+        assert not status_pb2.Status.FromString(_details(answer.trailers)).details
 
 
 def test_a_long_message_reaches_http_callers_in_the_details() -> None:

@@ -12,9 +12,11 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 from sluice.contract import Source
 from sluice.events.v1 import events_pb2 as pb
+from sluice.events.v1 import events_service_pb2_grpc as services
 from sluice.keys.key import Kind
 from sluice.keys.key_file import KeyFile
 from sluice.log.ports import Body
+from tests.support.grpc_errors import RETRIES
 from tests.support.ingest_server import IngestServer, native, rest
 from tests.support.waiting import wait_until
 
@@ -246,6 +248,34 @@ def test_a_log_that_takes_nothing_is_unavailable_and_nothing_is_acknowledged(
     assert answer.code is _UNAVAILABLE
     assert answer.message == "the log can't take events now; send the batch again later"
     assert answer.details.endswith(b"\x78\xf7\x03")
+
+
+def test_what_a_native_caller_may_send_again_grpc_itself_sends_again(server: IngestServer, server_key: str) -> None:
+    server.log.refuses_so_many = 2
+    request = pb.LogEventRequest(events=[_event()])
+
+    with server.channel(("grpc.service_config", RETRIES)) as channel:
+        answer = native(channel, request, ("statsig-api-key", server_key))
+
+    assert answer.code is grpc.StatusCode.OK
+    assert server.log.refuses_so_many < 0
+    assert len(server.log.entries) == 1
+
+
+def test_a_native_error_has_its_request_id_in_the_initial_metadata_or_if_unavailable_in_the_trailers(
+    server: IngestServer, channel: grpc.Channel, server_key: str
+) -> None:
+    stub, metadata = services.EventsServiceStub(channel), [("statsig-api-key", server_key)]
+    server.log.refuses = True
+
+    with pytest.raises(grpc.RpcError) as invalid:
+        stub.LogEvent(pb.LogEventRequest(events=[pb.Event()]), metadata=metadata, timeout=20)
+    with pytest.raises(grpc.RpcError) as unavailable:
+        stub.LogEvent(pb.LogEventRequest(events=[_event()]), metadata=metadata, timeout=20)
+
+    assert uuid.UUID(dict(invalid.value.initial_metadata())["x-request-id"]).version == 7
+    assert uuid.UUID(dict(unavailable.value.trailing_metadata())["x-request-id"]).version == 7
+    assert not unavailable.value.initial_metadata()
 
 
 def test_what_is_not_admitted_is_unavailable_and_admitted_again_later(

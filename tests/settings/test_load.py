@@ -54,9 +54,10 @@ def test_a_file_may_be_named_by_a_variable() -> None:
 
 
 def test_the_file_may_hold_its_own_numbers_and_truth_values() -> None:
-    settings = _load(toml='workers = 3\narchive = true\naccess-log = "on"')
+    settings = _load(toml='workers = 3\narchive = true\naccess-log = "on"\nreflection = false')
 
     assert (settings.workers, settings.archive, settings.access_log) == (3, True, True)
+    assert settings.reflection == "off"
 
 
 def test_more_in_flight_follows_from_larger_bodies_unless_it_is_set() -> None:

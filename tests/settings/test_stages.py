@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import typer.main
 
 from sluice.cli.app import app
@@ -41,6 +42,31 @@ def test_envoy_reaches_an_admin_port_that_listens_on_all_addresses() -> None:
 
     assert (edge.supervisor_host, edge.supervisor_port) == ("127.0.0.1", 9464)
     assert (edge.listen_host, edge.listen_port) == ("::1", 0)
+
+
+@pytest.mark.parametrize(
+    ("listen", "reflection", "reflects"),
+    [
+        ("127.0.0.1:0", "auto", True),
+        ("127.5.5.5:0", "auto", True),
+        ("localhost:0", "auto", True),
+        ("[::1]:0", "auto", True),
+        ("0.0.0.0:0", "auto", False),
+        ("[::]:0", "auto", False),
+        ("192.168.1.5:0", "auto", False),
+        ("0.0.0.0:0", "on", True),
+        ("127.0.0.1:0", "off", False),
+    ],
+)
+def test_reflection_answers_on_loopback_alone_unless_told_otherwise(
+    listen: str, reflection: str, reflects: bool
+) -> None:
+    settings = load({"listen": listen, "reflection": reflection}, environ={})
+
+    worker = worker_config(settings, index=0, socket="/s", lifeline_fd=None, drain_timeout_s=2)
+    edge = edge_config(settings, admin=_ADMIN, admin_socket="/a", worker_sockets=["/s"], json_messages=False)
+
+    assert (edge.reflection, worker.reflection) == (reflects, reflects)
 
 
 def test_every_setting_is_a_flag_of_sluice_up() -> None:

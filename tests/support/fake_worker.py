@@ -134,10 +134,14 @@ class FakeWorker:
             self.calls.append(call)
             refusal = await self.answer(call) if self.answer else None
             told = [("x-http-status", str(refusal.http_status))] if refusal and refusal.http_status == 413 else []
-            await context.send_initial_metadata([("x-request-id", REQUEST_ID), *told])
+            headers = [("x-request-id", REQUEST_ID), *told]
+            # As workers do: gRPC sends again only what has no initial metadata.
+            trailers_only = refusal and refusal.code is grpc.StatusCode.UNAVAILABLE and service == SERVICES[1]
+            if not trailers_only:
+                await context.send_initial_metadata(headers)
             if refusal is not None:
-                if refusal.with_details:
-                    context.set_trailing_metadata([("grpc-status-details-bin", refusal.details)])
+                details = [("grpc-status-details-bin", refusal.details)] if refusal.with_details else []
+                context.set_trailing_metadata([*(headers if trailers_only else []), *details])
                 await context.abort(refusal.code, refusal.message)
             if service.endswith("HttpEventsService"):
                 return HttpBody(content_type="application/json", data=b'{"success":true}').SerializeToString()

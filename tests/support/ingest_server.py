@@ -31,6 +31,7 @@ class FakeLog:
     entries: list[Entry] = field(default_factory=list)
     healthy: bool = True
     refuses: bool = False
+    refuses_so_many: int = 0
     closed: bool = False
     holds: threading.Event = field(default_factory=threading.Event)
     handed_over: threading.Event = field(default_factory=threading.Event)
@@ -39,7 +40,8 @@ class FakeLog:
         self.handed_over.set()
         while self.holds.is_set():  # noqa: ASYNC110  a test sets it from another thread
             await asyncio.sleep(0.005)
-        if self.refuses:
+        self.refuses_so_many -= 1
+        if self.refuses or self.refuses_so_many >= 0:
             raise LogUnavailable("disk full")
         self.entries.append(entry)
 
@@ -107,8 +109,8 @@ class IngestServer:
             self.ask_to_stop()
         assert self.wait_until_stopped()
 
-    def channel(self, *, as_envoy: bool = False) -> grpc.Channel:
-        options = [("grpc.use_local_subchannel_pool", 1), *(ENVOY_OPTIONS if as_envoy else ())]
+    def channel(self, *options: tuple[str, Any], as_envoy: bool = False) -> grpc.Channel:
+        options = (("grpc.use_local_subchannel_pool", 1), *options, *(ENVOY_OPTIONS if as_envoy else ()))
         channel = grpc.insecure_channel(f"unix:{self.config.socket}", options=options)
         grpc.channel_ready_future(channel).result(timeout=10)
         return channel

@@ -49,6 +49,7 @@ class EdgeConfig:
         answer_timeout_s: a worker that takes longer to answer is given up, with 504. Longer than any SDK waits (3 to
             20 s), so that Envoy never loses an answer that somebody still waits for.
         idle_timeout_s: an idle connection is closed.
+        reflection: whether callers may ask by gRPC reflection which services there are.
         drain_s: how long new connections are still taken after a drain has begun.
         access_log: a line of JSON on standard error for each request. Queries are left out: the API key may stand
             there.
@@ -71,6 +72,7 @@ class EdgeConfig:
     request_timeout_s: int = 30
     answer_timeout_s: int = 30
     idle_timeout_s: int = 300
+    reflection: bool = False
     drain_s: int = 5
     access_log: bool = False
     json_messages: bool = False

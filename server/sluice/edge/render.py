@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from sluice.edge import limits
+from sluice.edge import limits, native_errors
 from sluice.edge.config import Transcoding, UnusableEdgeConfig, is_ip_address
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ _SERVICES = {
     Transcoding.BODY: "sluice.events.v1.HttpEventsService",
     Transcoding.TYPED: "sluice.events.v1.EventsService",
 }
+
+# The services of gRPC's own that any caller may reach, as they stand in a regular expression within quotes.
+_HEALTH = r"health\\.v1\\.Health"
+_REFLECTION = r"reflection\\.v1(alpha)?\\.ServerReflection"
 
 # What browsers, proxies and Envoy add to a request and no worker reads: gRPC in Python pays for each header.
 _NOT_FOR_WORKERS = (
@@ -74,6 +78,7 @@ def render(config: EdgeConfig) -> str:
         max_headers_kib=limits.MAX_HEADERS_KIB,
         max_heap_bytes=config.max_heap_bytes,
         max_requests=config.max_requests,
+        open_grpc_tools="|".join((_HEALTH, _REFLECTION) if config.reflection else (_HEALTH,)),
         read_bytes=limits.READ_BYTES,
         request_timeout_s=config.request_timeout_s,
         stream_idle_timeout_s=max(config.request_timeout_s, config.answer_timeout_s) + 5,
@@ -82,6 +87,7 @@ def render(config: EdgeConfig) -> str:
         supervisor_type="STATIC" if is_ip_address(config.supervisor_host) else "STRICT_DNS",
         transcoded_service=_SERVICES[config.transcoding],
         worker_endpoints=", ".join(_endpoint(path) for path in config.worker_sockets),
+        **native_errors.template_values(config),
     )
 
 

@@ -1,42 +1,46 @@
 """An error outcome in the words of gRPC, and through Envoy's transcoder in those of HTTP.
 
-    outcome       gRPC code          HTTP, by Envoy
-    Invalid       INVALID_ARGUMENT   400 {"message","status":400}
-    KeyRefused    UNAUTHENTICATED    401 {"message"}
-    TooLarge      OUT_OF_RANGE       413 {"message","status":413}, by `x-http-status`: no gRPC code leads to 413
-    Unavailable   UNAVAILABLE        503 {"message","status":503}
+    outcome       gRPC code           HTTP, by Envoy
+    Invalid       INVALID_ARGUMENT    400 {"message","status":400}
+    KeyRefused    UNAUTHENTICATED     401 {"message"}
+    TooLarge      INVALID_ARGUMENT    413 {"message","status":413}
+    Unavailable   UNAVAILABLE         503 {"message","status":503}
 
-UNAVAILABLE, not RESOURCE_EXHAUSTED: Envoy makes 429 of the latter, and on 429 four of five SDKs lose the batch.
+UNAVAILABLE, not RESOURCE_EXHAUSTED: Envoy makes 429 of the latter, and on 429 four of five SDKs lose the batch. No gRPC
+code leads to 413, so Envoy is told OUT_OF_RANGE and `x-http-status`.
 
-The trailer `grpc-status-details-bin` is a google.rpc.Status with the HTTP status in field 15 besides: Envoy's
-descriptor set prints it as the body, other gRPC clients skip it. 401 has no status in its body, so none here.
+The trailer `grpc-status-details-bin` is a google.rpc.Status. For native callers it has details (rich_status.py). For
+Envoy it has none, as nobody would see them, but the HTTP status in field 15: Envoy's descriptor set prints it as the
+body. 401 has no status in its body, so none there.
 
 Trailers are limited: a gRPC client takes 8 KiB unless it says otherwise, Envoy 60 KiB. So a native caller's message is
-cut to 6,000 bytes, and has details beside it only while both fit; one for Envoy is cut to 16 KiB, and stands whole in
+cut to 1,500 bytes, which leaves most of the room to the details; one for Envoy is cut to 16 KiB, and stands whole in
 the details.
+
+gRPC's own retry takes only an answer without initial metadata: what a native caller may send again has its request id
+in the trailers. Source: gRFC A6, "When Retries are Valid".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TypeAlias, assert_never
+from dataclasses import dataclass
+from typing import assert_never
 
 import grpc
 from google.protobuf.wrappers_pb2 import UInt32Value
 from google.rpc import status_pb2
 
-from sluice.ingest.outcome import KeyRefused, TooLarge, Unavailable, Why
+from sluice.error_details import DETAILS_TRAILER
+from sluice.ingest.outcome import Error, KeyRefused, TooLarge, Unavailable, Why
+from sluice.ingest.rich_status import rich_status
 from sluice.ingest.violations import Invalid
 from sluice.keys.key import Refusal
 
-__all__ = ["Answer", "Error", "answer_to"]
+__all__ = ["Answer", "answer_to"]
 
-Error: TypeAlias = Invalid | KeyRefused | TooLarge | Unavailable
-
-_DETAILS = "grpc-status-details-bin"
-_NATIVE_MESSAGE_BYTES = 6_000
+_NATIVE_MESSAGE_BYTES = 1_500
 _TRANSCODED_MESSAGE_BYTES = 16 * 1024
-# A message of this size, the same again within details in base64, and other trailers stay below 8 KiB.
+# What stands beside the details, which have the whole of it.
 _MESSAGE_BESIDE_DETAILS_BYTES = 2_500
 # Tag of field 15 as a varint: 15 << 3. https://protobuf.dev/programming-guides/encoding/
 _HTTP_STATUS_TAG = b"\x78"
@@ -68,12 +72,14 @@ class Answer:
         message: for the caller, in ASCII.
         trailers: trailing metadata.
         headers: initial metadata beside the request id.
+        trailers_only: there must be no initial metadata; the request id goes into the trailers.
     """
 
     code: grpc.StatusCode
     message: str
     trailers: tuple[tuple[str, bytes], ...]
     headers: tuple[tuple[str, str], ...] = ()
+    trailers_only: bool = False
 
 
 def answer_to(error: Error, *, transcoded: bool) -> Answer:
@@ -83,30 +89,45 @@ def answer_to(error: Error, *, transcoded: bool) -> Answer:
         error: what became of the request.
         transcoded: Envoy will make an HTTP answer of it.
     """
-    most = _TRANSCODED_MESSAGE_BYTES if transcoded else _NATIVE_MESSAGE_BYTES
-    match error:
-        case Invalid():
-            return _answer(grpc.StatusCode.INVALID_ARGUMENT, error.message(max_bytes=most), 400, transcoded=transcoded)
-        case KeyRefused():
-            message = _KEY_MESSAGES[error.refusal].format(key=f'"{error.prefix}..."')
-            return _answer(grpc.StatusCode.UNAUTHENTICATED, message, None, transcoded=transcoded)
-        case TooLarge():
-            message = f"request body is larger than {error.limit_bytes} bytes; send fewer events per request"
-            answer = _answer(grpc.StatusCode.OUT_OF_RANGE, message, 413, transcoded=transcoded)
-            return replace(answer, headers=(("x-http-status", "413"),))
-        case Unavailable():
-            return _answer(grpc.StatusCode.UNAVAILABLE, _UNAVAILABLE_MESSAGES[error.why], 503, transcoded=transcoded)
-        case _:
-            assert_never(error)
+    return _for_envoy(error) if transcoded else _for_native_callers(error)
 
 
-def _answer(code: grpc.StatusCode, message: str, http_status: int | None, *, transcoded: bool) -> Answer:
-    fits = len(message) <= _MESSAGE_BESIDE_DETAILS_BYTES
-    if not fits and not transcoded:
-        return Answer(code=code, message=message, trailers=())
+def _for_native_callers(error: Error) -> Answer:
+    code, message, _ = _said(error, max_bytes=_NATIVE_MESSAGE_BYTES)
+    details = rich_status(error, code=code.value[0], message=message)
+    return Answer(
+        code=code,
+        message=message,
+        trailers=((DETAILS_TRAILER, details),),
+        trailers_only=code is grpc.StatusCode.UNAVAILABLE,
+    )
+
+
+def _for_envoy(error: Error) -> Answer:
+    code, message, http_status = _said(error, max_bytes=_TRANSCODED_MESSAGE_BYTES)
+    headers: tuple[tuple[str, str], ...] = ()
+    if isinstance(error, TooLarge):
+        code, headers = grpc.StatusCode.OUT_OF_RANGE, (("x-http-status", "413"),)
     details: bytes = status_pb2.Status(code=code.value[0], message=message).SerializeToString()
     if http_status is not None:
         # UInt32Value holds its varint behind a tag of one byte.
         details += _HTTP_STATUS_TAG + UInt32Value(value=http_status).SerializeToString()[1:]
-    beside = message if fits else message[:_MESSAGE_BESIDE_DETAILS_BYTES]
-    return Answer(code=code, message=beside, trailers=((_DETAILS, details),))
+    beside = message[:_MESSAGE_BESIDE_DETAILS_BYTES]
+    return Answer(code=code, message=beside, trailers=((DETAILS_TRAILER, details),), headers=headers)
+
+
+def _said(error: Error, *, max_bytes: int) -> tuple[grpc.StatusCode, str, int | None]:
+    """Code, message, and the HTTP status that stands in the body."""
+    match error:
+        case Invalid():
+            return grpc.StatusCode.INVALID_ARGUMENT, error.message(max_bytes=max_bytes), 400
+        case KeyRefused():
+            message = _KEY_MESSAGES[error.refusal].format(key=f'"{error.prefix}..."')
+            return grpc.StatusCode.UNAUTHENTICATED, message, None
+        case TooLarge():
+            message = f"request body is larger than {error.limit_bytes} bytes; send fewer events per request"
+            return grpc.StatusCode.INVALID_ARGUMENT, message, 413
+        case Unavailable():
+            return grpc.StatusCode.UNAVAILABLE, _UNAVAILABLE_MESSAGES[error.why], 503
+        case _:
+            assert_never(error)

@@ -85,6 +85,10 @@ class Desk:
             await context.send_initial_metadata(headers)
             return accepted
         answer = answer_to(outcome, transcoded=caller.transcoded)
-        await context.send_initial_metadata((*headers, *answer.headers))
-        await context.abort(answer.code, answer.message, answer.trailers)
+        trailers: tuple[tuple[str, str | bytes], ...] = answer.trailers
+        if answer.trailers_only:
+            trailers = (*headers, *trailers)
+        else:
+            await context.send_initial_metadata((*headers, *answer.headers))
+        await context.abort(answer.code, answer.message, trailers)
         raise AssertionError("abort always raises")

@@ -27,6 +27,7 @@ class WorkerConfig:
         max_log_bytes: the log takes nothing while sealed segments hold more; None: only the disk bounds them.
         lifeline_fd: read end of a pipe that ends with the supervisor; None: there is no supervisor.
         drain_timeout_s: how long requests in flight may take to finish when the worker stops.
+        reflection: whether gRPC reflection answers.
     """
 
     data_dir: str
@@ -43,3 +44,4 @@ class WorkerConfig:
     max_log_bytes: int | None = None
     lifeline_fd: int | None = None
     drain_timeout_s: float = 20.0
+    reflection: bool = True

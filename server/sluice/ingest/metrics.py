@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge
 
 from sluice.contract import Source
-from sluice.ingest.outcome import KeyRefused, TooLarge, Unavailable
-from sluice.ingest.violations import Invalid
+from sluice.error_details import Reason
+from sluice.ingest.outcome import reason_of
 
 if TYPE_CHECKING:
+    from sluice.ingest.outcome import Error
     from sluice.log.ports import Entry
 
-__all__ = ["IN_FLIGHT_BYTES", "READY", "count_accepted", "count_refused"]
+__all__ = ["IN_FLIGHT_BYTES", "READY", "count_accepted", "count_refused", "label_of"]
 
-_INVALID = "invalid"
-_TOO_LARGE = "too_large"
+_OLDER_LABELS = {Reason.INVALID_EVENTS: "invalid", Reason.INVALID_REQUEST: "invalid"}
 
 _REQUESTS = Counter("sluice_requests_accepted", "Requests that were acknowledged.", ["source"])
 _EVENTS = Counter("sluice_events_accepted", "Events of acknowledged requests.", ["source"])
@@ -46,16 +46,11 @@ def count_accepted(entry: Entry) -> None:
     body_bytes.inc(len(entry.body))
 
 
-def count_refused(error: Invalid | KeyRefused | TooLarge | Unavailable) -> None:
+def count_refused(error: Error) -> None:
     """Count a request that is answered with an error."""
-    match error:
-        case Invalid():
-            _REFUSED.labels(_INVALID).inc()
-        case TooLarge():
-            _REFUSED.labels(_TOO_LARGE).inc()
-        case KeyRefused():
-            _REFUSED.labels(error.refusal.value).inc()
-        case Unavailable():
-            _REFUSED.labels(error.why.value).inc()
-        case _:
-            assert_never(error)
+    _REFUSED.labels(label_of(reason_of(error))).inc()
+
+
+def label_of(reason: Reason) -> str:
+    """A reason as the label of a metric: in small letters, but for what was one label before it was two reasons."""
+    return _OLDER_LABELS.get(reason) or reason.value.lower()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
+from sluice.error_details import Reason
 from sluice.ingest.violations import Invalid
 
 if TYPE_CHECKING:
     from sluice.keys.key import Refusal
 
-__all__ = ["Accepted", "KeyRefused", "Outcome", "TooLarge", "Unavailable", "Why"]
+__all__ = ["Accepted", "Error", "KeyRefused", "Outcome", "TooLarge", "Unavailable", "Why", "reason_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class TooLarge:
 
 
 class Why(Enum):
-    """Why a request can't be taken now; the values are metric labels."""
+    """Why a request can't be taken now; the values are metric labels, and in capitals reasons."""
 
     OVERLOADED = "overloaded"
     LOG_UNAVAILABLE = "log_unavailable"
@@ -55,4 +56,20 @@ class Unavailable:
     why: Why
 
 
-Outcome: TypeAlias = Accepted | KeyRefused | Invalid | TooLarge | Unavailable
+Error: TypeAlias = Invalid | KeyRefused | TooLarge | Unavailable
+Outcome: TypeAlias = Accepted | Error
+
+
+def reason_of(error: Error) -> Reason:
+    """Why a request is answered with an error, in the word that callers and metrics share."""
+    match error:
+        case Invalid():
+            return Reason.INVALID_EVENTS if error.invalid_events else Reason.INVALID_REQUEST
+        case TooLarge():
+            return Reason.TOO_LARGE
+        case KeyRefused():
+            return Reason(error.refusal.value.upper())
+        case Unavailable():
+            return Reason(error.why.value.upper())
+        case _:
+            assert_never(error)

@@ -76,7 +76,9 @@ async def serve(
         keys=keys, appender=log, admission=admission, max_body_bytes=config.max_body_bytes, clock=time.time
     )
     desk = Desk(receiver, new_request_id)
-    server = DoorServer(desk, socket=config.socket, max_receive_bytes=config.max_receive_bytes)
+    server = DoorServer(
+        desk, socket=config.socket, max_receive_bytes=config.max_receive_bytes, reflection=config.reflection
+    )
     await server.start()
     _messages.info("listening", socket=config.socket)
     watch = asyncio.create_task(_watch(server, keys, log, admission))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
 from sluice.ingest import service_body, service_typed
 
@@ -30,9 +30,10 @@ class DoorServer:
         desk: answers the calls.
         socket: path of the Unix socket.
         max_receive_bytes: gRPC's limit for one message.
+        reflection: whether it answers.
     """
 
-    def __init__(self, desk: Desk, *, socket: str, max_receive_bytes: int) -> None:
+    def __init__(self, desk: Desk, *, socket: str, max_receive_bytes: int, reflection: bool) -> None:
         # Other options (bdp_probe off, optimization_target, write_buffer_size) were measured: no difference beyond the
         # noise. maximum_concurrent_rpcs stays off: it answers RESOURCE_EXHAUSTED.
         self._server = grpc.aio.server(
@@ -46,7 +47,8 @@ class DoorServer:
         self._server.add_generic_rpc_handlers((service_body.handlers(desk), service_typed.handlers(desk)))
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection([service_typed.SERVICE], self._server)
+        if reflection:
+            enable_server_reflection([service_typed.SERVICE], self._server)
         self._server.add_insecure_port(f"unix:{socket}")
         self._serving: bool | None = None
 

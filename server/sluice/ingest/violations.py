@@ -33,10 +33,13 @@ class Violation:
     expected: str
     found: str
 
+    @property
+    def problem(self) -> str:
+        """What is wrong there, in words."""
+        return "missing" if self.found == MISSING else f"expected {self.expected}, got {self.found}"
+
     def __str__(self) -> str:
-        if self.found == MISSING:
-            return f"{self.path}: missing"
-        return f"{self.path}: expected {self.expected}, got {self.found}"
+        return f"{self.path}: {self.problem}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

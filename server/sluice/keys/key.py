@@ -58,7 +58,7 @@ class OnInvalid(Enum):
 
 
 class Refusal(Enum):
-    """Why a key doesn't open a door; the values are metric labels."""
+    """Why a key doesn't open a door; the values are metric labels, and in capitals reasons of error_details.py."""
 
     MISSING = "key_missing"
     UNKNOWN = "key_unknown"

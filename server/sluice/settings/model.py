@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sluice.settings.places import DEFAULT_DATA_DIR, VARIABLE_PREFIX
 from sluice.settings.types import (
+    AutoOnOff,
     Count,
     Duration,
     Folder,
@@ -154,6 +155,11 @@ class Settings(DataFolder):
     messages: Literal["auto", "text", "json"] = "auto"
     """How messages to the operator are written: text for people, json for machines, auto: text on a terminal, else
     json."""
+
+    reflection: AutoOnOff = "auto"
+    """Whether gRPC reflection answers: auto where listen is a loopback address, and nowhere else. On, tools such as
+    grpcurl need no .proto files; anyone who reaches the port learns the calls and messages, without a key. The
+    configuration in envoy/, for an external Envoy, has it off."""
 
     access_log: OnOff = False
     """Whether Envoy writes a line for each request, without its query, which may hold a key. It costs CPU for each

@@ -52,6 +52,7 @@ def worker_config(
         max_log_bytes=settings.log_limit,
         lifeline_fd=lifeline_fd,
         drain_timeout_s=drain_timeout_s,
+        reflection=_reflects(settings),
     )
 
 
@@ -99,6 +100,11 @@ def edge_config(
         transcoding=Transcoding(settings.transcoding),
         max_body_bytes=settings.max_body,
         concurrency=settings.workers,
+        reflection=_reflects(settings),
         access_log=settings.access_log,
         json_messages=json_messages,
     )
+
+
+def _reflects(settings: Settings) -> bool:
+    return settings.reflection == "on" or (settings.reflection == "auto" and settings.listen.is_loopback)

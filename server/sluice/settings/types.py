@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator
 
@@ -25,7 +25,18 @@ from sluice.settings.units import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Count", "Duration", "Folder", "FolderOrNone", "Form", "ListenAddress", "NodeName", "OnOff", "Size"]
+__all__ = [
+    "AutoOnOff",
+    "Count",
+    "Duration",
+    "Folder",
+    "FolderOrNone",
+    "Form",
+    "ListenAddress",
+    "NodeName",
+    "OnOff",
+    "Size",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +86,9 @@ Duration: TypeAlias = Annotated[float, BeforeValidator(parse_duration), Form("du
 Size: TypeAlias = Annotated[int, BeforeValidator(parse_size), Form("size", show=format_size)]
 OnOff: TypeAlias = Annotated[
     bool, BeforeValidator(_parse_on_off), Form("on or off", show=lambda on: "on" if on else "off")
+]
+# As above, sluice.toml's own truth values are words too.
+AutoOnOff: TypeAlias = Annotated[
+    Literal["auto", "on", "off"], BeforeValidator(lambda word: {"True": "on", "False": "off"}.get(word, word))
 ]
 NodeName: TypeAlias = Annotated[str, BeforeValidator(_parse_node), Form("name")]

@@ -1,0 +1,99 @@
+"""What Envoy itself answers native gRPC callers with, where no worker did: text, status and details, all fixed.
+
+Envoy's local replies can carry headers of fixed values, so their details are made when the configuration is rendered.
+Which error has which cause, the template says.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from google.rpc import code_pb2
+
+from sluice.error_details import DETAILS_TRAILER, Reason, status_with_details
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sluice.edge.config import EdgeConfig
+
+__all__ = ["NativeError", "native_errors", "template_values"]
+
+_RETRY_DELAY_S = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeError:
+    """One error.
+
+    Attributes:
+        code: of google.rpc.Code.
+        message: for the caller.
+        facts: of ErrorInfo.
+        retry_delay_s: of RetryInfo; None: there is none.
+    """
+
+    code: int
+    message: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    retry_delay_s: int | None = None
+
+
+def native_errors(config: EdgeConfig) -> dict[Reason, NativeError]:
+    """All of them, by their reasons."""
+    return {
+        Reason.TOO_LARGE: NativeError(
+            code=code_pb2.INVALID_ARGUMENT,
+            message=f"request body is larger than {config.max_body_bytes} bytes; send fewer events per request",
+            facts={"max_bytes": config.max_body_bytes},
+        ),
+        Reason.UNSUPPORTED_ENCODING: NativeError(
+            code=code_pb2.UNIMPLEMENTED,
+            message="unsupported encoding; send uncompressed protobuf, as application/grpc or application/grpc-web",
+        ),
+        Reason.METHOD_NOT_FOUND: NativeError(
+            code=code_pb2.UNIMPLEMENTED, message="no such method; events go to sluice.events.v1.EventsService"
+        ),
+        Reason.REFLECTION_OFF: NativeError(
+            code=code_pb2.UNIMPLEMENTED,
+            message="reflection is off here; use the .proto files, or ask the operator for the setting reflection",
+        ),
+        Reason.NO_WORKER: NativeError(
+            code=code_pb2.UNAVAILABLE,
+            message="the service can't take the request now; send it again later",
+            retry_delay_s=_RETRY_DELAY_S,
+        ),
+        Reason.WORKER_LOST: NativeError(
+            code=code_pb2.UNAVAILABLE,
+            message="the service broke off before it answered; the events may be on disk, or not: send them again",
+            retry_delay_s=_RETRY_DELAY_S,
+        ),
+        Reason.NO_ANSWER: NativeError(
+            code=code_pb2.DEADLINE_EXCEEDED,
+            message=f"no worker answered within {config.answer_timeout_s} s; the events may be on disk, or not",
+        ),
+    }
+
+
+def template_values(config: EdgeConfig) -> dict[str, str]:
+    """For each error its text, `<reason>_message`, and two headers of a local reply, `<reason>_status`, `…_details`."""
+    values: dict[str, str] = {}
+    for reason, error in native_errors(config).items():
+        name = reason.value.lower()
+        values[f"{name}_message"] = error.message
+        values[f"{name}_status"] = _header("grpc-status", str(error.code))
+        values[f"{name}_details"] = _header(DETAILS_TRAILER, _details(reason, error))
+    return values
+
+
+def _header(name: str, value: str) -> str:
+    return json.dumps({"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
+
+
+def _details(reason: Reason, error: NativeError) -> str:
+    status = status_with_details(error.code, error.message, reason, error.facts, retry_delay_s=error.retry_delay_s)
+    # Without padding, as gRPC asks of those who send. Source: gRPC over HTTP/2, "Binary-Header".
+    return base64.b64encode(status.SerializeToString(deterministic=True)).decode().rstrip("=")
