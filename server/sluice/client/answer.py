@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Delivered", "Later", "Refused", "Violation", "answer_of", "answer_of_call", "fault_of"]
 
-_DETAILS = "grpc-status-details-bin"
 _LONGEST_MESSAGE = 500
 
 _REFUSED = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE}
@@ -97,10 +96,12 @@ class Refused:
     Attributes:
         message: what the server says.
         violations: what it says of single events; none: it says nothing of these.
+        most_bytes: how large a request may be, where the batch was larger.
     """
 
     message: str
     violations: tuple[Violation, ...] = ()
+    most_bytes: int | None = None
 
 
 Answer: TypeAlias = Delivered | Later | Refused
@@ -120,7 +121,11 @@ def answer_of(code: grpc.StatusCode, message: str | None, trailers: Iterable[tup
     status = _status_in(trailers or ())
     if code in _REFUSED:
         violations = _violations_in(status) if status is not None else ()
-        return Refused(message=text[:_LONGEST_MESSAGE], violations=violations or _violations_in_text(text))
+        return Refused(
+            message=text[:_LONGEST_MESSAGE],
+            violations=violations or _violations_in_text(text),
+            most_bytes=_limit_in(status) if status is not None else None,
+        )
     return Later(
         code=code.name,
         message=text[:_LONGEST_MESSAGE],
@@ -144,8 +149,10 @@ def _status_in(trailers: Iterable[tuple[str, str | bytes]]) -> Status | None:
     from google.protobuf.message import DecodeError  # noqa: PLC0415  10 ms that only errors need take
     from google.rpc import status_pb2  # noqa: PLC0415  as above
 
+    from sluice.error_details import DETAILS_TRAILER  # noqa: PLC0415  as above
+
     for name, value in trailers:
-        if name == _DETAILS and isinstance(value, bytes):
+        if name == DETAILS_TRAILER and isinstance(value, bytes):
             try:
                 status: Status = status_pb2.Status.FromString(value)
             except DecodeError:
@@ -175,6 +182,21 @@ def _violations_in_text(text: str) -> tuple[Violation, ...]:
 
 def _violation(index: str, path: str, message: str) -> Violation:
     return Violation(index=int(index), path=path, message=message[:_LONGEST_MESSAGE])
+
+
+def _limit_in(status: Status) -> int | None:
+    """The `max_bytes` of a google.rpc.ErrorInfo with the reason TOO_LARGE."""
+    from google.rpc import error_details_pb2  # noqa: PLC0415  as above
+
+    from sluice.error_details import DOMAIN, Reason  # noqa: PLC0415  as above
+
+    for detail in status.details:
+        info = error_details_pb2.ErrorInfo()
+        if detail.Is(info.DESCRIPTOR) and detail.Unpack(info) and info.domain == DOMAIN:
+            said: str = info.metadata["max_bytes"]
+            if info.reason == Reason.TOO_LARGE.value and said.isdecimal():
+                return int(said)
+    return None
 
 
 def _delay_in(status: Status) -> float:

@@ -24,6 +24,7 @@ from sluice.client.errors import SpoolError
 from sluice.client.ledger import Ledger
 from sluice.client.narrow import narrow
 from sluice.client.report import Dropped, Reason, Trouble
+from sluice.client.settings import REQUEST_TAIL_BYTES
 from sluice.client.steps import Mark, Send, Step, Sync, Wait
 from sluice.client.waiting import Waiting
 
@@ -59,6 +60,8 @@ class Core:
         self._backoff = Backoff(first_s=settings.first_backoff_s, longest_s=settings.longest_backoff_s, draw=draw)
         self._waiting = Waiting(store.leftovers)
         self._sync_at: float | None = None
+        # Of a batch. Less than the setting says, once the server has said that it takes less.
+        self._most_bytes = settings.most_event_bytes
         self.ledger = Ledger()
 
     # What callers do.
@@ -162,6 +165,8 @@ class Core:
                 self._settle(batch)
             case Refused():
                 self._server_answers()
+                if answer.most_bytes is not None:
+                    self._most_bytes = min(self._most_bytes, max(answer.most_bytes - REQUEST_TAIL_BYTES, 0))
                 self._narrow(batch, answer, now)
             case Later():
                 self._failed(batch, answer, now)
@@ -189,7 +194,7 @@ class Core:
         events, size = batch.events, batch.size
         for index in range(start, len(encoded)):
             size += len(encoded[index])
-            if events and (events >= self._settings.batch_events or size > self._settings.most_event_bytes):
+            if events and (events >= self._settings.batch_events or size > self._most_bytes):
                 return index - start
             events += 1
         return len(encoded) - start

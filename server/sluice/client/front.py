@@ -41,6 +41,7 @@ class Front:
 
     def __init__(self, target: str, api_key: str, settings: Settings | None = None) -> None:
         self._settings = settings or Settings()
+        self._most_event_bytes = self._settings.most_event_bytes
         self._calls = Calls(target, api_key, self._settings)
         self._spool = _spool_of(self._settings)
         memory = Memory(most_events=self._settings.queue_events, most_bytes=self._settings.queue_bytes)
@@ -52,16 +53,16 @@ class Front:
     def __repr__(self) -> str:
         return f"<sluice.client.{type(self).__name__} to {self._calls.address}>"
 
-    def _encoded(self, events: Iterable[Event], *, one: bool = False) -> tuple[list[str], list[bytes]]:
-        """The ids of events, and their bytes."""
-        now_ms = time.time_ns() // 1_000_000
+    def _encode(self, event: Event) -> tuple[str, bytes]:
+        """The id of an event, and its bytes."""
+        return encode(event, now_ms=time.time_ns() // 1_000_000, most_bytes=self._most_event_bytes)
+
+    def _encode_many(self, events: Iterable[Event]) -> tuple[list[str], list[bytes]]:
         ids, encoded = [], []
         for index, event in enumerate(events):
             try:
-                event_id, data = encode(event, now_ms=now_ms, most_bytes=self._settings.most_event_bytes)
+                event_id, data = self._encode(event)
             except InvalidEvent as exc:
-                if one:
-                    raise
                 raise exc.within(f"events[{index}]") from None
             ids.append(event_id)
             encoded.append(data)

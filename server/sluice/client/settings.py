@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sluice.client.report import Trouble, Undelivered
 
-__all__ = ["MiB", "Settings"]
+__all__ = ["REQUEST_TAIL_BYTES", "MiB", "Settings"]
 
 MiB = 1024 * 1024
 

@@ -135,13 +135,7 @@ class Spool:
 
     def divide(self, key: bytes, parts: Mapping[bytes, list[bytes]]) -> None:  # noqa: D102  as Store says
         file = self._files[key]
-        self._let_go()
-        with self._told("can't be written"):
-            batches = dict(parse(disk.read_bytes(file.path)).batches)
-            kept = {other: events for other, events in batches.items() if other in file.keys and other != key}
-            content = b"".join(part for each, events in {**kept, **parts}.items() for part in frame_of(each, events))
-            disk.replace_file(file.path, content)
-        self._resize(file, len(content))
+        self._rewrite(file, without=key, and_with=parts)
         del self._files[key]
         file.keys.remove(key)
         file.keys.update(parts)
@@ -151,6 +145,8 @@ class Spool:
         file = self._files.pop(key)
         file.keys.remove(key)
         if file.keys:
+            # Others of a divided batch still wait: the next client must not send this one again.
+            self._rewrite(file, without=key, and_with={})
             return
         if self._written_key == key:
             self._let_go()
@@ -267,6 +263,17 @@ class Spool:
             self._written, self._written_key = disk.append_to(file.path), key
         return self._written
 
+    def _rewrite(self, file: _File, *, without: bytes, and_with: Mapping[bytes, list[bytes]]) -> None:
+        """Put other content in the place of a file's, all at once and durably."""
+        self._let_go()
+        with self._told("can't be written"):
+            batches = dict(parse(disk.read_bytes(file.path)).batches)
+            batches.pop(without, None)
+            batches.update(and_with)
+            content = b"".join(part for key, events in batches.items() for part in frame_of(key, events))
+            disk.replace_file(file.path, content)
+        self._resize(file, len(content))
+
     def _undo(self, file: _File, key: bytes) -> None:
         """Cut off what a failed write may have left. Where that fails too, the next write is over it, or a torn end."""
         with suppress(OSError):
@@ -300,7 +307,7 @@ class Spool:
         try:
             yield
         except OSError as exc:
-            raise SpoolError(f"spool {self._folder} {what}: {exc.strerror or exc}", self._folder) from exc
+            raise SpoolError(f"spool {self._folder} {what}: {exc}", self._folder) from exc
 
 
 def _sync_file(path: Path) -> None:

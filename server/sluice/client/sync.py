@@ -77,8 +77,8 @@ class Client(Front):
             SpoolError: the spool can't be written. Where `taken_events` is 1, only the sync has failed.
             ClientClosed, ForkedClient: this client takes no more.
         """
-        [event_id], encoded = self._encoded([event], one=True)
-        self._put(encoded)
+        event_id, encoded = self._encode(event)
+        self._put([encoded])
         return event_id
 
     def log_many(self, events: Iterable[Event]) -> list[str]:
@@ -88,7 +88,7 @@ class Client(Front):
             InvalidEvent: one of them breaks the contract: `events[3].value: …`.
             QueueFull, SpoolError, ClientClosed, ForkedClient: as for `log`.
         """
-        ids, encoded = self._encoded(events)
+        ids, encoded = self._encode_many(events)
         self._put(encoded)
         return ids
 

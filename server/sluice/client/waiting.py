@@ -33,6 +33,7 @@ class Waiting:
         self.epoch = 1
         self._ready: deque[Batch] = deque()
         self._later: list[Batch] = []
+        self._turn_of_later = True
         # Batches of each epoch that are not settled; of epoch 0 besides what may come in.
         self._unsettled: Counter[int] = Counter({0: leftovers})
 
@@ -63,11 +64,18 @@ class Waiting:
         self._ready.extend(leftovers)
 
     def take(self, now: float) -> Batch | None:
-        """Take the batch whose turn it is: one whose pause is over, else the oldest."""
+        """Take the batch whose turn it is: in turn the oldest, and one whose pause is over.
+
+        So a batch that fails again and again holds up no other, and those that wait don't keep it from being tried.
+        """
         due = min(self._later, key=lambda batch: batch.not_before, default=None)
-        if due is not None and due.not_before <= now:
+        if due is not None and due.not_before > now:
+            due = None
+        if due is not None and (self._turn_of_later or not self._ready):
+            self._turn_of_later = False
             self._later.remove(due)
             return due
+        self._turn_of_later = True
         return self._ready.popleft() if self._ready else None
 
     def put_off(self, batch: Batch, *, until: float) -> None:
