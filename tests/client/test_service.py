@@ -184,6 +184,7 @@ def test_whatever_is_killed_each_event_that_was_logged_is_in_the_lake(tmp_path: 
             linger_s=0.01,
             batch_events=20,
             call_timeout_s=5,
+            first_backoff_s=0.1,
             longest_backoff_s=0.2,
             wait_for_room_s=30,
             spool=tmp_path / "spool" if role == "supervisor" else None,
