@@ -44,7 +44,7 @@ class Calls:
         if not _is_key(api_key):
             raise InvalidSettings("api_key: expected a key, as `sluice keys create` prints it")
         parsed = parse_target(target)
-        version = importlib.metadata.version("sluice")
+        version = _version()
         self.address = parsed.address
         self.credentials = settings.credentials or (grpc.ssl_channel_credentials() if parsed.tls else None)
         self.method = f"/sluice.events.v1.EventsService/{'ReceiveWebhookEvent' if settings.webhook else 'LogEvent'}"
@@ -72,6 +72,14 @@ class Calls:
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """The metadata of a call that is made now: a spooled event's time is mended by the clock of each try."""
         return (("statsig-api-key", self._api_key), ("statsig-client-time", str(time.time_ns() // 1_000_000)))
+
+
+def _version() -> str:
+    """That of the distribution which holds this client: the whole project, or the client alone."""
+    try:
+        return importlib.metadata.version("sluice")
+    except importlib.metadata.PackageNotFoundError:
+        return importlib.metadata.version("sluice-client")
 
 
 def _is_key(key: object) -> bool:
