@@ -240,6 +240,33 @@ TestOnDisk = AnyLifeOnDisk.TestCase
 TestOnDisk.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 
 
+class FullAfter:
+    """A disk on which so many files can be made."""
+
+    def __init__(self, files: int) -> None:
+        self._left = files
+
+    def before(self, operation: disk.Operation) -> None:
+        if operation.verb == "create":
+            self._left -= 1
+            if self._left < 0:
+                raise OSError(28, "No space left on device")
+
+    def after(self, operation: disk.Operation) -> None:
+        pass
+
+
+def test_a_disk_that_fails_amid_a_call_says_how_many_events_were_taken(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, most_bytes=1 << 20, keep_refused_bytes=0)
+    core = Core(Settings(batch_events=2), spool)
+    with disk.observed(FullAfter(2)), pytest.raises(SpoolError) as raised:
+        core.put([_encoded(str(number)) for number in range(7)], 0.0)
+
+    assert raised.value.taken_events == 4
+    assert core.stats().waiting == 4
+    spool.close()
+
+
 sizes = st.lists(st.integers(1, 900), min_size=1, max_size=40)
 
 

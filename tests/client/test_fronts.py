@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 
+from sluice import disk
 from sluice.client import (
     ClientClosed,
     Event,
@@ -360,15 +361,58 @@ def test_a_spool_is_sent_without_a_call(make: MakeFront, server: StubServer, tmp
     assert server.acknowledged == ["a"]
 
 
-def test_an_event_is_in_the_spool_when_the_call_returns(make: MakeFront, server: StubServer, tmp_path: Path) -> None:
-    server.holds.set()
-    with make(server.address, KEY, Settings(spool=tmp_path, spool_sync_s=0)) as client:
+class SeenOperations:
+    """Remembers what was done to which file."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str]] = []
+
+    def before(self, operation: disk.Operation) -> None:
+        pass
+
+    def after(self, operation: disk.Operation) -> None:
+        self.seen.append((operation.verb, Path(operation.path).name))
+
+
+@pytest.mark.parametrize("sync_s", [0, 100])
+def test_an_event_is_in_the_spool_when_the_call_returns_and_synced_if_asked_for(
+    make: MakeFront, server: StubServer, tmp_path: Path, sync_s: float
+) -> None:
+    disk_seen = SeenOperations()
+    asked = Settings(spool=tmp_path, spool_sync_s=sync_s, linger_s=100)
+    with make(server.address, KEY, asked) as client, disk.observed(disk_seen):
         client.log(Event("a", "u1"))
         [file] = tmp_path.iterdir()
         [events] = parse(file.read_bytes()).batches.values()
-        server.holds.clear()
+        seen = list(disk_seen.seen)
 
     assert len(events) == 1
+    synced = [("datasync", file.name), ("sync_folder", tmp_path.name)]
+    assert seen == [("create", file.name), ("write", file.name), *(synced if not sync_s else [])]
+
+
+def test_a_spool_is_synced_in_its_time(make: MakeFront, server: StubServer, tmp_path: Path) -> None:
+    disk_seen = SeenOperations()
+    asked = Settings(spool=tmp_path, spool_sync_s=0.05, linger_s=100)
+    with make(server.address, KEY, asked) as client, disk.observed(disk_seen):
+        client.log(Event("a", "u1"))
+        wait_until(lambda: ("sync_folder", tmp_path.name) in disk_seen.seen)
+        assert server.calls == []
+
+
+def test_all_is_told_when_a_flush_returns(make: MakeFront, server: StubServer) -> None:
+    told: list[str] = []
+
+    def slow(undelivered: Undelivered) -> None:
+        threading.Event().wait(0.1)
+        told.append(undelivered.event.event_name)
+
+    server.answers(refusal(0))
+    with make(server.address, KEY, Settings(on_undelivered=slow)) as client:
+        client.log(Event("a", "u1"))
+        with pytest.raises(NotDelivered):
+            client.flush()
+        assert told == ["a"]
 
 
 def test_a_folder_that_another_client_uses_is_told(make: MakeFront, server: StubServer, tmp_path: Path) -> None:

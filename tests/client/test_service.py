@@ -175,8 +175,12 @@ class _Load:
                 thread.join(60)
 
 
-@pytest.mark.parametrize("role", ["worker-0", "envoy", "supervisor"])
-def test_whatever_is_killed_each_event_that_was_logged_is_in_the_lake(tmp_path: Path, role: str) -> None:
+@pytest.mark.parametrize(
+    ("roles", "spooled"), [(["worker-0", "envoy"], False), (["supervisor"], True)], ids=["children", "supervisor"]
+)
+def test_whatever_is_killed_each_event_that_was_logged_is_in_the_lake(
+    tmp_path: Path, roles: list[str], spooled: bool
+) -> None:
     with Service(tmp_path / "data", "--workers", "1", "--seal-age", "200ms", "--lake-age", "300ms") as killed:
         # The successor of a killed service must be where the client looks for it.
         killed._flags += ("--listen", killed.grpc)
@@ -187,7 +191,7 @@ def test_whatever_is_killed_each_event_that_was_logged_is_in_the_lake(tmp_path: 
             first_backoff_s=0.1,
             longest_backoff_s=0.2,
             wait_for_room_s=30,
-            spool=tmp_path / "spool" if role == "supervisor" else None,
+            spool=tmp_path / "spool" if spooled else None,
         )
         with Client(killed.grpc, killed.server_key, settings) as client:
             load = _Load(client)
@@ -198,10 +202,11 @@ def test_whatever_is_killed_each_event_that_was_logged_is_in_the_lake(tmp_path: 
 
             with load.running():
                 more_is_delivered()
-                killed.kill(role)
-                if role == "supervisor":
-                    killed.start()
-                more_is_delivered()
+                for role in roles:
+                    killed.kill(role)
+                    if role == "supervisor":
+                        killed.start()
+                    more_is_delivered()
             client.flush(timeout_s=60)
             stats = client.stats()
         killed.flush()

@@ -1,6 +1,5 @@
 import json
 import logging
-import os
 import threading
 from pathlib import Path
 
@@ -87,26 +86,6 @@ def test_a_folder_is_one_clients(tmp_path: Path) -> None:
     spool.close()
 
     _open(tmp_path).close()
-
-
-def test_a_fork_does_not_hold_the_folder(tmp_path: Path) -> None:
-    spool = _open(tmp_path)
-    child_began, began = os.pipe()
-    may_end, end_it = os.pipe()
-    child = os.fork()
-    if not child:
-        os.write(began, b"x")
-        os.read(may_end, 1)
-        os._exit(0)
-    try:
-        os.read(child_began, 1)
-        spool.close()
-        _open(tmp_path).close()
-    finally:
-        os.write(end_it, b"x")
-        os.waitpid(child, 0)
-        for pipe in (child_began, began, may_end, end_it):
-            os.close(pipe)
 
 
 def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
@@ -229,6 +208,25 @@ def test_a_sync_covers_all_that_was_written_before_and_is_shared(tmp_path: Path)
             thread.join(10)
 
     assert syncs.synced == ["0000000000000000.batch"] * 2
+    spool.close()
+
+
+def test_a_call_whose_write_is_synced_waits_for_no_other(tmp_path: Path) -> None:
+    spool = _open(tmp_path)
+    syncs = Syncs()
+    with disk.observed(syncs):
+        syncs.holds.set()
+        spool.append(A, [b"1"])
+        threads = [threading.Thread(target=spool.sync, args=(spool.writes,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: syncs.synced)
+        spool.append(A, [b"2"])  # and nobody waits for it
+        syncs.holds.clear()
+        for thread in threads:
+            thread.join(10)
+
+    assert len(syncs.synced) == 1
     spool.close()
 
 

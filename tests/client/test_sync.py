@@ -118,7 +118,9 @@ def test_a_client_that_was_made_before_a_fork_works_after_it(server: StubServer)
         """
         import os, sys
         from sluice.client import Client, Event
+        from sluice.client.event_id import new_event_id
         client = Client(sys.argv[1], "secret-of-tests")
+        new_event_id()  # others are drawn with it
         children = []
         for number in range(2):
             child = os.fork()

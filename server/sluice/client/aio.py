@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sluice.client.answer import Answer
     from sluice.client.errors import NotDelivered
     from sluice.client.event import Event
+    from sluice.client.report import Stats
     from sluice.client.settings import Settings
     from sluice.client.steps import Mark
 
@@ -129,6 +130,10 @@ class AsyncClient(Front):
         if error is not None:
             raise error
 
+    def stats(self) -> Stats:
+        """The figures as they are now."""
+        return self._core.stats()
+
     async def __aenter__(self) -> Self:
         self._check_open()
         self._start()
@@ -153,8 +158,12 @@ class AsyncClient(Front):
         self._start()
         if not self._core.room_for(encoded):
             await self._wait_for_room(encoded)
-        if self._core.put(encoded, self._now()):
-            self._work.set()
+        changed = True  # also where the disk has failed in the middle of it
+        try:
+            changed = self._core.put(encoded, self._now())
+        finally:
+            if changed:
+                self._work.set()
         if self._syncs_each_call:
             assert self._spool is not None
             await asyncio.to_thread(self._sync_writes, self._spool.writes, len(encoded))
@@ -247,7 +256,10 @@ class AsyncClient(Front):
         self._core.abandon()
         self._tell_news()
         if self._spool is not None:
-            self._spool.close()
+            try:
+                self._spool.close()
+            except SpoolError:
+                _messages.exception("the spool could not be synced")
 
     async def _do_next(self) -> None:
         step = self._core.next_step(self._now())

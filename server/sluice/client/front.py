@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sluice.client.event import Event
-    from sluice.client.report import Stats
     from sluice.client.spool import Spool
 
 __all__ = ["FLUSH_TIMEOUT_S", "Front"]
@@ -100,10 +99,6 @@ class Front:
         except SpoolError as exc:
             exc.taken_events = events
             raise
-
-    def stats(self) -> Stats:
-        """The figures as they are now."""
-        return self._core.stats()
 
 
 def _spool_of(settings: Settings) -> Spool | None:

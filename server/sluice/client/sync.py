@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sluice.client.answer import Answer
     from sluice.client.batch import Batch
     from sluice.client.event import Event
+    from sluice.client.report import Stats
     from sluice.client.settings import Settings
     from sluice.client.steps import Mark
 
@@ -145,6 +146,11 @@ class Client(Front):
         if error is not None:
             raise error
 
+    def stats(self) -> Stats:
+        """The figures as they are now."""
+        with self._lock:
+            return self._core.stats()
+
     def __enter__(self) -> Self:
         return self
 
@@ -170,8 +176,12 @@ class Client(Front):
                 self._start()
             if not self._core.room_for(encoded):
                 self._wait_for_room(encoded)
-            if self._core.put(encoded, time.monotonic()):
-                self._work.notify()
+            changed = True  # also where the disk has failed in the middle of it
+            try:
+                changed = self._core.put(encoded, time.monotonic())
+            finally:
+                if changed:
+                    self._work.notify()
             writes = self._spool.writes if self._spool is not None else 0
         if self._syncs_each_call:
             self._sync_writes(writes, len(encoded))
