@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format types gen docs proto-image client-wheel lock clean check-python
+.PHONY: help up test test-transcoding lint format types gen docs proto-image client-wheel lock clean check-python
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -14,6 +14,9 @@ up: $(VENV)/.installed ## serve the Events API on 127.0.0.1:8080; stop it with C
 
 test: lint types ## every check and every test
 	$(BIN)/pytest $(ARGS)
+
+test-transcoding: $(VENV)/.installed-dev ## 10,000 generated bodies through both transcodings; takes some minutes
+	SLUICE_TEST_BODIES=10000 $(BIN)/pytest tests/service/test_transcoding.py $(ARGS)
 
 lint: $(VENV)/.installed-dev ## style, order of imports, protobuf rules
 	$(BIN)/ruff format --check .

@@ -68,7 +68,7 @@ def test_no_command_at_all_is_wrong_usage_and_shows_what_there_is(sluice: InProc
         (["keys", "create", "--kind", "x"], "error: invalid value for '--kind': 'x' is not one of 'server', 'client'"),
         (["flush", "--timeout", "10"], 'error: --timeout: "10" has no unit\n  hint: write 10s, 500ms or 2m\n'),
         (["up", "--seal-age", "10"], 'error: --seal-age: "10" has no unit\n  hint: write 10s, 500ms or 2m\n'),
-        (["up", "--transcoding", "typed"], "error: --transcoding: typed is not built yet\n"),
+        (["up", "--transcoding", "json"], 'error: --transcoding: "json" is none of: body, typed\n'),
         (
             ["keys", "create", "--kind", "client", "--on-invalid", "quarantine"],
             "error: --on-invalid: quarantine is not",

@@ -173,22 +173,24 @@ def test_a_client_that_has_started_says_so_in_a_fork_and_goes_on_in_its_own_proc
 def test_a_fork_that_lives_on_does_not_hold_the_spool(server: StubServer, tmp_path: Path) -> None:
     done = _python(
         """
-        import os, sys, signal
-        from pathlib import Path
+        import os, sys
         from sluice.client import Client, Event, Settings
         settings = Settings(spool=sys.argv[2])
         client = Client(sys.argv[1], "secret-of-tests", settings)
         client.log(Event("first", "u1"))
         began, told = os.pipe()
+        may_end, end_it = os.pipe()
         child = os.fork()
         if not child:
+            os.close(end_it)
             os.write(told, b"x")
-            signal.pause()
+            os.read(may_end, 1)  # ends with its parent, however that ends
+            os._exit(0)
         os.read(began, 1)
         client.close()
         with Client(sys.argv[1], "secret-of-tests", settings) as client:
             client.log(Event("second", "u1"))
-        os.kill(child, signal.SIGKILL)
+        os.close(end_it)
         os.waitpid(child, 0)
         """,
         server.address,

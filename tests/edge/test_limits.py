@@ -46,8 +46,10 @@ def test_of_packed_bodies_the_limit_holds_on_the_wire(edge, request_):
     assert [call.body for call in edge.calls] == [noise[:MAX_BODY]]
 
 
-def test_what_holds_a_body_stands_above_what_refuses_one():
-    for max_body in (1024, 10 * 1024**2, 100 * 1024**2):
-        refuses = limits.grpc_body_bytes(max_body)
+@pytest.mark.parametrize("typed", [False, True])
+@pytest.mark.parametrize("max_body", [1024, 10 * 1024**2, 100 * 1024**2])
+def test_what_holds_a_body_stands_above_what_refuses_one(max_body, typed):
+    refuses = limits.grpc_body_bytes(max_body)
+    receives = limits.max_receive_message_bytes(max_body, typed=typed)
 
-        assert max_body < refuses < limits.max_receive_message_bytes(max_body) < limits.buffer_bytes(max_body)
+    assert max_body < refuses < receives < limits.buffer_bytes(max_body, typed=typed)

@@ -17,7 +17,7 @@ from sluice.keys.key import Kind
 from sluice.keys.key_file import KeyFile
 from sluice.log.ports import Body
 from tests.support.grpc_errors import RETRIES
-from tests.support.ingest_server import IngestServer, native, rest
+from tests.support.ingest_server import IngestServer, native, rest, typed
 from tests.support.waiting import wait_until
 
 _GOOD = b'{"events":[{"user":{"userID":"u1"},"eventName":"bought","time":1767225600000}]}'
@@ -74,6 +74,47 @@ def test_a_typed_message_is_appended_as_it_came(server: IngestServer, channel: g
     assert str(uuid.UUID(bytes=entry.request_id)) == answer.request_id
     assert (entry.source, entry.body_format, entry.event_count) == (Source.GRPC, Body.LOG_EVENT_REQUEST, 2)
     assert (entry.body, entry.client_time_ms) == (request.SerializeToString(), None)
+
+
+def test_what_envoy_made_a_typed_message_of_is_appended_as_a_request_of_an_sdk(
+    server: IngestServer, channel: grpc.Channel, client_key: str
+) -> None:
+    request = pb.LogEventRequest(events=[_event()])
+
+    answer = typed(channel, request, query=f"?k={client_key}&t=5&st=js-client")
+
+    assert answer.code is grpc.StatusCode.OK
+    [entry] = server.log.entries
+    assert (entry.source, entry.body_format) == (Source.SDK, Body.LOG_EVENT_REQUEST)
+    assert (entry.body, entry.client_time_ms, entry.sdk_type) == (request.SerializeToString(), 5, "js-client")
+
+
+def test_what_envoy_made_a_typed_message_of_is_held_to_the_contract_of_json(
+    channel: grpc.Channel, server_key: str
+) -> None:
+    no_time = pb.Event(event_name="e", user=pb.User())
+
+    answers = [
+        typed(channel, pb.LogEventRequest(events=[no_time]), ("statsig-api-key", server_key), _TIME),
+        typed(channel, pb.LogEventRequest(events=[_event()]), ("statsig-api-key", server_key)),
+        native(channel, pb.LogEventRequest(events=[no_time]), ("statsig-api-key", server_key)),
+    ]
+
+    assert [answer.code for answer in answers] == [_INVALID, _INVALID, grpc.StatusCode.OK]
+    assert answers[0].message.startswith("events[0].time: missing")
+    assert answers[1].message == "STATSIG-CLIENT-TIME: missing"
+
+
+def test_what_grew_too_large_when_envoy_made_a_typed_message_of_it_is_413(
+    server: IngestServer, channel: grpc.Channel, server_key: str
+) -> None:
+    large = pb.LogEventRequest(events=[_event("x" * server.config.max_body_bytes)])
+
+    answer = typed(channel, large, ("statsig-api-key", server_key), _TIME)
+
+    assert answer.code is grpc.StatusCode.OUT_OF_RANGE
+    # Field 15, varint 413.
+    assert answer.details.endswith(b"\x78\x9d\x03")
 
 
 def test_private_attributes_do_not_reach_the_log(server: IngestServer, channel: grpc.Channel, server_key: str) -> None:
@@ -195,7 +236,7 @@ def test_a_message_beyond_the_body_limit_is_invalid_not_exhausted(
     answer = native(channel, request, ("statsig-api-key", server_key))
 
     assert answer.code is _INVALID
-    assert f"at most {server.config.max_body_bytes} bytes" in answer.message
+    assert f"larger than {server.config.max_body_bytes} bytes" in answer.message
 
 
 def test_a_body_of_exactly_the_limit_is_taken(server: IngestServer, channel: grpc.Channel, server_key: str) -> None:

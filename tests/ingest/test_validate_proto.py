@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from sluice.events.v1 import events_pb2 as pb
 from sluice.ingest.validate import Valid
-from sluice.ingest.validate_proto import LOG_EVENT_REQUEST, RECEIVE_WEBHOOK_EVENT_REQUEST
+from sluice.ingest.validate_proto import (
+    LOG_EVENT_REQUEST,
+    LOG_EVENT_REQUEST_OF_JSON,
+    RECEIVE_WEBHOOK_EVENT_REQUEST,
+    RECEIVE_WEBHOOK_EVENT_REQUEST_OF_JSON,
+)
 from sluice.ingest.violations import Invalid
 
 
@@ -23,11 +28,11 @@ def _event(**changed: object) -> pb.Event:
     return event
 
 
-def _said(*events: pb.Event) -> str:
-    found = LOG_EVENT_REQUEST.look_closer(pb.LogEventRequest(events=events).SerializeToString())
-    webhook = RECEIVE_WEBHOOK_EVENT_REQUEST.look_closer(
-        pb.ReceiveWebhookEventRequest(events=events).SerializeToString()
-    )
+def _said(*events: pb.Event, of_json: bool = False) -> str:
+    log_event = LOG_EVENT_REQUEST_OF_JSON if of_json else LOG_EVENT_REQUEST
+    receive = RECEIVE_WEBHOOK_EVENT_REQUEST_OF_JSON if of_json else RECEIVE_WEBHOOK_EVENT_REQUEST
+    found = log_event.look_closer(pb.LogEventRequest(events=events).SerializeToString())
+    webhook = receive.look_closer(pb.ReceiveWebhookEventRequest(events=events).SerializeToString())
     assert found == webhook
     return found.message(max_bytes=10_000) if isinstance(found, Invalid) else "valid"
 
@@ -100,6 +105,44 @@ def test_no_events_are_valid() -> None:
     assert LOG_EVENT_REQUEST.look_closer(b"") == Valid(event_count=0)
 
 
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        pytest.param(_event(event_name=None), "eventName: missing", id="no name"),
+        pytest.param(_event(user=None), "user: missing", id="no user"),
+        pytest.param(_event(time=None), "time: missing", id="no time"),
+        pytest.param(
+            _event(value=Value(bool_value=True)), "value: expected string or number, got boolean", id="value true"
+        ),
+        pytest.param(
+            _event(value=Value(struct_value=Struct())), "value: expected string or number, got object", id="an object"
+        ),
+        pytest.param(
+            _event(value=Value(list_value=ListValue())), "value: expected string or number, got array", id="an array"
+        ),
+        pytest.param(
+            _event(secondary_exposures=[_struct(_NAN)]),
+            "secondaryExposures: expected finite numbers, got NaN or Infinity",
+            id="exposures",
+        ),
+    ],
+)
+def test_what_envoy_made_of_json_is_told_of_in_the_words_of_json(event: pb.Event, said: str) -> None:
+    assert _said(event, of_json=True) == f"events[0].{said}{_COUNT}"
+    assert _said(_event(), of_json=True) == "valid"
+
+
+def test_of_json_no_events_are_refused_as_a_misspelt_field_would_look_the_same() -> None:
+    assert _said(of_json=True).startswith("events: expected at least one")
+
+
+def test_of_json_nesting_that_the_parser_does_not_take_is_called_so() -> None:
+    found = LOG_EVENT_REQUEST_OF_JSON.look_closer(_nested(40))
+
+    assert isinstance(found, Invalid)
+    assert found.message(max_bytes=1000) == "body: expected at most 32 levels of free-form nesting, got deeper ones"
+
+
 def test_a_hundred_bad_events_are_named_and_all_are_counted() -> None:
     said = _said(*[_event(), _event(user=None)] * 150)
 
@@ -121,15 +164,15 @@ def _field(number: int, content: bytes) -> bytes:
 
 @pytest.mark.parametrize(("levels", "valid"), [(31, True), (40, False), (100, False)])
 def test_nesting_beyond_what_the_parser_takes_is_invalid(levels: int, valid: bool) -> None:
+    assert isinstance(LOG_EVENT_REQUEST.look_closer(_nested(levels)), Valid) == valid
+
+
+def _nested(levels: int) -> bytes:
     # Structs within Structs, written by hand: protobuf writes none that it wouldn't read.
     struct = b""
     for _ in range(levels):
         struct = _field(1, _field(1, b"a") + _field(2, _field(5, struct)))
-    event = _event().SerializeToString() + _field(5, struct)
-
-    found = LOG_EVENT_REQUEST.look_closer(_field(1, event))
-
-    assert isinstance(found, Valid) == valid
+    return _field(1, _event().SerializeToString() + _field(5, struct))
 
 
 @given(st.floats(), st.binary(max_size=20))

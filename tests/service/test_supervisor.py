@@ -290,7 +290,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     "flags",
     [
         pytest.param(["--seal-age", "10"], id="a duration without a unit"),
-        pytest.param(["--transcoding", "typed"], id="what is not built yet"),
+        pytest.param(["--transcoding", "json"], id="a value that is none"),
         pytest.param(["--nonsense"], id="a flag that is none"),
     ],
 )

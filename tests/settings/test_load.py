@@ -89,9 +89,6 @@ def test_more_in_flight_follows_from_larger_bodies_unless_it_is_set() -> None:
         ),
         pytest.param({}, {}, "seal-age = ", "sluice.toml: not TOML: ", 'seal-age = "10s"', id="no TOML"),
         pytest.param(
-            {"transcoding": "typed"}, {}, "", "--transcoding: typed is not built yet", "leave it out", id="not built"
-        ),
-        pytest.param(
             {"in_flight": "8MiB"}, {}, "", "--in-flight: 8MiB is less than one body", "leave it out", id="no fit"
         ),
     ],

@@ -26,6 +26,15 @@ def test_what_grpc_takes_stands_above_the_largest_body_and_what_envoy_takes_equa
     assert worker.in_flight_bytes >= 4 * 2**20
 
 
+def test_where_envoy_makes_typed_messages_grpc_takes_what_grows_from_a_body() -> None:
+    settings = load({"max_body": "1MiB", "transcoding": "typed"}, environ={})
+
+    worker = worker_config(settings, index=0, socket="/run/0.sock", lifeline_fd=None, drain_timeout_s=2)
+
+    # Envoy makes 11 bytes of the two of `0,`.
+    assert worker.max_receive_bytes > 11 * 2**20 / 2
+
+
 def test_stages_work_on_the_same_folder_wherever_they_run() -> None:
     settings = load({"data_dir": "d"}, environ={})
 

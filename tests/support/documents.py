@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,27 +23,33 @@ class Block:
         language: what stands behind the opening fence.
         text: its lines.
         line: where it begins in the document.
+        heading: what it stands under.
         not_run: the reason that the comment above it gives, or "".
     """
 
     language: str
     text: str
     line: int
+    heading: str
     not_run: str
 
 
-def blocks_of(document: Path) -> list[Block]:
-    """All blocks that hold commands: `sh`, `console` (with prompts and output) and `python`."""
+def blocks_of(document: Path, languages: Collection[str] = _RUN_AS) -> list[Block]:
+    """All blocks in these languages; if none are named, those that hold commands.
+
+    Commands are in `sh`, `console` (with prompts and output) and `python`.
+    """
     found: list[Block] = []
     opened: tuple[str, int, str] | None = None
     collected: list[str] = []
-    reason = ""
+    reason = heading = ""
     for number, line in enumerate(document.read_text().splitlines(), 1):
         fence = _FENCE.match(line)
         if opened is not None:
             if fence:
                 language, at, not_run = opened
-                found.append(Block(language=language, text="\n".join(collected), line=at, not_run=not_run))
+                text = "\n".join(collected)
+                found.append(Block(language=language, text=text, line=at, heading=heading, not_run=not_run))
                 opened, collected = None, []
             else:
                 collected.append(line)
@@ -50,7 +57,9 @@ def blocks_of(document: Path) -> list[Block]:
             opened, reason = (fence.group(1), number, reason), ""
         elif (comment := _NOT_RUN.search(line)) is not None:
             reason = comment.group(1)
-    return [block for block in found if block.language in _RUN_AS]
+        elif line.startswith("#"):
+            heading = line.lstrip("# ")
+    return [block for block in found if block.language in languages]
 
 
 def commands_of(block: Block) -> list[tuple[str, str | None]]:

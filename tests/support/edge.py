@@ -137,7 +137,10 @@ def running_edge(folder: Path, *, workers: int = 2, **settings: Any) -> Iterator
     calls: list[Call] = []
     with ExitStack() as cleanup:
         limit = settings.setdefault("max_body_bytes", MAX_BODY)
-        fakes = [FakeWorker(folder / f"w{n}.sock", max_receive_message_bytes(limit), calls) for n in range(workers)]
+        fakes = [
+            FakeWorker(folder / f"w{n}.sock", max_receive_message_bytes(limit, typed=True), calls)
+            for n in range(workers)
+        ]
         for fake in fakes:
             cleanup.callback(fake.close)
             fake.start()

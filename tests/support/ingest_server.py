@@ -153,6 +153,14 @@ def rest(
     return _answered(done, "", HttpBody.FromString(answer).data)
 
 
+def typed(
+    channel: grpc.Channel, request: pb.LogEventRequest, *metadata: tuple[str, str], query: str | None = None
+) -> Answered:
+    """Call as Envoy does for a REST request of which it has made a typed message."""
+    said = [("x-envoy-original-path", "/v1/log_event"), *([("x-sluice-query", query)] if query else [])]
+    return native(channel, request, *said, *metadata)
+
+
 def native(channel: grpc.Channel, request: pb.LogEventRequest, *metadata: tuple[str, str]) -> Answered:
     """Call EventsService.LogEvent as an internal service does."""
     try:

@@ -10,8 +10,10 @@ from sluice import disk
 from sluice.contract import Source
 from sluice.framing import frame
 from sluice.log import Body, Entry, LocalSegments, Sealed, SegmentAppender, new_request_id
+from sluice.log.reader import records_in
 from sluice.log.record import encode
 from sluice.log.segment import new_segment_id, sealed_name
+from sluice.storage.v1.log_record_pb2 import LogRecord
 
 HOUR_US = 3_600_000_000
 
@@ -39,6 +41,26 @@ def appender(folder: Path, **settings: Any) -> SegmentAppender:
         "min_free_bytes": 0,
     }
     return SegmentAppender(folder, "node-1", **(given | settings))
+
+
+class NewRecords:
+    """The records that a service has appended since they were last asked for; none may be sealed meanwhile."""
+
+    def __init__(self, log: Path) -> None:
+        self._open = log / "open"
+        self._read: dict[str, int] = {}
+
+    def read(self) -> list[LogRecord]:
+        """What stands behind what was read before, in the order of the log."""
+        found: list[LogRecord] = []
+        for path in sorted(self._open.iterdir()):
+            begin = self._read.get(path.name, 0)
+            content = path.read_bytes()[begin:]
+            for _, record in records_in(content, sealed=None):
+                assert isinstance(record, LogRecord)
+                found.append(record)
+            self._read[path.name] = begin + len(content)
+        return found
 
 
 class Clock:

@@ -22,17 +22,25 @@ _GRPC_PREFIX_BYTES = 5
 # google.api.HttpBody holds the content type too, which is no longer than all headers are.
 _AROUND_A_BODY_BYTES = 2 * MAX_HEADERS_KIB * 1024
 
+# `0,` in an array of a Struct becomes 11 bytes: a Value with a double. Nothing else grows more.
+_MOST_BYTES_PER_BYTE_OF_JSON = 6
+
 
 def grpc_body_bytes(max_body_bytes: int) -> int:
     """Largest body of a native call: one message of the limit, with its prefix."""
     return max_body_bytes + _GRPC_PREFIX_BYTES
 
 
-def max_receive_message_bytes(max_body_bytes: int) -> int:
-    """What a worker's gRPC server must be able to take (`grpc.max_receive_message_length`)."""
-    return max_body_bytes + _AROUND_A_BODY_BYTES
+def max_receive_message_bytes(max_body_bytes: int, *, typed: bool) -> int:
+    """What a worker's gRPC server must be able to take (`grpc.max_receive_message_length`).
+
+    Args:
+        max_body_bytes: the largest body.
+        typed: Envoy makes typed messages of JSON bodies; workers refuse those that are larger than a body may be.
+    """
+    return max_body_bytes * (_MOST_BYTES_PER_BYTE_OF_JSON if typed else 1) + _AROUND_A_BODY_BYTES
 
 
-def buffer_bytes(max_body_bytes: int) -> int:
+def buffer_bytes(max_body_bytes: int, *, typed: bool) -> int:
     """What Envoy must be able to hold of one request: a whole message, and a read that goes beyond it."""
-    return max_receive_message_bytes(max_body_bytes) + READ_BYTES
+    return max_receive_message_bytes(max_body_bytes, typed=typed) + READ_BYTES

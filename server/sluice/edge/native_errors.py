@@ -73,7 +73,7 @@ def native_errors(config: EdgeConfig) -> dict[Reason, NativeError]:
         ),
         Reason.NO_ANSWER: NativeError(
             code=code_pb2.DEADLINE_EXCEEDED,
-            message=f"no worker answered within {config.answer_timeout_s} s; the events may be on disk, or not",
+            message=f"no worker answered within {config.answer_timeout_s} s; send it again later",
         ),
     }
 

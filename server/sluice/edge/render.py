@@ -7,6 +7,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from sluice.edge import limits, native_errors
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["installed_descriptor", "render"]
 
-_SERVICES = {
-    Transcoding.BODY: "sluice.events.v1.HttpEventsService",
-    Transcoding.TYPED: "sluice.events.v1.EventsService",
+# What a plain JSON body goes through; the names are those of the template's filters.
+_FILTERS_OF_PLAIN_BODIES = {
+    Transcoding.BODY: ("body_limit", "transcoder"),
+    Transcoding.TYPED: ("typed", "whole_body", "typed_transcoder"),
 }
+_LUA_INDENT = " " * 18
 
 # The services of gRPC's own that any caller may reach, as they stand in a regular expression within quotes.
 _HEALTH = r"health\\.v1\\.Health"
@@ -60,13 +63,16 @@ def render(config: EdgeConfig) -> str:
     Raises:
         UnusableEdgeConfig: the package has no descriptor set, and the config names none.
     """
-    template = Template(files("sluice.edge").joinpath("envoy.yaml.tmpl").read_text(encoding="utf-8"))
+    template = Template(_own_file("envoy.yaml.tmpl"))
+    typed = config.transcoding is Transcoding.TYPED
     return template.substitute(
+        accepted_lua=_indented(_own_file("accepted.lua")),
         access_log=_access_log(wanted=config.access_log),
         admin_socket=json.dumps(config.admin_socket),
         answer_timeout_s=config.answer_timeout_s,
-        buffer_bytes=limits.buffer_bytes(config.max_body_bytes),
+        buffer_bytes=limits.buffer_bytes(config.max_body_bytes, typed=typed),
         descriptor=json.dumps(config.descriptor_path or str(installed_descriptor())),
+        filters_of_plain_bodies=", ".join(f"{name}: *on" for name in _FILTERS_OF_PLAIN_BODIES[config.transcoding]),
         grpc_body_bytes=limits.grpc_body_bytes(config.max_body_bytes),
         headers_timeout_s=min(10, config.request_timeout_s),
         headers_to_remove=", ".join(_NOT_FOR_WORKERS),
@@ -85,7 +91,7 @@ def render(config: EdgeConfig) -> str:
         supervisor_host=config.supervisor_host,
         supervisor_port=config.supervisor_port,
         supervisor_type="STATIC" if is_ip_address(config.supervisor_host) else "STRICT_DNS",
-        transcoded_service=_SERVICES[config.transcoding],
+        typed_lua=_indented(_own_file("typed.lua")),
         worker_endpoints=", ".join(_endpoint(path) for path in config.worker_sockets),
         **native_errors.template_values(config),
     )
@@ -97,6 +103,14 @@ def installed_descriptor() -> Path:
     if spec is None or spec.origin is None:
         raise UnusableEdgeConfig("the generated code is not installed", hint="make gen")
     return Path(spec.origin).with_name("transcoder.binpb")
+
+
+def _own_file(name: str) -> str:
+    return files("sluice.edge").joinpath(name).read_text(encoding="utf-8")
+
+
+def _indented(script: str) -> str:
+    return indent(script.rstrip("\n"), _LUA_INDENT)
 
 
 def _endpoint(path: str) -> str:

@@ -49,9 +49,11 @@ class Caller(Struct, frozen=True, kw_only=True, gc=False):
 def caller_of(metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
     """Read a call's metadata."""
     sent = {name: value for name, value in metadata if isinstance(value, str)}
-    # Envoy takes this header away from what comes in, and sets it itself on what it transcodes.
+    # Envoy takes both headers away from what comes in and sets them itself: the first on what it transcodes, the second
+    # where the query is no longer in the path (edge/typed.lua).
     path = sent.get("x-envoy-original-path")
-    query = parameters(path) if path is not None and "?" in path else {}
+    address = sent.get("x-sluice-query", path)
+    query = parameters(address) if address is not None and "?" in address else {}
     secret = sent.get("statsig-api-key")
     return Caller(
         secret=secret or query.get("k"),

@@ -15,7 +15,7 @@ from sluice.ingest.caller import client_time_of
 from sluice.ingest.outcome import Accepted, KeyRefused, Outcome, TooLarge, Unavailable, Why
 from sluice.ingest.unpack import unpacked
 from sluice.ingest.validate import Unclear, Valid
-from sluice.ingest.violations import Invalid, invalid_request
+from sluice.ingest.violations import Invalid
 from sluice.keys.key import Key, Refusal, prefix_of
 from sluice.log.ports import Appender, Body, Entry, LogUnavailable
 
@@ -62,12 +62,18 @@ class Door:
         http_needs_client_time: whether what Envoy transcoded must tell the client's clock.
         shape: what its bodies must be.
         body_format: what its bodies are.
+        transcoded_shape: what those must be that Envoy made of JSON, where that is something else.
     """
 
     http_source: Source
     http_needs_client_time: bool
     shape: Shape
     body_format: Body
+    transcoded_shape: Shape | None = None
+
+    def shape_of(self, caller: Caller) -> Shape:
+        """What a caller's bodies must be."""
+        return self.transcoded_shape if caller.transcoded and self.transcoded_shape else self.shape
 
 
 class Receiver:
@@ -77,7 +83,8 @@ class Receiver:
         keys: the keys in force.
         appender: where accepted requests become durable.
         admission: bytes that may be in flight.
-        max_body_bytes: of a body, unpacked. Envoy refuses what comes larger; here it is what unpacks to more.
+        max_body_bytes: of a body. Envoy refuses what comes larger; here it is what unpacks to more, or is more when
+            Envoy has made a typed message of it.
         clock: seconds since the epoch.
     """
 
@@ -112,6 +119,8 @@ class Receiver:
         plain: bytes | Invalid | TooLarge = body
         if caller.content_encoding and isinstance(body, bytes):
             plain = await self._unpacked(body, caller.content_encoding)
+        if isinstance(plain, bytes) and len(plain) > self._max_body_bytes:
+            plain = TooLarge(self._max_body_bytes)
         size = len(plain) if isinstance(plain, bytes) else 0
         if self._stopping:
             outcome: Outcome = Unavailable(Why.STOPPING)
@@ -149,16 +158,13 @@ class Receiver:
             return client_time_ms
         if isinstance(body, Invalid):
             return body
-        found = await self._validate(door.shape, body)
+        shape = door.shape_of(caller)
+        found = await self._validate(shape, body)
         if isinstance(found, Invalid):
             return found
         if not found.event_count:
             return Accepted()
-        kept = (
-            door.shape.to_store(body)
-            if len(body) <= _INLINE_BYTES
-            else await asyncio.to_thread(door.shape.to_store, body)
-        )
+        kept = shape.to_store(body) if len(body) <= _INLINE_BYTES else await asyncio.to_thread(shape.to_store, body)
         entry = Entry(
             request_id=request_id,
             source=source,
@@ -190,8 +196,6 @@ class Receiver:
         return key
 
     async def _validate(self, shape: Shape, body: bytes) -> Valid | Invalid:
-        if len(body) > self._max_body_bytes:
-            return invalid_request("body", f"at most {self._max_body_bytes} bytes", f"{len(body)} bytes")
         found = shape.check(body)
         if not isinstance(found, Unclear):
             return found

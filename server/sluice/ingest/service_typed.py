@@ -14,7 +14,12 @@ from sluice.contract import Source
 from sluice.events.v1 import events_pb2 as pb
 from sluice.events.v1 import events_service_pb2
 from sluice.ingest.receive import Door
-from sluice.ingest.validate_proto import LOG_EVENT_REQUEST, RECEIVE_WEBHOOK_EVENT_REQUEST
+from sluice.ingest.validate_proto import (
+    LOG_EVENT_REQUEST,
+    LOG_EVENT_REQUEST_OF_JSON,
+    RECEIVE_WEBHOOK_EVENT_REQUEST,
+    RECEIVE_WEBHOOK_EVENT_REQUEST_OF_JSON,
+)
 from sluice.ingest.violations import MISSING, Invalid, invalid_request
 from sluice.log.ports import Body
 
@@ -33,6 +38,7 @@ _DOORS = {
             http_source=Source.SDK,
             http_needs_client_time=True,
             shape=LOG_EVENT_REQUEST,
+            transcoded_shape=LOG_EVENT_REQUEST_OF_JSON,
             body_format=Body.LOG_EVENT_REQUEST,
         ),
         pb.LogEventResponse(success=True).SerializeToString(),
@@ -42,6 +48,7 @@ _DOORS = {
             http_source=Source.WEBHOOK,
             http_needs_client_time=False,
             shape=RECEIVE_WEBHOOK_EVENT_REQUEST,
+            transcoded_shape=RECEIVE_WEBHOOK_EVENT_REQUEST_OF_JSON,
             body_format=Body.RECEIVE_WEBHOOK_EVENT_REQUEST,
         ),
         pb.ReceiveWebhookEventResponse(success=True).SerializeToString(),

@@ -1,5 +1,8 @@
 """Whether a typed protobuf request keeps the contract: the same rules as for JSON, by protobuf's own parser.
 
+Messages that Envoy made of JSON are held to the contract of the JSON API, and told of in its words. What JSON said may
+no longer be seen: a missing `events` is an empty one here, and so neither is accepted; `"user":null` is no user.
+
 The parser itself refuses text that is not UTF-8, and messages nested deeper than 100, which is 32 levels of a Struct.
 Types are the schema's; what remains is what must be there, which kinds a Value may have, and NaN and Infinity, which
 JSON doesn't have and a reader of the lake would stumble over.
@@ -23,7 +26,13 @@ if TYPE_CHECKING:
 
     from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
-__all__ = ["LOG_EVENT_REQUEST", "RECEIVE_WEBHOOK_EVENT_REQUEST", "ProtoShape"]
+__all__ = [
+    "LOG_EVENT_REQUEST",
+    "LOG_EVENT_REQUEST_OF_JSON",
+    "RECEIVE_WEBHOOK_EVENT_REQUEST",
+    "RECEIVE_WEBHOOK_EVENT_REQUEST_OF_JSON",
+    "ProtoShape",
+]
 
 _Request: TypeAlias = pb.LogEventRequest | pb.ReceiveWebhookEventRequest
 
@@ -33,10 +42,16 @@ _MAYBE_NOT_FINITE = re.compile(rb"\x11.{6}[\xf0-\xff][\x7f\xff]", re.DOTALL)
 
 
 class ProtoShape:
-    """What a typed door's message must be."""
+    """What a typed door's message must be.
 
-    def __init__(self, message: type[_Request]) -> None:
+    Args:
+        message: its type.
+        of_json: Envoy made it of a JSON body.
+    """
+
+    def __init__(self, message: type[_Request], *, of_json: bool = False) -> None:
         self._message = message
+        self._of_json = of_json
 
     def check(self, body: bytes) -> Unclear:  # noqa: ARG002  the same for all bodies
         """Leave it to `look_closer`: there is no quicker way, and a body of 10 MiB can hold 5 million events."""
@@ -47,13 +62,15 @@ class ProtoShape:
         try:
             request = self._message.FromString(body)
         except DecodeError:
-            expected = f"{self._message.DESCRIPTOR.full_name}, UTF-8, at most 32 levels of free-form nesting"
-            return invalid_request("body", expected, "bytes that are none")
+            return self._not_a_message()
+        of_event = _of_json_event if self._of_json else _of_event
         maybe_not_finite = _MAYBE_NOT_FINITE.search(body) is not None
         named, invalid_events = violations_of_events(
-            _of_event(event, index, maybe_not_finite=maybe_not_finite) for index, event in enumerate(request.events)
+            of_event(event, index, maybe_not_finite=maybe_not_finite) for index, event in enumerate(request.events)
         )
         events = len(request.events)
+        if self._of_json and not events:
+            return _NO_EVENTS
         if named:
             return Invalid(violations=tuple(named), invalid_events=invalid_events, events=events)
         return Valid(event_count=events)
@@ -62,9 +79,43 @@ class ProtoShape:
         """The message as it is: the schema has no privateAttributes."""
         return body
 
+    def _not_a_message(self) -> Invalid:
+        if self._of_json:
+            return invalid_request("body", "at most 32 levels of free-form nesting", "deeper ones")
+        expected = f"{self._message.DESCRIPTOR.full_name}, UTF-8, at most 32 levels of free-form nesting"
+        return invalid_request("body", expected, "bytes that are none")
+
 
 LOG_EVENT_REQUEST = ProtoShape(pb.LogEventRequest)
 RECEIVE_WEBHOOK_EVENT_REQUEST = ProtoShape(pb.ReceiveWebhookEventRequest)
+LOG_EVENT_REQUEST_OF_JSON = ProtoShape(pb.LogEventRequest, of_json=True)
+RECEIVE_WEBHOOK_EVENT_REQUEST_OF_JSON = ProtoShape(pb.ReceiveWebhookEventRequest, of_json=True)
+
+_NO_EVENTS = invalid_request(
+    "events", "at least one, as this server can't tell an empty list from a missing one", "none"
+)
+
+# Our own words for what protobuf calls otherwise than the JSON API.
+_IN_JSON = {
+    "event_name": "eventName",
+    "secondary_exposures": "secondaryExposures",
+    "sluice.events.v1.User": "object",
+    "string, number or null": "string or number",
+    "struct": "object",
+    "list": "array",
+}
+
+
+def _of_json_event(event: pb.Event, index: int, *, maybe_not_finite: bool) -> Iterator[Violation]:
+    for found in _of_event(event, index, maybe_not_finite=maybe_not_finite):
+        place, _, name = found.path.partition(".")
+        yield Violation(
+            path=f"{place}.{_IN_JSON.get(name, name)}",
+            expected=_IN_JSON.get(found.expected, found.expected),
+            found=_IN_JSON.get(found.found, found.found),
+        )
+    if not event.HasField("time"):
+        yield _missing(index, "time", "integer (ms since epoch)")
 
 
 def _of_event(event: pb.Event, index: int, *, maybe_not_finite: bool) -> Iterator[Violation]:

@@ -44,7 +44,7 @@ def worker_config(
         seal_age_s=settings.seal_age,
         seal_size_bytes=settings.seal_size,
         max_body_bytes=settings.max_body,
-        max_receive_bytes=max_receive_message_bytes(settings.max_body),
+        max_receive_bytes=max_receive_message_bytes(settings.max_body, typed=settings.transcoding == "typed"),
         in_flight_bytes=settings.in_flight,
         # All that is admitted may wait for the disk at the same time; what waits longer is refused at the door.
         queue_bytes=settings.in_flight,

@@ -30,10 +30,13 @@ class EventsServiceStub:
     """Takes events and answers when they are on disk.
 
     Metadata of a call: `statsig-api-key` (required), `statsig-client-time` (the client's clock in milliseconds since
-    the epoch; may be absent). The initial metadata of an answer carry `x-request-id`, the `request_id` of the rows.
+    the epoch; may be absent). The initial metadata of an answer carry `x-request-id`, the `request_id` of the rows; of an
+    UNAVAILABLE one the trailing metadata do.
 
     Errors: INVALID_ARGUMENT names each violation with its path; UNAUTHENTICATED says what is wrong with the key;
-    UNAVAILABLE means "send the same again later". The name StreamEvents is reserved for a bidirectional call.
+    UNAVAILABLE means "send the same again later". Each has google.rpc details: ErrorInfo (domain `sluice`), BadRequest
+    for what is invalid, RetryInfo for what is unavailable; docs/grpc.md lists the reasons. The name StreamEvents is
+    reserved for a bidirectional call.
     """
 
     @_typing.overload
@@ -50,10 +53,13 @@ class EventsServiceAsyncStub(EventsServiceStub):
     """Takes events and answers when they are on disk.
 
     Metadata of a call: `statsig-api-key` (required), `statsig-client-time` (the client's clock in milliseconds since
-    the epoch; may be absent). The initial metadata of an answer carry `x-request-id`, the `request_id` of the rows.
+    the epoch; may be absent). The initial metadata of an answer carry `x-request-id`, the `request_id` of the rows; of an
+    UNAVAILABLE one the trailing metadata do.
 
     Errors: INVALID_ARGUMENT names each violation with its path; UNAUTHENTICATED says what is wrong with the key;
-    UNAVAILABLE means "send the same again later". The name StreamEvents is reserved for a bidirectional call.
+    UNAVAILABLE means "send the same again later". Each has google.rpc details: ErrorInfo (domain `sluice`), BadRequest
+    for what is invalid, RetryInfo for what is unavailable; docs/grpc.md lists the reasons. The name StreamEvents is
+    reserved for a bidirectional call.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -66,10 +72,13 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes events and answers when they are on disk.
 
     Metadata of a call: `statsig-api-key` (required), `statsig-client-time` (the client's clock in milliseconds since
-    the epoch; may be absent). The initial metadata of an answer carry `x-request-id`, the `request_id` of the rows.
+    the epoch; may be absent). The initial metadata of an answer carry `x-request-id`, the `request_id` of the rows; of an
+    UNAVAILABLE one the trailing metadata do.
 
     Errors: INVALID_ARGUMENT names each violation with its path; UNAUTHENTICATED says what is wrong with the key;
-    UNAVAILABLE means "send the same again later". The name StreamEvents is reserved for a bidirectional call.
+    UNAVAILABLE means "send the same again later". Each has google.rpc details: ErrorInfo (domain `sluice`), BadRequest
+    for what is invalid, RetryInfo for what is unavailable; docs/grpc.md lists the reasons. The name StreamEvents is
+    reserved for a bidirectional call.
     """
 
     @_abc_1.abstractmethod
