@@ -1,7 +1,10 @@
 """The client and a real service: what is logged is in the lake, whatever happens to the service meanwhile."""
 
 import itertools
+import json
 import secrets
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from sluice.client import Client, Event, NotDelivered, Reason, Settings, User
+from sluice.client.settings import MiB
 from sluice.events.v1 import events_pb2 as pb
 from tests.support.fronts import MakeFront
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
+_PROGRAM = Path(__file__).parents[1] / "support/sdks/py_legacy.py"
 _NOW_MS = 1767225600000
 _USER = User(
     "u1",
@@ -106,6 +111,35 @@ def test_a_key_that_is_made_later_lets_the_waiting_events_in(service: Service, m
     assert service.rows(f"select event_name from events where event_id = '{event_id}'") == [("early",)]
 
 
+def test_a_program_for_pypi_statsig_logs_the_same_rows_with_another_import_line(service: Service) -> None:
+    program = _PROGRAM.read_text()
+    assert program.count("from statsig import") == 1
+    ours = program.replace("from statsig import", "from sluice.client.statsig import")
+    ours = "\n".join(line for line in ours.splitlines() if "manually_log" not in line)
+    keys = {"secret-pypi": program, "secret-ours": ours}
+    service.import_keys(*keys)
+    rows = {}
+    for key, text in keys.items():
+        done = subprocess.run(
+            [sys.executable, "-c", text, service.rest, key], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        service.flush()
+        rows[key] = service.dicts(
+            "select event_name, event_kind, environment, user_id, user_email, user_ip, user_country, user_locale, "
+            "user_app_version, user_agent, user_custom, user_custom_ids, stable_id, value_number, value_string, "
+            "metadata, time_ms > 0 as timed from events "
+            f"where key_id = '{service.key_id(key)}' and event_kind = 'custom' order by event_name"
+        )
+
+    for row in [*rows["secret-pypi"], *rows["secret-ours"]]:
+        for name in ("user_custom", "metadata"):
+            row[name] = json.loads(row[name]) if row[name] else row[name]
+    assert len(rows["secret-ours"]) == 3
+    assert rows["secret-ours"] == rows["secret-pypi"]
+    assert "hunter2" not in str(service.dicts("select * from events"))
+
+
 def _raw(name: str | None, event_id: str) -> bytes:
     """An event as a client encodes it, but that it may lack its name: no event that the client takes is refused."""
     request = pb.LogEventRequest()
@@ -132,19 +166,19 @@ def test_of_many_events_that_the_service_refuses_each_is_told_and_all_others_are
     assert sorted(in_lake) == sorted((f"half-{number}", 1) for number in range(500) if number not in wrong)
 
 
-def test_a_service_that_takes_less_than_a_batch_gets_it_in_parts(tmp_path: Path) -> None:
-    with Service(tmp_path / "data", "--max-body", "64KiB") as small:
-        with Client(small.grpc, small.server_key) as client:
-            ids = client.log_many([Event("e", "u1", metadata={"text": "x" * 2000}) for _ in range(300)])
-            too_large = client.log(Event("e", "u1", metadata={"text": "x" * 70_000}))
-            with pytest.raises(NotDelivered) as raised:
-                client.flush()
-        small.flush()
-        in_lake = small.rows("select event_id, count(*) from events group by 1")
+def test_a_service_that_takes_less_than_a_batch_gets_it_in_parts(service: Service) -> None:
+    settings = Settings(batch_bytes=32 * MiB)
+    with Client(service.grpc, service.server_key, settings) as client:
+        ids = client.log_many([Event("large", "u1", metadata={"text": "x" * MiB}) for _ in range(12)])
+        too_large = client.log(Event("too large", "u1", metadata={"text": "x" * 11 * MiB}))
+        with pytest.raises(NotDelivered) as raised:
+            client.flush()
+    service.flush()
 
+    in_lake = service.rows("select event_id, count(*) from events where event_name like '%large' group by 1")
     assert sorted(in_lake) == sorted((event_id, 1) for event_id in ids)
     assert [told.event.event_id for told in raised.value.undelivered] == [too_large]
-    assert "65536 bytes" in raised.value.undelivered[0].message
+    assert str(service.max_body) in raised.value.undelivered[0].message
 
 
 class _Load:

@@ -1,12 +1,8 @@
-"""The names of PyPI `statsig`: its own program, with another import line, writes the same rows."""
+"""The names of PyPI `statsig`. That a program for it writes the same rows: test_service.py."""
 
 import inspect
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from enum import Enum
-from pathlib import Path
 
 import pytest
 import statsig as pypi
@@ -24,11 +20,9 @@ from sluice.client.statsig import (
     StatsigValueError,
     statsig,
 )
-from tests.support.service import Service
 from tests.support.stub_server import UNAUTHENTICATED, UNAVAILABLE, StubServer
 
 KEY = "secret-of-tests"
-_PROGRAM = Path(__file__).parents[1] / "support/sdks/py_legacy.py"
 
 
 @pytest.fixture
@@ -41,35 +35,6 @@ def logs(server: StubServer) -> Iterator[StatsigServer]:
 
 def _initialize(instance: StatsigServer, server: StubServer, **options: object) -> None:
     instance.initialize(KEY, StatsigOptions(api=f"http://{server.address}/v1", **options))
-
-
-def test_a_program_for_pypi_statsig_logs_the_same_rows_with_another_import_line(service: Service) -> None:
-    program = _PROGRAM.read_text()
-    assert program.count("from statsig import") == 1
-    ours = program.replace("from statsig import", "from sluice.client.statsig import")
-    ours = "\n".join(line for line in ours.splitlines() if "manually_log" not in line)
-    keys = {"secret-pypi": program, "secret-ours": ours}
-    service.import_keys(*keys)
-    rows = {}
-    for key, text in keys.items():
-        done = subprocess.run(
-            [sys.executable, "-c", text, service.rest, key], capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        service.flush()
-        rows[key] = service.dicts(
-            "select event_name, event_kind, environment, user_id, user_email, user_ip, user_country, user_locale, "
-            "user_app_version, user_agent, user_custom, user_custom_ids, stable_id, value_number, value_string, "
-            "metadata, time_ms > 0 as timed from events "
-            f"where key_id = '{service.key_id(key)}' and event_kind = 'custom' order by event_name"
-        )
-
-    for row in [*rows["secret-pypi"], *rows["secret-ours"]]:
-        for name in ("user_custom", "metadata"):
-            row[name] = json.loads(row[name]) if row[name] else row[name]
-    assert len(rows["secret-ours"]) == 3
-    assert rows["secret-ours"] == rows["secret-pypi"]
-    assert "hunter2" not in str(service.dicts("select * from events"))
 
 
 def test_every_option_of_pypi_statsig_is_taken() -> None:
