@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-transcoding test-clients test-spark test-containers lint format types gen docs proto-image lock clean \
-	check-python check-java
+.PHONY: help up test test-transcoding test-clients test-spark test-containers lint format types gen docs \
+	proto-image client-wheel lock clean check-python check-java
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ docs: $(VENV)/.installed-dev ## write docs/settings.md, docs/cli.md, and the tab
 proto-image: $(VENV)/.installed-dev ## after a release: keep its schemas as what later ones must not break
 	$(BIN)/python tools/generate.py --googleapis-only
 	$(BIN)/buf build proto --exclude-source-info -o proto/released.binpb
+
+client-wheel: $(VENV)/.installed-dev ## build dist/sluice_client-….whl: the Python client alone, for services that send
+	cd packaging/client && $(CURDIR)/$(BIN)/python -m hatchling build --target wheel --directory $(CURDIR)/dist
 
 lock: $(VENV)/.installed-dev ## write constraints.txt anew, with the newest versions that pyproject.toml allows
 	$(BIN)/python tools/lock.py

@@ -355,13 +355,14 @@ def free_bytes(path: Path) -> int:
     return facts.f_bavail * facts.f_frsize
 
 
-def lock_folder(path: Path) -> int | None:
+def lock_folder(path: Path, *, inheritable: bool = True) -> int | None:
     """Take a folder's lock (flock); return the descriptor that holds it, None if somebody else does.
 
-    The descriptor can be inherited: the lock lasts until the last process that has it ends.
+    A descriptor that is inheritable goes to programs that this process starts: the lock lasts until the last process
+    that has it ends.
     """
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    os.set_inheritable(fd, True)
+    os.set_inheritable(fd, inheritable)
     if _try_lock(fd):
         return fd
     os.close(fd)

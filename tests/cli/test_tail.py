@@ -18,9 +18,9 @@ from sluice import disk
 from sluice.cli.tailing import Tail, TailOptions
 from sluice.cli.wanted import Wanted
 from sluice.contract import Source
+from sluice.framing import Frame, scan
 from sluice.lake.schema import EVENTS
 from sluice.log import LocalSegments, new_request_id
-from sluice.log.framing import Frame, scan
 from sluice.log.record import decode
 from sluice.log.segment import hour_of
 from tests.support.command import COMMAND, InProcess, Result, write_log

@@ -128,7 +128,8 @@ def _page(block: Block, pages: Pages, service: Service, key: str) -> str:
 def _has_posted(browser: Talker, service: Service) -> bool:
     requests = browser.ask({"requests": True})
     return any(
-        it["method"] == "POST" and it["url"].startswith(f"{service.rest}/v1/rgstr") and it["answered"] for it in requests
+        it["method"] == "POST" and it["url"].startswith(f"{service.rest}/v1/rgstr") and it["answered"]
+        for it in requests
     )
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice import disk
+from sluice.framing import frame
 from sluice.log import frame_walk
 from sluice.log.frame_walk import Walked, walk
-from sluice.log.framing import frame
 
 payload_lists = st.lists(st.binary(max_size=60), max_size=12)
 

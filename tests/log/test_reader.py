@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sluice import disk
+from sluice.framing import Frame, frame, scan
 from sluice.log import Damage, DamageReason, LocalSegments, Sealed
-from sluice.log.framing import Frame, frame, scan
 from sluice.log.record import decode
 from sluice.log.segment import sealed_name
 from sluice.storage.v1 import log_record_pb2 as pb

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from sluice.log.framing import frame
+from sluice.framing import frame
 from sluice.log.ports import Damage, DamageReason, Sealed
 from sluice.log.segment import Folders
 from sluice.storage.v1 import log_record_pb2 as storage

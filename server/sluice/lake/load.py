@@ -7,9 +7,9 @@ from time import process_time
 from typing import TYPE_CHECKING
 
 from sluice.errors import SluiceError
+from sluice.framing import frame
 from sluice.lake.decode import decode, in_stretches
 from sluice.lake.parquet import FileRows, SegmentRows
-from sluice.log.framing import frame
 from sluice.log.ids import request_id_text
 from sluice.log.ports import Damage, DamageReason
 

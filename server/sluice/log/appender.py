@@ -16,10 +16,10 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sluice.framing import frame_buffers
 from sluice.log import metrics
 from sluice.log.arrival import ArrivalTimes
 from sluice.log.commit_queue import CommitQueue, Waiting, unavailable
-from sluice.log.framing import frame_buffers
 from sluice.log.job_thread import JobThread
 from sluice.log.outage import Outage, Overload
 from sluice.log.record import encode

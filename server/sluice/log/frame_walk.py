@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sluice.log.framing import HEADER_BYTES, end_of_frame
+from sluice.framing import HEADER_BYTES, end_of_frame
 
 if TYPE_CHECKING:
     from sluice.disk import File

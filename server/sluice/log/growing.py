@@ -16,8 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sluice.framing import HEADER_BYTES, Stretch, end_of_frame, scan
 from sluice.log.frame_walk import walk
-from sluice.log.framing import HEADER_BYTES, Stretch, end_of_frame, scan
 from sluice.log.reader import record_or_damage
 
 if TYPE_CHECKING:

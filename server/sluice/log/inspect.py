@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.log.framing import Frame, scan
+from sluice.framing import Frame, scan
 from sluice.log.ids import request_id_text
 from sluice.log.ports import Body, Damage
 from sluice.log.reader import records_in

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sluice import disk
+from sluice.framing import FIRST_BYTES, HEADER_BYTES, end_of_frame, scan
 from sluice.log.frame_walk import walk
-from sluice.log.framing import FIRST_BYTES, HEADER_BYTES, end_of_frame, scan
 from sluice.log.ports import Damage, DamageReason
 from sluice.log.reader import record_or_damage
 from sluice.log.segment import State, parse_id

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.log.framing import BrokenBy, Frame, scan
+from sluice.framing import BrokenBy, Frame, scan
 from sluice.log.ports import Damage, DamageReason
 from sluice.log.record import FORMAT_VERSION, decode
 from sluice.log.segment import Folders, parse_sealed, sealed_name
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sluice.log.framing import Stretch
+    from sluice.framing import Stretch
     from sluice.log.ports import Sealed
     from sluice.storage.v1 import log_record_pb2 as pb
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.message import DecodeError
 
 from sluice.contract import Source
-from sluice.log.framing import FIRST_BYTES
+from sluice.framing import FIRST_BYTES
 from sluice.log.ports import Body, DamageReason
 from sluice.storage.v1 import log_record_pb2 as pb
 

@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sluice import disk
+from sluice.framing import Frame, scan
 from sluice.log import metrics
-from sluice.log.framing import Frame, scan
 from sluice.log.ports import DamageReason, Sealed
 from sluice.log.sealing import SealReason
 from sluice.log.segment import Folders, SegmentId, is_probe, parse_damaged, parse_id, parse_sealed, sealed_name

@@ -1,4 +1,4 @@
-"""TFRecord framing: how one payload becomes bytes of a segment, and back.
+"""TFRecord framing: how one payload becomes bytes of a segment of the log (or of a client's spool), and back.
 
     offset   size   field
     0        8      length of the payload, uint64 little-endian
@@ -8,8 +8,8 @@
 
 A masked CRC is the CRC rotated right by 15 bits plus a constant, so that the CRC of bytes that hold CRCs stays useful.
 
-Pure functions over bytes: no files, no clock. What is done about a damaged stretch: recovery.py and reader.py. What a
-payload is: record.py. When the bytes may change: docs/segment-format.md.
+Pure functions over bytes: no files, no clock. What is done about a damaged stretch: log/recovery.py and log/reader.py.
+What a payload is: log/record.py. When the bytes may change: docs/segment-format.md.
 
 Source: tensorflow/core/lib/io/record_writer.h
 """

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sluice.log import framing
-from sluice.log.framing import OVERHEAD_BYTES, BrokenBy, Frame, Stretch, frame, frame_buffers, scan
+from sluice import framing
+from sluice.framing import OVERHEAD_BYTES, BrokenBy, Frame, Stretch, frame, frame_buffers, scan
 
 _RECORD_START = b"\x0a\x10" + bytes(range(16))
 
