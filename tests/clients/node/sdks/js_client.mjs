@@ -1,19 +1,9 @@
 // npm `@statsig/js-client` in Node, unchanged but for URL and key: custom events of each kind and exposures.
 import { StatsigClient } from "@statsig/js-client";
 
+import { user } from "./user.mjs";
+
 const [url, key] = process.argv.slice(2);
-const user = {
-  userID: "u1",
-  email: "a@b.c",
-  ip: "1.2.3.4",
-  country: "US",
-  locale: "en_US",
-  appVersion: "1.2",
-  userAgent: "UA/1",
-  custom: { plan: "pro", n: 3 },
-  privateAttributes: { password: "hunter2" },
-  customIDs: { companyID: "c9", stableID: "s7" },
-};
 const statsig = new StatsigClient(key, user, {
   networkConfig: { api: `${url}/v1` },
   environment: { tier: "staging" },

@@ -1,6 +1,8 @@
 // npm `@statsig/statsig-node-core`, unchanged but for URL and key: custom events of each kind and exposures.
 import { Statsig, StatsigUser } from "@statsig/statsig-node-core";
 
+import { user as fields } from "./user.mjs";
+
 const [url, key] = process.argv.slice(2);
 const statsig = new Statsig(key, {
   specsUrl: `${url}/v2/download_config_specs`,
@@ -8,18 +10,7 @@ const statsig = new Statsig(key, {
   environment: "staging",
 });
 await statsig.initialize();
-const user = new StatsigUser({
-  userID: "u1",
-  email: "a@b.c",
-  ip: "1.2.3.4",
-  country: "US",
-  locale: "en_US",
-  appVersion: "1.2",
-  userAgent: "UA/1",
-  custom: { plan: "pro", n: 3 },
-  privateAttributes: { password: "hunter2" },
-  customIDs: { companyID: "c9", stableID: "s7" },
-});
+const user = new StatsigUser(fields);
 statsig.logEvent(user, "text_value", "pro", { plan: "yearly" });
 statsig.logEvent(user, "number_value", 12.5, { n: "2" });
 statsig.logEvent(user, "no_value");

@@ -1,20 +1,10 @@
 // npm `statsig-node`, unchanged but for URL and key: custom events of each kind and an exposure of each kind.
 import statsig from "statsig-node";
 
+import { user } from "./user.mjs";
+
 const [url, key] = process.argv.slice(2);
 await statsig.initialize(key, { api: `${url}/v1`, environment: { tier: "staging" } });
-const user = {
-  userID: "u1",
-  email: "a@b.c",
-  ip: "1.2.3.4",
-  country: "US",
-  locale: "en_US",
-  appVersion: "1.2",
-  userAgent: "UA/1",
-  custom: { plan: "pro", n: 3 },
-  privateAttributes: { password: "hunter2" },
-  customIDs: { companyID: "c9", stableID: "s7" },
-};
 statsig.logEvent(user, "text_value", "pro", { plan: "yearly" });
 statsig.logEvent(user, "number_value", 12.5, { nested: { a: [1, 2] } });
 statsig.logEvent(user, "no_value");

@@ -1,20 +1,10 @@
 // npm `statsig-js` in Node, unchanged but for URL and key: custom events of each kind and exposures.
 import statsigJs from "statsig-js";
 
+import { user } from "./user.mjs";
+
 const [url, key] = process.argv.slice(2);
 const statsig = statsigJs.default;
-const user = {
-  userID: "u1",
-  email: "a@b.c",
-  ip: "1.2.3.4",
-  country: "US",
-  locale: "en_US",
-  appVersion: "1.2",
-  userAgent: "UA/1",
-  custom: { plan: "pro", n: 3 },
-  privateAttributes: { password: "hunter2" },
-  customIDs: { companyID: "c9", stableID: "s7" },
-};
 await statsig.initialize(key, user, {
   api: `${url}/v1`,
   eventLoggingApi: `${url}/v1`,
