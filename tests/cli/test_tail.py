@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,17 @@ from typing import Any
 import pytest
 
 from sluice import disk
+from sluice.cli import tailing
 from sluice.cli.tailing import Tail, TailOptions
 from sluice.cli.wanted import Wanted
 from sluice.contract import Source
 from sluice.framing import Frame, scan
+from sluice.lake.decode import Rows
 from sluice.lake.schema import EVENTS
 from sluice.log import LocalSegments, new_request_id
 from sluice.log.record import decode
 from sluice.log.segment import hour_of
+from sluice.storage.v1.log_record_pb2 import LogRecord
 from tests.support.command import COMMAND, InProcess, Result, write_log
 from tests.support.lake_log import MemoryLog, record
 from tests.support.lake_rows import rows
@@ -244,6 +247,24 @@ def test_a_request_of_very_many_events_is_shown_whole(sluice: InProcess, data_di
 
     assert _names(_tail(sluice, data_dir, "--event-name", "last")) == ["last"]
     assert len(_names(_tail(sluice, data_dir))) == 25_001
+
+
+def test_of_the_past_only_so_many_bytes_are_held_at_once(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    decode_all = tailing.decode
+
+    def count(records: Sequence[LogRecord]) -> Rows:
+        held.append(sum(len(each.body) for each in records))
+        return decode_all(records)
+
+    monkeypatch.setattr(tailing, "decode", count)
+    monkeypatch.setattr(tailing, "_BYTES_AT_ONCE", 1)
+    sealed_segment(data_dir / "log", b"".join(_frame(name) for name in ("a", "b", "c")), records=3)
+    with _watching(data_dir) as (tail, shown):
+        tail.show_past()
+
+    assert shown == ["a", "b", "c"]
+    assert held == [len(_body("a"))] * 3
 
 
 def test_above_the_rate_a_sample_is_shown_and_it_is_said_of_how_many(
