@@ -58,7 +58,7 @@ class ServerProcess:
             self._process = subprocess.Popen(  # noqa: S603  this environment's own Python
                 command,
                 cwd=folder,
-                env={name: said for name, said in os.environ.items() if not _is_for_tests_alone(name)},
+                env={name: said for name, said in os.environ.items() if not _is_kept_back(name)},
                 stdin=subprocess.DEVNULL,
                 stdout=messages,
                 stderr=messages,
@@ -112,7 +112,7 @@ class ServerProcess:
             self._process.wait()
 
 
-def _is_for_tests_alone(variable: str) -> bool:
+def _is_kept_back(variable: str) -> bool:
     """Whoever runs the tests may have a service of their own, and may hold their own Python to be stricter."""
     return variable.startswith(VARIABLE_PREFIX) or variable == "PYTHONWARNINGS"
 
