@@ -15,7 +15,7 @@ import io
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "File",
+    "Identity",
     "Observer",
     "Operation",
     "append_to",
@@ -337,8 +338,18 @@ def size_of(path: Path) -> int:
     return path.stat().st_size
 
 
-def identity(path: Path) -> tuple[int, ...] | None:
-    """What changes when a file is replaced, written or made readable; None if there is no such file.
+class Identity(NamedTuple):
+    """What changes when a file is replaced, written or made readable."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    written_ns: int
+    changed_ns: int
+
+
+def identity(path: Path) -> Identity | None:
+    """A file's identity; None if there is no such file.
 
     One stat, for those who look often.
     """
@@ -346,7 +357,7 @@ def identity(path: Path) -> tuple[int, ...] | None:
         facts = path.stat()
     except FileNotFoundError:
         return None
-    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+    return Identity(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
 def free_bytes(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""`sluice tail`: events as they come, masked, thinned out under load; what isn't shown is told."""
+"""`sluice tail`: what the log holds and what comes, masked; what isn't shown is told."""
 
 import json
 import os
@@ -7,43 +7,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sluice import disk
-from sluice.cli.tailing import Tail, TailOptions
-from sluice.cli.wanted import Wanted
 from sluice.contract import Source
 from sluice.framing import Frame, scan
 from sluice.lake.schema import EVENTS
-from sluice.log import LocalSegments, new_request_id
+from sluice.log import new_request_id
 from sluice.log.record import decode
-from sluice.log.segment import hour_of
 from tests.support.command import COMMAND, InProcess, Result, write_log
-from tests.support.lake_log import MemoryLog, record
+from tests.support.event_frames import NOW_US, body_of, event_frame
 from tests.support.lake_rows import rows
-from tests.support.lake_service import files, publish_all, started
 from tests.support.log_records import frame_of, open_segment, sealed_segment
 from tests.support.waiting import wait_until
 
-_NOW_US = time.time_ns() // 1000
-_LATER_US = _NOW_US + 3_600_000_000
-
-
-def _body(*names: str, **user: Any) -> bytes:
-    events = [
-        {"eventName": name, "time": 1767225600000, "user": {"userID": f"u{number}"} | user}
-        for number, name in enumerate(names)
-    ]
-    return json.dumps({"events": events}).encode()
-
-
-def _frame(*names: str, at_us: int = _NOW_US, **fields: Any) -> bytes:
-    return frame_of(_body(*names), received_at_us=at_us, event_count=len(names), **fields)
+_LATER_US = NOW_US + 3_600_000_000
 
 
 def _tail(sluice: InProcess, data_dir: Path, *arguments: str) -> Result:
@@ -52,18 +34,6 @@ def _tail(sluice: InProcess, data_dir: Path, *arguments: str) -> Result:
 
 def _names(result: Result) -> list[str]:
     return [line.split()[1] for line in result.out.splitlines()]
-
-
-@contextmanager
-def _watching(data_dir: Path, *, rate: int = 100, limit: int | None = None) -> Iterator[tuple[Tail, list[str]]]:
-    """A tail whose looks are asked for one by one, and the names that it has shown."""
-    shown: list[str] = []
-
-    def show(found: Iterable[dict[str, Any]]) -> None:
-        shown.extend(row["event_name"] for row in found)
-
-    options = TailOptions(wanted=Wanted(), rate=rate, limit=limit, show_values=False)
-    yield Tail(data_dir, options, show), shown
 
 
 @contextmanager
@@ -91,7 +61,9 @@ def test_what_the_log_holds_is_shown_without_a_service_in_the_order_of_receipt(
     sluice: InProcess, data_dir: Path
 ) -> None:
     # Behind the times in the ids of the segments, which are made now.
-    first, second, third = (_frame(name, at_us=_LATER_US + at) for at, name in enumerate(["first", "second", "third"]))
+    first, second, third = (
+        event_frame(name, at_us=_LATER_US + at) for at, name in enumerate(["first", "second", "third"])
+    )
     open_segment(data_dir / "log", second)
     sealed_segment(data_dir / "log", first + third, records=2)
 
@@ -118,7 +90,7 @@ def test_json_rows_are_those_that_the_lake_will_have(sluice: InProcess, data_dir
 
 def test_values_are_masked_unless_they_are_asked_for(sluice: InProcess, data_dir: Path) -> None:
     personal = {"email": "jane@example.com", "ip": "203.0.113.7", "custom": {"plan": "yearly"}}
-    sealed_segment(data_dir / "log", frame_of(_body("e", **personal), received_at_us=_NOW_US), records=1)
+    sealed_segment(data_dir / "log", frame_of(body_of("e", **personal), received_at_us=NOW_US), records=1)
 
     masked = _tail(sluice, data_dir).out + _tail(sluice, data_dir, "--json").out
     unmasked = _tail(sluice, data_dir, "--show-values").out
@@ -152,10 +124,10 @@ def test_only_what_is_wanted_is_shown(
     sluice: InProcess, data_dir: Path, arguments: list[str], names: list[str]
 ) -> None:
     content = (
-        _frame("purchase", "viewed", "purchase_done")
-        + _frame("a", key_id="key_2")
-        + _frame("b", project="shop")
-        + _frame("c", source=Source.GRPC)
+        event_frame("purchase", "viewed", "purchase_done")
+        + event_frame("a", key_id="key_2")
+        + event_frame("b", project="shop")
+        + event_frame("c", source=Source.GRPC)
     )
     sealed_segment(data_dir / "log", content, records=4)
 
@@ -163,7 +135,7 @@ def test_only_what_is_wanted_is_shown(
 
 
 def test_events_that_were_set_aside_are_not_shown(sluice: InProcess, data_dir: Path) -> None:
-    sealed_segment(data_dir / "log", _frame("a", "b", "a", quarantined_indices=(0,)), records=1)
+    sealed_segment(data_dir / "log", event_frame("a", "b", "a", quarantined_indices=(0,)), records=1)
 
     assert _names(_tail(sluice, data_dir)) == ["b", "a"]
     assert _names(_tail(sluice, data_dir, "--event-name", "a")) == ["a"]
@@ -171,7 +143,7 @@ def test_events_that_were_set_aside_are_not_shown(sluice: InProcess, data_dir: P
 
 def test_since_begins_there_and_says_how_far_the_log_goes_back(sluice: InProcess, data_dir: Path) -> None:
     now_us = time.time_ns() // 1000
-    content = _frame("old", at_us=now_us - 600_000_000) + _frame("new", at_us=now_us - 1_000_000)
+    content = event_frame("old", at_us=now_us - 600_000_000) + event_frame("new", at_us=now_us - 1_000_000)
     sealed_segment(data_dir / "log", content, records=2)
 
     result = _tail(sluice, data_dir, "--since", "5m")
@@ -191,8 +163,8 @@ def test_an_empty_log_says_where_the_events_are(sluice: InProcess, data_dir: Pat
 
 def test_damage_and_what_cannot_be_decoded_are_told_and_the_rest_is_shown(sluice: InProcess, data_dir: Path) -> None:
     request_id = new_request_id()
-    bad = frame_of(b"{", received_at_us=_NOW_US, request_id=request_id)
-    segment = sealed_segment(data_dir / "log", b"\xff" + _frame("lost")[1:] + bad + _frame("kept"), records=3)
+    bad = frame_of(b"{", received_at_us=NOW_US, request_id=request_id)
+    segment = sealed_segment(data_dir / "log", b"\xff" + event_frame("lost")[1:] + bad + event_frame("kept"), records=3)
 
     for wanted in ([], ["--event-name", "k*"]):
         result = _tail(sluice, data_dir, *wanted)
@@ -200,7 +172,7 @@ def test_damage_and_what_cannot_be_decoded_are_told_and_the_rest_is_shown(sluice
         assert _names(result) == ["kept"]
         assert f"damaged: segment {segment.id}, offset 0" in result.err
         assert f"can't be decoded: request {request_id.hex()[:8]}" in result.err
-        assert f"offset {len(_frame('lost'))}" in result.err
+        assert f"offset {len(event_frame('lost'))}" in result.err
 
 
 @pytest.mark.parametrize(
@@ -239,44 +211,11 @@ def test_a_folder_that_may_not_be_read_is_told(
 
 
 def test_a_request_of_very_many_events_is_shown_whole(sluice: InProcess, data_dir: Path) -> None:
-    content = _frame(*["e"] * 25_000, "last")
+    content = event_frame(*["e"] * 25_000, "last")
     sealed_segment(data_dir / "log", content, records=1)
 
     assert _names(_tail(sluice, data_dir, "--event-name", "last")) == ["last"]
     assert len(_names(_tail(sluice, data_dir))) == 25_001
-
-
-def test_above_the_rate_a_sample_is_shown_and_it_is_said_of_how_many(
-    data_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with _watching(data_dir, rate=10) as (tail, shown):
-        at_s = float(int(time.monotonic()) + 1)
-        tail.run_once(at_s)
-        segment = open_segment(data_dir / "log", _frame(*["e"] * 2_500, "x") + _frame(*["y"] * 2_839))
-        tail.run_once(at_s + 0.1)
-        assert shown == []
-        tail.run_once(at_s + 1)
-
-        assert len(shown) == 10
-        assert "showing 10 of 5,340 events/s\n" in capsys.readouterr().err
-        with (data_dir / "log/open" / segment).open("ab") as file:
-            file.write(_frame("calm"))
-        tail.run_once(at_s + 1.1)
-        tail.run_once(at_s + 2)
-        assert shown[10:] == ["calm"]
-        assert "showing" not in capsys.readouterr().err
-
-
-def test_whoever_falls_behind_is_told_what_was_passed_over(
-    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sluice.log.follow.MAX_BEHIND_BYTES", 2_000)
-    with _watching(data_dir) as (tail, shown):
-        open_segment(data_dir / "log", b"".join(_frame("e") for _ in range(100)))
-        tail.run_once(time.monotonic())
-
-    assert 0 < len(shown) < 10
-    assert f"passed over {100 - len(shown)} records, 0.0 MiB: more than can be read\n" in capsys.readouterr().err
 
 
 def test_a_record_too_large_to_be_held_is_told(
@@ -284,7 +223,7 @@ def test_a_record_too_large_to_be_held_is_told(
 ) -> None:
     monkeypatch.setattr("sluice.log.growing.MAX_HELD_BYTES", 10_000)
     monkeypatch.setattr("sluice.log.follow._PAST_CHUNK_BYTES", 1_000)
-    sealed_segment(data_dir / "log", _frame(*["large"] * 500) + _frame("small"), records=2)
+    sealed_segment(data_dir / "log", event_frame(*["large"] * 500) + event_frame("small"), records=2)
 
     result = _tail(sluice, data_dir)
 
@@ -292,69 +231,11 @@ def test_a_record_too_large_to_be_held_is_told(
     assert "passed over 1 records, 0.0 MiB: more than can be read\n" in result.err
 
 
-def test_what_came_and_went_between_two_looks_is_told_with_its_file(
-    data_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with _watching(data_dir) as (tail, shown):
-        began_s, began_at = time.monotonic(), time.time()
-        log = MemoryLog()
-        for number in range(2):
-            log.seal([record(_body("e"), number=number)] * 3, hour=hour_of(int(began_at * 1e6)), at=began_at + 1)
-        [first, _] = log.waiting()
-        publish_all(started(data_dir, log), now=began_at)
-        tail.run_once(began_s + 1)
-        assert capsys.readouterr().err == ""
-        # One of the two is seen after all, before the next look at the lake.
-        late = _frame("late")
-        (data_dir / "log/sealed").mkdir(parents=True)
-        (data_dir / "log/sealed" / f"{first.id}.1.{len(late)}").write_bytes(late)
-        for later_s in (1.1, 2.1, 3.2):
-            tail.run_once(began_s + later_s)
-
-    [told] = capsys.readouterr().err.splitlines()
-    assert told == f"3 records went to the lake between two looks, and are not shown: {files(data_dir)[0]}"
-    assert shown == ["late"]
-
-
-def test_what_was_seen_in_the_log_is_not_told_again_when_it_is_published(
-    data_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with _watching(data_dir) as (tail, shown):
-        began_s = time.monotonic()
-        write_log(data_dir, events=2)
-        tail.run_once(began_s + 0.1)
-        publish_all(started(data_dir, LocalSegments(data_dir / "log")), now=time.time())
-        for look in range(1, 4):
-            tail.run_once(began_s + 1.2 * look)
-
-    assert shown == ["bought", "bought"]
-    assert "went to the lake" not in capsys.readouterr().err
-
-
-def test_what_went_to_the_lake_as_it_began_is_not_told(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    began_at = time.time()
-    with _watching(data_dir) as (tail, _):
-        log = MemoryLog()
-        log.seal([record(_body("e"))], hour=hour_of(int(began_at * 1e6)), at=began_at - 1)
-        publish_all(started(data_dir, log), now=began_at)
-        for look in range(1, 4):
-            tail.run_once(time.monotonic() + 1.2 * look)
-
-    assert "went to the lake" not in capsys.readouterr().err
-
-
-def test_whoever_stood_still_is_told_so(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with _watching(data_dir) as (tail, _):
-        tail.run_once(time.monotonic() + 754)
-
-    assert "stood still for 0:12:34: what came and went meanwhile is not shown\n" in capsys.readouterr().err
-
-
 def test_events_are_shown_as_they_come_until_ctrl_c(data_dir: Path) -> None:
     with _running("--data-dir", str(data_dir)) as process:
         assert process.stdout is not None
         for name in ("one", "two"):
-            open_segment(data_dir / "log", _frame(name))
+            open_segment(data_dir / "log", event_frame(name))
             assert process.stdout.readline().split()[1] == name
         process.send_signal(signal.SIGINT)
 
@@ -366,7 +247,7 @@ def test_events_are_shown_as_they_come_until_ctrl_c(data_dir: Path) -> None:
 
 def test_it_ends_after_as_many_events_as_were_asked_for(data_dir: Path) -> None:
     with _running("--json", "--limit", "2", "--data-dir", str(data_dir)) as process:
-        open_segment(data_dir / "log", _frame("a", "b", "c"))
+        open_segment(data_dir / "log", event_frame("a", "b", "c"))
 
         out, _ = process.communicate(timeout=20)
 
@@ -413,7 +294,7 @@ def test_another_user_who_can_only_read_sees_the_events_and_one_who_cannot_is_to
         Path(folder).chmod(0o755)
         readable, unreadable = Path(folder) / "readable", Path(folder) / "unreadable"
         for data_dir in (readable, unreadable):
-            sealed_segment(data_dir / "log", _frame("shared"), records=1)
+            sealed_segment(data_dir / "log", event_frame("shared"), records=1)
         (unreadable / "log/sealed").chmod(0o700)
         command = [sys.executable, "-c", _AS_ANOTHER, str(readable), str(unreadable)]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)

@@ -55,8 +55,17 @@ def test_commands_of_a_document_work_in_their_order(document: Path, shell: Calla
 
 @pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda document: document.name)
 def test_links_of_a_document_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
-        assert (document.parent / target).exists(), f"{document.name} links to {target}"
+    for target, section in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", document.read_text()):
+        found = document.parent / target if target else document
+        assert found.exists(), f"{document.name} links to {target}"
+        assert not section or section in _sections(found), f"{document.name} links to {target}#{section}"
+
+
+def _sections(document: Path) -> set[str]:
+    """Of a document, the names of its headings in links."""
+    prose = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_metric_is_in_the_documents_with_its_labels() -> None:

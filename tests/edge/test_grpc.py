@@ -1,14 +1,10 @@
-import asyncio
-import tempfile
-from pathlib import Path
-
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from sluice.events.v1 import events_pb2, events_service_pb2_grpc
-from tests.support.edge import MAX_BODY, running_edge
+from tests.support.edge import MAX_BODY
 from tests.support.fake_worker import REQUEST_ID, Refusal
 
 SERVICE = "/sluice.events.v1.EventsService"
@@ -119,21 +115,6 @@ def test_reflection_is_routed_where_it_is_asked_for(channel, version):
     (answer,) = stub.ServerReflectionInfo(iter([request]), timeout=10)
 
     assert [service.name for service in answer.list_services_response.service] == ["sluice.events.v1.EventsService"]
-
-
-def test_no_answer_in_time_is_no_call_to_send_it_again():
-    async def hang(_call):
-        await asyncio.sleep(3)
-
-    with tempfile.TemporaryDirectory(prefix="edge-") as folder, running_edge(Path(folder), answer_timeout_s=1) as edge:
-        for worker in edge.workers:
-            worker.answer = hang
-        with grpc.insecure_channel("{}:{}".format(*edge.address)) as channel, pytest.raises(grpc.RpcError) as caught:
-            _call(channel, f"{SERVICE}/LogEvent")
-
-    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert caught.value.details() == "no worker answered within 1 s; send it again later"
-    assert len(edge.calls) == 1
 
 
 def test_json_for_the_grpc_path_is_415(edge):

@@ -46,7 +46,9 @@ _LOOK_AT_LAKE_EVERY_S = 1.0
 _STOOD_STILL_S = 10.0
 
 _MAX_TOLD_AT_ONCE = 5
+# Of the past; a record may be as large as max-body.
 _EVENTS_AT_ONCE = 1000
+_BYTES_AT_ONCE = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,20 +108,21 @@ class Tail:
         _tell_how_far(self._follower.goes_back_to, since_us / 1_000_000)
         wanted = self._options.wanted
         batch: Batch[Followed] = []
-        events = 0
+        events = body_bytes = 0
         for found in self._follower.past(since_us=since_us):
             match found:
                 case Followed():
                     if positions := wanted.positions_in(found.record):
                         batch.append((found, positions))
                         events += len(positions)
+                        body_bytes += len(found.record.body)
                 case Spoiled():
                     _tell_spoiled([found])
                 case Missed():
                     _say_in_lake(f"{found.segment.records:,} records of segment {found.segment.id}", "before its turn")
-            if events >= _EVENTS_AT_ONCE:
+            if events >= _EVENTS_AT_ONCE or body_bytes >= _BYTES_AT_ONCE:
                 self._show(batch)
-                batch, events = [], 0
+                batch, events, body_bytes = [], 0, 0
                 if self.is_done:
                     return
         self._show(batch)

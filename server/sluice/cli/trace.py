@@ -48,11 +48,11 @@ def trace(
     wanted = _parse(request_id)
     folder = existing_data_dir(data_dir, config)
     from sluice.cli.trace_report import facts_of, lines_of, rows_of  # noqa: PLC0415  pyarrow: 0.5 s, no matter of --help
-    from sluice.cli.whereabouts import Stage, find  # noqa: PLC0415  as above
+    from sluice.cli.whereabouts import NOWHERE, Stage, find  # noqa: PLC0415  as above
 
     if wanted.version != _UUID7:
         if as_json:
-            print_json({"request_id": str(wanted), "state": Stage.NOT_FOUND.value})
+            print_json(facts_of(NOWHERE, wanted))
         raise NotFound(
             f"request {wanted} is nowhere: Sluice's ids are of UUID version 7, this one is of version {wanted.version}",
             hint="Envoy makes such ids for answers of its own: they say why, and nothing of such a request is kept",

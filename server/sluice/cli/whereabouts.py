@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sluice.lake.locate import LocatedRows
     from sluice.log.locate import LocatedRecord
 
-__all__ = ["Stage", "Whereabouts", "find"]
+__all__ = ["NOWHERE", "Stage", "Whereabouts", "find"]
 
 _HOUR_US = 3_600_000_000
 # The year 10000, which Python's dates don't have.
@@ -66,6 +66,8 @@ class Whereabouts:
         states = {located.file.state for located in self.in_log}
         return next((stage for state, stage in _STAGES.items() if state in states), Stage.NOT_FOUND)
 
+
+NOWHERE = Whereabouts(in_log=(), in_lake=(), unreadable=())
 
 # An archived segment is in the lake, unless somebody moved its file away.
 _STAGES = {State.SEALED: Stage.SEALED, State.OPEN: Stage.OPEN, State.ARCHIVED: Stage.ARCHIVED}

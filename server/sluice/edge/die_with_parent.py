@@ -16,7 +16,18 @@ import os
 import signal
 import sys
 
+__all__ = ["dying_with_this"]
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def dying_with_this(*command: str) -> list[str]:
+    """The command that starts this one; its program is killed when the thread ends that starts it.
+
+    Args:
+        command: the program's absolute path, and its arguments.
+    """
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
 
 
 def _become(parent_pid: int, command: list[str]) -> None:

@@ -10,13 +10,12 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 import threading
 from typing import TYPE_CHECKING
 
-from sluice.edge import die_with_parent
 from sluice.edge.admin import AdminUnreachable, EnvoyAdmin
 from sluice.edge.binary import find_envoy
+from sluice.edge.die_with_parent import dying_with_this
 from sluice.edge.render import render
 from sluice.errors import SluiceError
 from sluice.telemetry import messages_of
@@ -78,8 +77,7 @@ class EnvoyProcess:
         _must_be_free(self._config.listen_host, self._config.listen_port)
         self._config_path.write_text(render(self._config), encoding="utf-8")
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid())),
-            *(str(envoy), *envoy_arguments(self._config, self._config_path)),
+            *dying_with_this(str(envoy), *envoy_arguments(self._config, self._config_path)),
             stdin=asyncio.subprocess.DEVNULL,
             env=os.environ | {"TZ": "UTC"},
             # Ctrl-C on the terminal is for the supervisor alone, which drains in order.

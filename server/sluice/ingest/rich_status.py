@@ -1,8 +1,8 @@
 """What a native caller's program is told of an error: ErrorInfo always, BadRequest for what is invalid, RetryInfo.
 
 A gRPC client takes 8 KiB of trailers unless it says otherwise, and the message stands in them twice, as clients compare
-the two. So when there is too much, violations are left out of BadRequest, the last ones first; ErrorInfo has the count
-of all.
+the two. So when there is too much, violations are left out of BadRequest, the last ones first; ErrorInfo counts all
+events that are invalid.
 """
 
 from __future__ import annotations

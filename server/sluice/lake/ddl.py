@@ -18,6 +18,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, assert_never
 
 from sluice.errors import SluiceError
+from sluice.lake.partition import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,7 +84,6 @@ _TYPES: dict[str, dict[Engine, str]] = {
         ),
     }.items()
 }
-_SUFFIX = ".parquet"
 # The hours of Athena's partitions are counted from here; no file of the lake is older.
 _ATHENA_FIRST_DAY = "2026-01-01"
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://")
@@ -127,7 +127,7 @@ def duckdb_empty(columns: Iterable[Column]) -> str:
 def duckdb_rows(table: Table, location: str) -> str:
     """DuckDB's SELECT of all rows of a table that has files, by name: what older files lack is null."""
     types = ", ".join(f"'{c.name}': {_TYPES[str(c.type)][Engine.DUCKDB]}" for c in table.partitions)
-    files = quoted(f"{as_pattern(location)}/*/*/*{_SUFFIX}")
+    files = quoted(f"{as_pattern(location)}/*/*/*{SUFFIX}")
     return (
         f"{duckdb_empty(table.all_columns)}\n"
         "UNION ALL BY NAME\n"
@@ -167,7 +167,7 @@ def _clickhouse(table: Table, location: str) -> list[str]:
         return f"Nullable({name})" if column.nullable and not name.startswith("Map") else name
 
     columns = _lines(f"{c.name} {type_of(c)} COMMENT {_escaped(_comment(c))}" for c in table.all_columns)
-    files = _escaped(f"{location}/*/*/*{_SUFFIX}")
+    files = _escaped(f"{location}/*/*/*{SUFFIX}")
     return [f"CREATE TABLE {table.name} (\n{columns}\n)\nENGINE = File(Parquet, {files})"]
 
 

@@ -1,6 +1,6 @@
 """Finds the rows of one request in the lake, by its id. Reads, and changes nothing.
 
-Of each file only its footer is read, and the column `request_id` of those row groups whose statistics don't exclude it.
+Of each file only its footer is read, and of those row groups whose statistics don't exclude the id five short columns.
 """
 
 from __future__ import annotations

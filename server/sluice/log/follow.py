@@ -250,7 +250,7 @@ class Follower:
     def _past_of_sealed(self, sealed: Sealed, since_us: int) -> Iterator[tuple[int, Past]]:
         path = self._folders.sealed / sealed_name(sealed)
         identity = disk.identity(path)
-        if identity is not None and identity[3] // 1000 < since_us:
+        if identity is not None and identity.written_ns // 1000 < since_us:
             return  # written to for the last time before
         try:
             file = disk.open_read(path)

@@ -1,7 +1,7 @@
 """Goes through a segment's file from frame to frame by their lengths alone: what they hold is neither read nor checked.
 
-How whoever begins in the middle of a segment finds where a frame begins: surely, and at 0.1 s for 64 MiB of the
-smallest records.
+How whoever begins in the middle of a segment finds where a frame begins: surely, and at 0.6 µs a frame, 0.4 s for
+64 MiB of the smallest records.
 """
 
 from __future__ import annotations

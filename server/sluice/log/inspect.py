@@ -187,7 +187,6 @@ def _listed(segment: SegmentFile, *, now: float) -> ListedSegment | None:
     parsed = parse_id(segment.id)
     if identity is None or parsed is None:
         return None
-    _, _, size_bytes, written_ns, *_ = identity
     records = segment.sealed.records if segment.sealed else None
     if segment.state is State.OPEN:
         records = sum(isinstance(part, Frame) for part in scan(_content(segment)))
@@ -198,8 +197,8 @@ def _listed(segment: SegmentFile, *, now: float) -> ListedSegment | None:
         hour=parsed.hour,
         node=parsed.node,
         records=records,
-        bytes=size_bytes,
-        age_s=max(0.0, now - written_ns / 1e9),
+        bytes=identity.size_bytes,
+        age_s=max(0.0, now - identity.written_ns / 1e9),
         locked=segment.locked,
         reason=segment.reason,
     )

@@ -116,4 +116,4 @@ def _with_seal(state: State, folder: Path) -> list[SegmentFile]:
 
 def _inode(path: Path) -> int | None:
     identity = disk.identity(path)
-    return identity[1] if identity else None
+    return identity.inode if identity else None

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sluice.cli.admin_client import AdminUnreachable, ask_readiness
-from sluice.edge import die_with_parent
+from sluice.edge.die_with_parent import dying_with_this
 from sluice.errors import SluiceError
 from sluice.settings.places import VARIABLE_PREFIX
 from sluice.supervisor.run_file import read_run_file
@@ -53,12 +53,12 @@ class ServerProcess:
         flags = [part for name, said in settings.items() for part in (f"--{name}", said)]
         command = [sys.executable, "-P", "-c", _COMMAND, "up", "--data-dir", str(self.data_dir), *flags]
         if threading.current_thread() is threading.main_thread():
-            command = [sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid()), *command]
+            command = dying_with_this(*command)
         with self._messages.open("wb") as messages:
             self._process = subprocess.Popen(  # noqa: S603  this environment's own Python
                 command,
                 cwd=folder,
-                env={name: said for name, said in os.environ.items() if not _is_for_tests_alone(name)},
+                env={name: said for name, said in os.environ.items() if not _is_kept_back(name)},
                 stdin=subprocess.DEVNULL,
                 stdout=messages,
                 stderr=messages,
@@ -112,7 +112,7 @@ class ServerProcess:
             self._process.wait()
 
 
-def _is_for_tests_alone(variable: str) -> bool:
+def _is_kept_back(variable: str) -> bool:
     """Whoever runs the tests may have a service of their own, and may hold their own Python to be stricter."""
     return variable.startswith(VARIABLE_PREFIX) or variable == "PYTHONWARNINGS"
 
