@@ -18,7 +18,7 @@ from google.rpc import error_details_pb2, status_pb2
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DETAILS_TRAILER", "DOMAIN", "FieldReason", "Reason", "status_with_details"]
+__all__ = ["DETAILS_TRAILER", "DOMAIN", "FieldReason", "Reason", "status_with_details", "too_large_message"]
 
 DETAILS_TRAILER = "grpc-status-details-bin"
 DOMAIN = "sluice"
@@ -54,6 +54,11 @@ class FieldReason(Enum):
 
     MISSING = "FIELD_MISSING"
     INVALID = "FIELD_INVALID"
+
+
+def too_large_message(limit_bytes: int) -> str:
+    """What TOO_LARGE says, whoever finds it: Envoy or a worker."""
+    return f"request body is larger than {limit_bytes} bytes; send fewer events per request"
 
 
 def status_with_details(

@@ -180,7 +180,7 @@ def test_a_body_that_does_not_arrive_in_time_is_408(impatient):
 
 def test_a_worker_that_does_not_answer_is_504_and_more_requests_than_fit_are_503(impatient):
     async def hang(_call):
-        await asyncio.sleep(3)
+        await asyncio.Event().wait()  # until Envoy gives the call up
 
     impatient.forget()
     for worker in impatient.workers:

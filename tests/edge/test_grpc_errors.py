@@ -55,7 +55,7 @@ def _error(channel, method=LOG_EVENT, message=b"", **named):
 
 
 async def _hang(_call):
-    await asyncio.sleep(3)
+    await asyncio.Event().wait()  # until Envoy gives the call up
 
 
 def _no_answer(edge, channel):

@@ -227,7 +227,7 @@ def test_whoever_falls_behind_goes_on_with_the_newest_and_is_told_how_much_was_p
 def test_a_backlog_that_appears_at_once_takes_no_more_descriptors_than_there_are(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sluice.log.follow._MAX_SEALED_HELD", 2)
+    monkeypatch.setattr("sluice.log.follow._MAX_HELD", 2)
     follower = _follower(log)
     segments = [sealed_segment(log, _frame(b"%d" % number, number), records=1) for number in range(5)]
 

@@ -62,6 +62,7 @@ def config_for(folder: Path, **changed: Any) -> WorkerConfig:
         "in_flight_bytes": 8 << 20,
         "queue_bytes": 8 << 20,
         "min_free_bytes": 0,
+        "reflection": True,
     }
     return WorkerConfig(**(values | changed))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -117,8 +118,7 @@ def tail(
         limit=limit,
         show_values=show_values,
     )
-    with readable():
-        shower = Tail(folder, options, _print_json if as_json else _print_lines)
+    with readable(), closing(Tail(folder, options, _print_json if as_json else _print_lines)) as shower:
         running = _is_running(folder)
         if not running:
             say(f"no service runs on {folder}: this is what its log holds")

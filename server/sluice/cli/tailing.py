@@ -94,6 +94,10 @@ class Tail:
         self._follower = Follower(data_dir / LOG_FOLDER)
         self._follower.begin()
 
+    def close(self) -> None:
+        """Give back what is held open."""
+        self._follower.close()
+
     @property
     def is_done(self) -> bool:
         """Whether as many events were shown as were asked for."""

@@ -53,6 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
         default=COMPOSE.transcoding.value,
         help="who takes JSON apart",
     )
+    parser.add_argument("--reflection", action="store_true", help="answer gRPC reflection")
     parser.add_argument("--access-log", action="store_true", help="a line of JSON for each request")
     said = parser.parse_args(arguments)
     config = replace(
@@ -61,6 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
         max_body_bytes=said.max_body_bytes,
         transcoding=Transcoding(said.transcoding),
         access_log=said.access_log,
+        reflection=said.reflection,
     )
     sys.stdout.write(render(config))
 

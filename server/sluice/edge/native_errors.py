@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from google.rpc import code_pb2
 
-from sluice.error_details import DETAILS_TRAILER, Reason, status_with_details
+from sluice.error_details import DETAILS_TRAILER, Reason, status_with_details, too_large_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["NativeError", "native_errors", "template_values"]
 
 _RETRY_DELAY_S = 1
+_PERHAPS_STORED = "the events may be on disk, or not: send them again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ def native_errors(config: EdgeConfig) -> dict[Reason, NativeError]:
     return {
         Reason.TOO_LARGE: NativeError(
             code=code_pb2.INVALID_ARGUMENT,
-            message=f"request body is larger than {config.max_body_bytes} bytes; send fewer events per request",
+            message=too_large_message(config.max_body_bytes),
             facts={"max_bytes": config.max_body_bytes},
         ),
         Reason.UNSUPPORTED_ENCODING: NativeError(
@@ -68,12 +69,12 @@ def native_errors(config: EdgeConfig) -> dict[Reason, NativeError]:
         ),
         Reason.WORKER_LOST: NativeError(
             code=code_pb2.UNAVAILABLE,
-            message="the service broke off before it answered; the events may be on disk, or not: send them again",
+            message=f"the service broke off before it answered; {_PERHAPS_STORED}",
             retry_delay_s=_RETRY_DELAY_S,
         ),
         Reason.NO_ANSWER: NativeError(
             code=code_pb2.DEADLINE_EXCEEDED,
-            message=f"no worker answered within {config.answer_timeout_s} s; send it again later",
+            message=f"no worker answered within {config.answer_timeout_s} s; {_PERHAPS_STORED}",
         ),
     }
 

@@ -30,7 +30,7 @@ import grpc
 from google.protobuf.wrappers_pb2 import UInt32Value
 from google.rpc import status_pb2
 
-from sluice.error_details import DETAILS_TRAILER
+from sluice.error_details import DETAILS_TRAILER, too_large_message
 from sluice.ingest.outcome import Error, KeyRefused, TooLarge, Unavailable, Why
 from sluice.ingest.rich_status import rich_status
 from sluice.ingest.violations import Invalid
@@ -125,8 +125,7 @@ def _said(error: Error, *, max_bytes: int) -> tuple[grpc.StatusCode, str, int | 
             message = _KEY_MESSAGES[error.refusal].format(key=f'"{error.prefix}..."')
             return grpc.StatusCode.UNAUTHENTICATED, message, None
         case TooLarge():
-            message = f"request body is larger than {error.limit_bytes} bytes; send fewer events per request"
-            return grpc.StatusCode.INVALID_ARGUMENT, message, 413
+            return grpc.StatusCode.INVALID_ARGUMENT, too_large_message(error.limit_bytes), 413
         case Unavailable():
             return grpc.StatusCode.UNAVAILABLE, _UNAVAILABLE_MESSAGES[error.why], 503
         case _:

@@ -44,4 +44,4 @@ class WorkerConfig:
     max_log_bytes: int | None = None
     lifeline_fd: int | None = None
     drain_timeout_s: float = 20.0
-    reflection: bool = True
+    reflection: bool = False

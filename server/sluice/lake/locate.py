@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sluice import disk
-from sluice.lake.parquet import UnreadableFile, open_parquet, segments_in, version_in
+from sluice.lake.parquet import UnreadableFile, is_of_content, open_parquet, segments_in, version_in
 from sluice.lake.partition import SUFFIX, folder_of
 
 if TYPE_CHECKING:
@@ -98,8 +98,7 @@ def locate_rows(table: Path, request_id: str, *, hours: Collection[str] | None =
             unreadable.append(path)
             continue
         except OSError as exc:
-            # One without a number is pyarrow's, of pages that are damaged.
-            if exc.errno is not None:
+            if not is_of_content(exc):
                 raise
             unreadable.append(path)
             continue

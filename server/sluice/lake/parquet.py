@@ -30,6 +30,7 @@ __all__ = [
     "FileRows",
     "SegmentRows",
     "UnreadableFile",
+    "is_of_content",
     "open_parquet",
     "segments_in",
     "segments_named_in",
@@ -204,10 +205,14 @@ def open_parquet(file: File) -> pq.ParquetFile:
     except pa.ArrowInvalid as exc:
         raise UnreadableFile(str(file.path), "no Parquet file") from exc
     except OSError as exc:
-        # One without a number is not the system's: so pyarrow tells of a footer that is none.
-        if exc.errno is not None:
+        if not is_of_content(exc):
             raise
         raise UnreadableFile(str(file.path), "no Parquet file: its footer is damaged") from exc
+
+
+def is_of_content(error: OSError) -> bool:
+    """Whether pyarrow means what a file holds, which it tells by an OSError without a number, and not the system."""
+    return error.errno is None
 
 
 def segments_in(metadata: pq.FileMetaData) -> tuple[SegmentRows, ...] | None:

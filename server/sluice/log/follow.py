@@ -42,7 +42,7 @@ _LEAST_SHARE_BYTES = 64 * 1024
 _PAST_CHUNK_BYTES = 256 * 1024
 
 # Descriptors: below the usual limit of 1,024 of a process.
-_MAX_SEALED_HELD = 512
+_MAX_HELD = 512
 
 _MAX_KNOWN = 65_536
 
@@ -218,10 +218,11 @@ class Follower:
 
     def _take_up_sealed(self) -> None:
         new = self._new_sealed()
-        for segment in new[:-_MAX_SEALED_HELD]:
+        too_many = max(0, len(self._held) + len(new) - _MAX_HELD)
+        for segment in new[:too_many]:
             self._remember(segment.id)
             self._passed_over.add(segment.records, segment.size_bytes)
-        for segment in new[-_MAX_SEALED_HELD:]:
+        for segment in new[too_many:]:
             try:
                 file = disk.open_read(self._folders.sealed / sealed_name(segment))
             except FileNotFoundError:

@@ -109,7 +109,7 @@ class Settings(DataFolder):
 
     transcoding: Literal["body", "typed"] = "body"
     """Who takes JSON apart: body hands it to the workers as it came, lossless and cheap; typed lets Envoy make typed
-    messages of it, which enforces the schema, loses what the schema doesn't have, and costs more CPU per event."""
+    messages of it, which enforces the schema, loses what the schema doesn't have, and costs more CPU and memory."""
 
     max_body: Size = Field(10 * _MIB, ge=_KIB, le=256 * _MIB)
     """How large a request's body may be, decompressed; a larger one is refused with 413. Larger lets clients send
