@@ -261,7 +261,7 @@ def test_a_request_that_is_nowhere_is_1_and_says_what_that_can_mean(sluice: InPr
     facts = _trace(sluice, data_dir, _id(2), "--json")
 
     assert (words.code, words.out) == (1, "")
-    assert f"error: request {_id(2)} is neither in the log nor in the lake of {data_dir}." in words.err
+    assert f"error: request {_id(2)} is neither in the log nor in the lake of the data folder {data_dir}." in words.err
     for told in ("it was refused", "it held no events", "another data folder", "moved out of the lake"):
         assert told in words.err
     assert (facts.code, json.loads(facts.out)["state"]) == (1, "not_found")

@@ -71,7 +71,7 @@ def trace(
             print_line(f"{'row':<{_LABEL_WIDTH}} {row['event_index']}: {event_line(row)}")
     if found.stage is Stage.NOT_FOUND:
         raise NotFound(
-            f"request {wanted} is neither in the log nor in the lake of {folder}. What that can mean:\n"
+            f"request {wanted} is neither in the log nor in the lake of the data folder {folder}. What that can mean:\n"
             "  it was refused: the answer that carried the id said why, and nothing of it is kept\n"
             "  it held no events: that is accepted, and leaves nothing\n"
             "  another service received it, one with another data folder\n"
