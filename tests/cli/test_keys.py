@@ -25,6 +25,13 @@ def test_a_new_key_stands_alone_on_standard_output_and_opens_its_door(data_dir: 
     assert secret not in result.err
 
 
+def test_a_data_folder_that_the_command_has_made_is_told(tmp_path: Path) -> None:
+    first, second = (run("keys", "create", "--kind", "client", "--data-dir", str(tmp_path / "new")) for _ in range(2))
+
+    assert f"in a new data folder: {tmp_path / 'new'}\n" in first.err
+    assert "new data folder" not in second.err
+
+
 def test_two_who_create_at_once_both_have_a_key(data_dir: Path) -> None:
     results: list[Result] = []
 

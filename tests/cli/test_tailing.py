@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ def _watching(data_dir: Path, *, rate: int = 100, limit: int | None = None) -> I
         shown.extend(row["event_name"] for row in found)
 
     options = TailOptions(wanted=Wanted(), rate=rate, limit=limit, show_values=False)
-    yield Tail(data_dir, options, show), shown
+    with closing(Tail(data_dir, options, show)) as tail:
+        yield tail, shown
 
 
 def test_of_the_past_only_so_many_bytes_are_held_at_once(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,3 +142,17 @@ def test_whoever_stood_still_is_told_so(data_dir: Path, capsys: pytest.CaptureFi
         tail.run_once(time.monotonic() + 754)
 
     assert "stood still for 0:12:34: what came and went meanwhile is not shown\n" in capsys.readouterr().err
+
+
+def test_the_end_of_the_service_and_its_next_start_are_told(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = iter([True, True, False, False, True])
+    monkeypatch.setattr(Tail, "_is_running", lambda _: next(runs))
+    with _watching(data_dir) as (tail, _):
+        at_s = time.monotonic()
+        for looks in range(4):
+            tail.run_once(at_s + 2 * (looks + 1))
+
+    told = [line for line in capsys.readouterr().err.splitlines() if "service" in line]
+    assert told == ["the service has ended; waiting for one to start", "a service runs again"]

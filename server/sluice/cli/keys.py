@@ -68,7 +68,9 @@ def create(
     _check_label("--name", name, may_be_empty=True)
     _check_label("--project", project)
     lifetime_s = None if expires_in is None else duration_of("--expires-in", expires_in)
-    key, secret = _key_file(data_dir_of(data_dir, config)).create(
+    folder = data_dir_of(data_dir, config)
+    is_new = not folder.is_dir()
+    key, secret = _key_file(folder).create(
         kind=kind,
         name=name,
         project=project,
@@ -78,6 +80,7 @@ def create(
     )
     print_line(secret)
     say(f"created {key.id}; its secret is shown only now: Sluice keeps a hash of it")
+    _tell_if_new(folder, is_new=is_new)
 
 
 @commands.command("import")
@@ -110,7 +113,10 @@ def import_(
         say("paste the keys, one to a line, then press Ctrl-D")
     content = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
     found = parse(content, kind=kind)
-    outcomes = _key_file(data_dir_of(data_dir, config)).import_(found, project=project)
+    folder = data_dir_of(data_dir, config)
+    is_new = not folder.is_dir()
+    outcomes = _key_file(folder).import_(found, project=project)
+    _tell_if_new(folder, is_new=is_new)
     print_table(
         ["id", "kind", "begins with", "outcome"],
         [
@@ -175,6 +181,12 @@ def revoke(
     """
     key = _key_file(existing_data_dir(data_dir, config)).revoke(key_id)
     say(f"revoked {key.id} at {iso_time(key.revoked_at)}")
+
+
+def _tell_if_new(folder: Path, *, is_new: bool) -> None:
+    """Whoever meant the folder of a service has named another one."""
+    if is_new:
+        say(f"in a new data folder: {folder.absolute()}")
 
 
 def _key_file(folder: Path) -> KeyFile:

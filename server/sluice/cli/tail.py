@@ -119,12 +119,11 @@ def tail(
         show_values=show_values,
     )
     with readable(), closing(Tail(folder, options, _print_json if as_json else _print_lines)) as shower:
-        running = _is_running(folder)
-        if not running:
+        if not shower.service_runs:
             say(f"no service runs on {folder}: this is what its log holds")
         if since_s is not None:
             shower.show_past(since_us=int((time.time() - since_s) * 1_000_000))
-        elif from_start or no_follow or not running:
+        elif from_start or no_follow or not shower.service_runs:
             shower.show_past()
         if not no_follow and not shower.is_done:
             _follow(shower)
@@ -146,13 +145,6 @@ def _print_lines(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         print_line(cut(event_line(row)))
     sys.stdout.flush()
-
-
-def _is_running(data_dir: Path) -> bool:
-    from sluice.supervisor.run_file import read_run_file  # noqa: PLC0415  as above
-
-    run = read_run_file(data_dir)
-    return run is not None and run.is_alive
 
 
 def _check_keys(data_dir: Path, ids: Sequence[str]) -> None:

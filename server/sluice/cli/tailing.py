@@ -26,6 +26,7 @@ from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER
 from sluice.log.follow import Followed, Follower, Missed, Spoiled
 from sluice.log.ids import request_id_text
 from sluice.log.segment import LOG_FOLDER, begun_at, hour_of
+from sluice.supervisor.run_file import read_run_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -76,6 +77,9 @@ class Tail:
         options: what is shown.
         show: shows rows of `EVENTS`.
 
+    Attributes:
+        service_runs: whether a service ran on the folder when it was last looked at.
+
     Raises:
         OSError: a folder can't be read.
     """
@@ -89,6 +93,8 @@ class Tail:
         self._began_at = time.time()
         self._unseen: dict[Path, list[SegmentRows]] = {}
         self._looked_s = self._looked_at_lake_s = time.monotonic()
+        self._data_dir = data_dir
+        self.service_runs = self._is_running()
         # The lake first: what is published in between is then told as unseen, rather than not at all.
         self._arrivals.begin(_hours(self._began_at))
         self._follower = Follower(data_dir / LOG_FOLDER)
@@ -164,6 +170,7 @@ class Tail:
             self._tell_stood_still(stood_still_s)
         elif now_s - self._looked_at_lake_s >= _LOOK_AT_LAKE_EVERY_S:
             self._look_at_lake(now_s)
+            self._look_at_service()
 
     def _show(self, batch: Batch[Followed]) -> None:
         if batch and not self.is_done:
@@ -211,6 +218,15 @@ class Tail:
             ]
             if unseen:
                 self._unseen[arrival.path] = unseen
+
+    def _is_running(self) -> bool:
+        run = read_run_file(self._data_dir)
+        return run is not None and run.is_alive
+
+    def _look_at_service(self) -> None:
+        ran, self.service_runs = self.service_runs, self._is_running()
+        if self.service_runs != ran:
+            say("a service runs again" if self.service_runs else "the service has ended; waiting for one to start")
 
     def _tell_stood_still(self, seconds: float) -> None:
         say(f"stood still for {timedelta(seconds=round(seconds))}: what came and went meanwhile is not shown")
