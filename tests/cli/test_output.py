@@ -43,7 +43,7 @@ def test_times_are_iso_8601_in_utc() -> None:
 
 
 def test_json_keeps_every_value_and_holds_no_control_character() -> None:
-    row = {"at": datetime(2026, 1, 1, tzinfo=UTC), "text": "ä\n\x9b\x7f\u202e", "none": None}
+    row = {"at": datetime(2026, 1, 1, tzinfo=UTC), "text": "ä\n\x9b\x7f\u202e\u061c\u2028\u2029", "none": None}
 
     line = json_line(row)
 

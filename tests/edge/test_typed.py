@@ -142,6 +142,9 @@ def _of_event(members: str) -> bytes:
         pytest.param(
             _of_event('"metadata":{"12345":' + "[" * 600 + "]" * 600 + "}"), "body: expected JSON", id="too deep"
         ),
+        pytest.param(
+            _of_event('"metadata":' + '{"12345":' * 200 + "1" + "}" * 200), "body: expected JSON", id="keys too deep"
+        ),
     ],
 )
 def test_what_envoy_refuses_is_400_in_our_own_words_and_without_the_bodys_content(typed_edge, body, said):

@@ -147,3 +147,16 @@ def test_a_file_whose_pages_are_damaged_is_named(tmp_path: Path, table: Path) ->
     path.write_bytes(content)
 
     assert locate_rows(table, _id(1)).unreadable == (path,)
+
+
+def test_a_table_whose_columns_are_of_other_types_is_named(tmp_path: Path, table: Path) -> None:
+    _publish(tmp_path, [(1, _body("a"))])
+    strange = files(tmp_path)[0].with_name("strange.parquet")
+    pq.write_table(
+        pa.table({name: [1] for name in ("request_id", "received_at", "source", "project", "key_id")}), strange
+    )
+
+    located = locate_rows(table, _id(1))
+
+    assert located.unreadable == (strange,)
+    assert len(located.rows) == 1

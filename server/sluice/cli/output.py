@@ -32,8 +32,8 @@ __all__ = [
     "wait_while_read",
 ]
 
-# C0, DEL and C1, and the characters that turn the direction of writing.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# C0, DEL and C1, the characters that end a line, and those that turn the direction of writing.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UNLIMITED_COLUMNS = 100_000
 
 

@@ -20,7 +20,7 @@ local function reworded(text)
   local path, fault = text:match("^([%w_.%[%]]*): (.*)$")
   if path == "" then return "body: expected object" end
   if not path then
-    local line = text:gsub("\\n.*", ""):gsub("\\u000a.*", ""):gsub("%.$", "")
+    local line = text:gsub("\\n.*", ""):gsub("\\u000a.*", ""):gsub(" for key '.*", ""):gsub("%.$", "")
     return "body: expected JSON, got what Envoy's parser calls: " .. line
   end
   local kind = fault:match("^invalid value .* for type ([%w_./]+)$")

@@ -94,7 +94,7 @@ def locate_rows(table: Path, request_id: str, *, hours: Collection[str] | None =
                 rows = _located_in(path, parquet, request_id)
         except FileNotFoundError:
             continue  # somebody moved it away since the folder was listed
-        except (UnreadableFile, pa.ArrowInvalid, KeyError):
+        except (UnreadableFile, pa.ArrowException, KeyError, TypeError):  # of other types: pyarrow compares none
             unreadable.append(path)
             continue
         except OSError as exc:
