@@ -18,13 +18,13 @@ BINARY = "application/grpc-web+proto"
 TEXT = "application/grpc-web-text+proto"
 
 
-def _post(edge, message=b"", content_type=BINARY):
+def _post(edge, message=b"", content_type=BINARY, **headers):
     frame = struct.pack(">BI", 0, len(message)) + message
-    return _post_body(edge, base64.b64encode(frame) if "-text" in content_type else frame, content_type)
+    return _post_body(edge, base64.b64encode(frame) if "-text" in content_type else frame, content_type, **headers)
 
 
-def _post_body(edge, body, content_type):
-    headers = {"Content-Type": content_type, "Accept": content_type, "X-Grpc-Web": "1"}
+def _post_body(edge, body, content_type, **more):
+    headers = {"Content-Type": content_type, "Accept": content_type, "X-Grpc-Web": "1"} | more
     return httpx.post("http://{}:{}{}".format(*edge.address, LOG_EVENT), content=body, headers=headers, timeout=10)
 
 
@@ -76,6 +76,21 @@ def test_a_message_of_the_limit_passes_whole_and_one_byte_more_is_invalid(edge, 
         larger.headers["grpc-message"] == f"request body is larger than {MAX_BODY} bytes; send fewer events per request"
     )
     assert larger.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize("deadline", ["zz", "10", "123456789S", "-1S", "1S,2S"])
+def test_a_deadline_that_is_none_is_invalid_and_reaches_no_worker(edge, deadline):
+    answer = _post(edge, **{"grpc-timeout": deadline})
+
+    assert (answer.status_code, answer.headers["grpc-status"]) == (200, "3")
+    assert "grpc-timeout" in answer.headers["grpc-message"]
+    assert edge.calls == []
+
+
+@pytest.mark.parametrize("name", ["x-bin", "grpc-trace-bin", "grpc-previous-rpc-attempts", "grpc-retry-pushback-ms"])
+def test_headers_that_only_grpc_itself_would_read_reach_no_worker(edge, name):
+    assert _post(edge, **{name: "!!!", "grpc-timeout": "10S"}).headers.get("grpc-status", "0") == "0"
+    assert edge.calls[0].header(name) is None
 
 
 def test_text_that_is_no_base64_is_invalid(edge):

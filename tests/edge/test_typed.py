@@ -176,6 +176,17 @@ def test_a_body_over_the_limit_is_413_and_one_of_the_limit_passes(typed_edge):
     assert typed_edge.post(padded + b" ", chunked=True).status == 413
 
 
+def test_a_larger_body_and_one_whose_length_is_not_told_reach_a_worker_as_they_came(typed_edge, short_folder):
+    padded = GOOD[:-1] + b" " * 2 * 1024 * 1024 + b"}"
+    with running_edge(short_folder, transcoding=Transcoding.TYPED, max_body_bytes=4 * 1024 * 1024) as edge:
+        edge.post(padded)
+    typed_edge.post(GOOD, chunked=True)
+
+    for asked, body in ((edge, padded), (typed_edge, GOOD)):
+        [call] = asked.calls
+        assert (call.path, call.body) == (f"{_RAW}LogEvent", body)
+
+
 def test_the_message_that_grows_most_reaches_the_worker(typed_edge):
     zeros = b"0," * ((MAX_BODY - 100) // 2)
     body = _of_event('"metadata":{"a":[ZEROS]}').replace(b"ZEROS", zeros + b"0")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import grpc
+import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -125,6 +126,34 @@ def test_large_metadata_is_taken(service: Service, channel: grpc.Channel, size: 
             pb.LogEventRequest(events=[_event("a")]),
             metadata=[("statsig-api-key", service.server_key), ("x-baggage", "x" * size)],
             timeout=20,
+        )
+        assert answer.success
+
+
+def test_what_one_caller_sends_wrong_disturbs_no_other(service: Service, channel: grpc.Channel) -> None:
+    stub = services.EventsServiceStub(channel)
+    headers = {"content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
+    # A worker reads all callers' headers on one connection from Envoy.
+    for wrong in (
+        {"grpc-timeout": "zz"},
+        {"x-bin": "!!!"},
+        {"grpc-previous-rpc-attempts": "zz"},
+        {"grpc-status": "zz"},
+    ):
+        for _ in range(16):  # there is a connection from each of Envoy's threads to each worker
+            httpx.post(
+                f"{service.rest}/sluice.events.v1.EventsService/LogEvent",
+                content=b"\0\0\0\0\0",
+                headers=headers | wrong,
+                timeout=10,
+            )
+
+    # gRPC remembers what it has read once: each call has another deadline.
+    for deadline_s in range(11, 23):
+        answer = stub.LogEvent(
+            pb.LogEventRequest(events=[_event("a")]),
+            metadata=[("statsig-api-key", service.server_key), ("x-bin", b"ok")],
+            timeout=deadline_s,
         )
         assert answer.success
 

@@ -9,7 +9,14 @@ Plain functions of bytes. The supervisor gives `max_receive_message_bytes` to th
 
 from __future__ import annotations
 
-__all__ = ["MAX_HEADERS_KIB", "READ_BYTES", "buffer_bytes", "grpc_body_bytes", "max_receive_message_bytes"]
+__all__ = [
+    "MAX_HEADERS_KIB",
+    "READ_BYTES",
+    "buffer_bytes",
+    "grpc_body_bytes",
+    "max_receive_message_bytes",
+    "typed_body_bytes",
+]
 
 MAX_HEADERS_KIB = 32
 
@@ -25,6 +32,15 @@ _AROUND_A_BODY_BYTES = 2 * MAX_HEADERS_KIB * 1024
 # `0,` in an array of a Struct becomes 11 bytes: a Value with a double. Nothing else grows more.
 _MOST_BYTES_PER_BYTE_OF_JSON = 6
 
+# Of what Envoy makes typed messages: it takes some 40 MiB for one of 1 MiB, and a thread for 0.3 s, before any key is
+# looked at.
+_TYPED_BODY_BYTES = 1024 * 1024
+
+
+def typed_body_bytes(max_body_bytes: int) -> int:
+    """Largest body that Envoy makes a typed message of; larger ones go to the workers as they are."""
+    return min(max_body_bytes, _TYPED_BODY_BYTES)
+
 
 def grpc_body_bytes(max_body_bytes: int) -> int:
     """Largest body of a native call: one message of the limit, with its prefix."""
@@ -38,7 +54,8 @@ def max_receive_message_bytes(max_body_bytes: int, *, typed: bool) -> int:
         max_body_bytes: the largest body.
         typed: Envoy makes typed messages of JSON bodies; workers refuse those that are larger than a body may be.
     """
-    return max_body_bytes * (_MOST_BYTES_PER_BYTE_OF_JSON if typed else 1) + _AROUND_A_BODY_BYTES
+    largest = _MOST_BYTES_PER_BYTE_OF_JSON * typed_body_bytes(max_body_bytes) if typed else 0
+    return max(max_body_bytes, largest) + _AROUND_A_BODY_BYTES
 
 
 def buffer_bytes(max_body_bytes: int, *, typed: bool) -> int:

@@ -51,6 +51,10 @@ def native_errors(config: EdgeConfig) -> dict[Reason, NativeError]:
             message=too_large_message(config.max_body_bytes),
             facts={"max_bytes": config.max_body_bytes},
         ),
+        Reason.INVALID_REQUEST: NativeError(
+            code=code_pb2.INVALID_ARGUMENT,
+            message="grpc-timeout: expected up to 8 digits and a unit, as in 10S, got another text",
+        ),
         Reason.UNSUPPORTED_ENCODING: NativeError(
             code=code_pb2.UNIMPLEMENTED,
             message="unsupported encoding; send uncompressed protobuf, as application/grpc or application/grpc-web",

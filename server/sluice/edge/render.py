@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["installed_descriptor", "render"]
 
-# What a plain JSON body goes through; the names are those of the template's filters.
-_FILTERS_OF_PLAIN_BODIES = {
-    Transcoding.BODY: ("body_limit", "transcoder"),
-    Transcoding.TYPED: ("typed", "whole_body", "typed_transcoder"),
-}
 _LUA_INDENT = " " * 18
 
 # The services of gRPC's own that any caller may reach, as they stand in a regular expression within quotes.
@@ -72,7 +67,6 @@ def render(config: EdgeConfig) -> str:
         answer_timeout_s=config.answer_timeout_s,
         buffer_bytes=limits.buffer_bytes(config.max_body_bytes, typed=typed),
         descriptor=json.dumps(config.descriptor_path or str(installed_descriptor())),
-        filters_of_plain_bodies=", ".join(f"{name}: *on" for name in _FILTERS_OF_PLAIN_BODIES[config.transcoding]),
         grpc_body_bytes=limits.grpc_body_bytes(config.max_body_bytes),
         grpc_web_errors_lua=_indented(_own_file("grpc_web_errors.lua")),
         headers_timeout_s=min(10, config.request_timeout_s),
@@ -92,6 +86,8 @@ def render(config: EdgeConfig) -> str:
         supervisor_host=config.supervisor_host,
         supervisor_port=config.supervisor_port,
         supervisor_type="STATIC" if is_ip_address(config.supervisor_host) else "STRICT_DNS",
+        # The end of a range is not in it.
+        typed_body_bytes=limits.typed_body_bytes(config.max_body_bytes) + 1 if typed else 0,
         typed_lua=_indented(_own_file("typed.lua")),
         worker_endpoints=", ".join(_endpoint(path) for path in config.worker_sockets),
         **native_errors.template_values(config),
