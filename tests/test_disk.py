@@ -1,6 +1,7 @@
 """disk.py does what it says, and nothing else touches the data folder."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,13 @@ def test_reading_works_as_a_binary_file(tmp_path: Path) -> None:
         assert file.tell() == 8
         assert file.read() == b"89"
         assert file.size() == 10
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_regular_file_is_not_read_and_not_waited_for(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "odd")
+
+    for read in (disk.open_read, disk.read_bytes):
+        with pytest.raises(OSError, match="not a regular file") as refused:
+            read(tmp_path / "odd")
+        assert refused.value.filename == str(tmp_path / "odd")

@@ -10,9 +10,11 @@ folder that holds it. fsync can't promise more than the disk below it does.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import os
+import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -239,13 +241,22 @@ def append_to(path: Path) -> File:
 
 
 def open_read(path: Path) -> File:
-    """Open a file for reading."""
-    return File(os.open(path, os.O_RDONLY | os.O_CLOEXEC), path, writable=False)
+    """Open a file for reading.
+
+    Raises:
+        OSError: it can't be opened; or it is no regular file: a pipe would wait for a writer, a device might never end.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return File(fd, path, writable=False)
 
 
 def read_bytes(path: Path) -> bytes:
-    """The whole content of a file."""
-    return path.read_bytes()
+    """The whole content of a file. Raises as `open_read` does."""
+    with open_read(path) as file:
+        return file.readall()
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:

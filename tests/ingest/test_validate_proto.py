@@ -140,7 +140,9 @@ def test_of_json_nesting_that_the_parser_does_not_take_is_called_so() -> None:
     found = LOG_EVENT_REQUEST_OF_JSON.look_closer(_nested(40))
 
     assert isinstance(found, Invalid)
-    assert found.message(max_bytes=1000) == "body: expected at most 32 levels of free-form nesting, got deeper ones"
+    assert found.message(max_bytes=1000) == (
+        "body: expected values of the schema's types, at most 32 levels of free-form nesting, got others"
+    )
 
 
 def test_a_hundred_bad_events_are_named_and_all_are_counted() -> None:

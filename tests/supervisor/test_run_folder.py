@@ -12,6 +12,7 @@ from sluice.supervisor.run_folder import (
     NoRunFolder,
     RunFolder,
     folder_for_sockets,
+    lock_sockets,
     make_run_folder,
     remove_dead_run_folders,
 )
@@ -134,3 +135,13 @@ def test_a_chosen_folder_that_is_a_file_or_has_a_long_name_is_refused(tmp_path: 
         folder_for_sockets(tmp_path / "file")
     with pytest.raises(NoRunFolder, match="too long for sockets"):
         folder_for_sockets(tmp_path / ("x" * 100))
+
+
+def test_two_services_dont_share_a_folder_of_sockets(tmp_path: Path) -> None:
+    held = lock_sockets(tmp_path)
+    try:
+        with pytest.raises(NoRunFolder, match="another service has its sockets there"):
+            lock_sockets(tmp_path)
+    finally:
+        os.close(held)
+    os.close(lock_sockets(tmp_path))

@@ -81,7 +81,9 @@ class ProtoShape:
 
     def _not_a_message(self) -> Invalid:
         if self._of_json:
-            return invalid_request("body", "at most 32 levels of free-form nesting", "deeper ones")
+            return invalid_request(
+                "body", "values of the schema's types, at most 32 levels of free-form nesting", "others"
+            )
         expected = f"{self._message.DESCRIPTOR.full_name}, UTF-8, at most 32 levels of free-form nesting"
         return invalid_request("body", expected, "bytes that are none")
 

@@ -19,6 +19,7 @@ __all__ = [
     "NoRunFolder",
     "RunFolder",
     "folder_for_sockets",
+    "lock_sockets",
     "make_run_folder",
     "remove_dead_run_folders",
 ]
@@ -69,6 +70,22 @@ def folder_for_sockets(folder: Path) -> Path:
             hint="choose a shorter one with --sockets",
         )
     return path
+
+
+def lock_sockets(folder: Path) -> int:
+    """Keep others away from a folder that was chosen for sockets; return the descriptor that holds its lock.
+
+    Workers of two services would take each other's sockets, and requests would meet the other's keys.
+
+    Raises:
+        NoRunFolder: another service has its sockets there.
+    """
+    fd = disk.lock_folder(folder, inheritable=False)
+    if fd is None:
+        raise NoRunFolder(
+            f"{folder}: another service has its sockets there", hint="give each service a folder of its own: --sockets"
+        )
+    return fd
 
 
 class RunFolder:

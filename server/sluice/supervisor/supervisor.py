@@ -24,7 +24,7 @@ from sluice.supervisor.launch import Place
 from sluice.supervisor.process_id import process_id
 from sluice.supervisor.readiness import reasons_not_ready
 from sluice.supervisor.run_file import RunFile, remove_run_file, write_run_file
-from sluice.supervisor.run_folder import folder_for_sockets
+from sluice.supervisor.run_folder import folder_for_sockets, lock_sockets
 from sluice.supervisor.service import Service
 from sluice.supervisor.status_line import StatusLine, status_text
 
@@ -71,10 +71,14 @@ def serve(
         lifeline_read, lifeline_write = os.pipe()
         cleanup.callback(os.close, lifeline_read)
         cleanup.callback(os.close, lifeline_write)
+        sockets = run_folder.path
+        if settings.sockets is not None:
+            sockets = folder_for_sockets(settings.sockets)
+            cleanup.callback(os.close, lock_sockets(sockets))
         place = Place(
             data_dir=data_dir,
             run_folder=run_folder.path,
-            sockets=run_folder.path if settings.sockets is None else folder_for_sockets(settings.sockets),
+            sockets=sockets,
             admin=Address(host=admin.address[0], port=admin.address[1]),
             lock_fd=lock_fd,
             lifeline_fd=lifeline_read,
