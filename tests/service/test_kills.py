@@ -123,6 +123,8 @@ def test_a_supervisor_that_is_killed_under_load_takes_all_with_it_and_the_next_s
 
 def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
     with Service(tmp_path / "data", *_BUSY) as service:
+        # One that has not come up yet is given a minute.
+        service.wait_until_all_workers_get_requests(2)
         with _load_on(service) as load:
             pid = service.pid("worker-0")
             os.kill(pid, signal.SIGSTOP)
