@@ -137,3 +137,11 @@ def test_a_reader_that_has_had_enough_ends_a_command_quietly(data_dir: Path) -> 
 
     assert done.stdout == "range\n"
     assert done.stderr == ""
+
+
+def test_a_command_whose_output_is_closed_does_its_work_all_the_same(data_dir: Path) -> None:
+    write_log(data_dir, events=1)
+    command = f"{COMMAND} tail --no-follow --data-dir {data_dir} >&- 2>&-; {COMMAND} log list --data-dir {data_dir} >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, done.stderr) == (0, "")

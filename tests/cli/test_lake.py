@@ -66,6 +66,7 @@ def test_ddl_names_the_place_that_is_said(sluice: InProcess) -> None:
         (["--for", "clickhouse", "--location", "/a/*/b"], "can't be escaped", "--location FOLDER"),
         (["--for", "duckdb", "--json"], "--json: DDL is SQL", "leave out --for, or --json"),
         (["--location", "/lake"], "--location: only DDL has a place", "--for duckdb"),
+        (["--for", "spark", "--location", "/"], '--location: "/" is no folder of a table', "that holds its files"),
         (["--for", "oracle"], "'oracle' is not one of", "sluice lake schema --help"),
         (["--table", "users"], "'users' is not one of", "sluice lake schema --help"),
     ],

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TextIO
 
 import typer
 
@@ -46,7 +47,14 @@ app.add_typer(lake.commands, name="lake")
 
 def main() -> None:
     """Run the command that the process was started for, and end the process."""
+    # What the shell has closed (`>&-`) is None in Python.
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     sys.exit(_run())
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 @app.callback(invoke_without_command=True)

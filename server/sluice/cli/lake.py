@@ -59,6 +59,8 @@ def schema(
         return
     if as_json:
         raise WrongUsage("--json: DDL is SQL", hint="leave out --for, or --json")
+    if location is not None and not location.strip("/ "):
+        raise WrongUsage(f'--location: "{location}" is no folder of a table', hint="name the one that holds its files")
     place = _location(table, data_dir, config) if location is None else location
     try:
         print_line(ddl(engine, _table(table), place).rstrip("\n"))
