@@ -105,7 +105,8 @@ class Service:
         return pid
 
     def pid(self, role: str) -> int:
-        """The process id of a child: `envoy`, `worker-0` …, `lake`."""
+        """The process id of a child: `envoy`, `worker-0` …, `lake`, which comes up a moment after the rest."""
+        wait_until(lambda: role in self.run_file.children, within_s=20, what=f"{role} is there")
         return self.run_file.children[role].pid
 
     @property
