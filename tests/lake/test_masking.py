@@ -72,6 +72,6 @@ def test_what_was_not_sent_stays_null() -> None:
 def test_every_text_of_a_key_is_masked_in_whatever_column_it_stands() -> None:
     row = {column.name: f"x {_KEY} y" for column in EVENT_COLUMNS if column.name != "extra"}
     row["extra"] = json.dumps({"event": {"key": _KEY}})
-    row["user_custom_ids"] = {"id": _KEY}  # type: ignore[assignment]
+    row["user_custom_ids"] = {"id": _KEY}  # type: ignore[assignment]  # the one column that is a map
 
     assert _KEY not in json.dumps(masked(row))
