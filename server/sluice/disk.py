@@ -34,11 +34,13 @@ __all__ = [
     "create",
     "entries",
     "exists",
+    "file_names",
     "free_bytes",
     "identity",
     "lock_folder",
     "locked_files",
     "make_folders",
+    "move_aside",
     "move_new",
     "observed",
     "open_read",
@@ -51,6 +53,8 @@ __all__ = [
 ]
 
 Verb = Literal["create", "write", "truncate", "datasync", "sync", "rename", "unlink", "mkdir", "sync_folder", "chown"]
+
+_ASIDE = ".foreign"
 
 # writev takes at most IOV_MAX buffers a call.
 _MAX_BUFFERS = os.sysconf("SC_IOV_MAX")
@@ -289,6 +293,22 @@ def move_new(source: Path, target: Path) -> None:
         os.rename(source, target)
 
 
+def move_aside(path: Path) -> Path | None:
+    """Give what has a name that is needed another one, in its folder: `<name>.foreign`, or one with a number.
+
+    Returns:
+        Where it is now; None where it was moved before.
+    """
+    if _ASIDE in path.name:
+        return None
+    target, number = path.with_name(f"{path.name}{_ASIDE}"), 1
+    while exists(target):
+        number += 1
+        target = path.with_name(f"{path.name}{_ASIDE}-{number}")
+    move_new(path, target)
+    return target
+
+
 def unlink(path: Path) -> bool:
     """Remove a file; False if there was none."""
     try:
@@ -335,6 +355,18 @@ def entries(path: Path) -> list[str]:
     """The names in a folder, sorted; none if there is no such folder."""
     try:
         return sorted(os.listdir(path))
+    except FileNotFoundError:
+        return []
+
+
+def file_names(path: Path) -> list[str]:
+    """The names of a folder's regular files, sorted; none if there is no such folder.
+
+    What else may have a file's name is passed over: a folder, a link, a pipe, a device.
+    """
+    try:
+        with os.scandir(path) as found:
+            return sorted(entry.name for entry in found if entry.is_file(follow_symlinks=False))
     except FileNotFoundError:
         return []
 

@@ -30,6 +30,7 @@ _WHY = {
     DamageReason.BROKEN_LENGTH: "the length's checksum doesn't fit",
     DamageReason.BROKEN_PAYLOAD: "the payload's checksum doesn't fit, or its end is missing",
     DamageReason.NOT_A_RECORD: "checksums fit, but the payload is no LogRecord",
+    DamageReason.REPEATED_REQUEST: "a record before it in this segment is of the same request",
     DamageReason.UNKNOWN_VERSION: f"written by a later version; this one reads format version {FORMAT_VERSION}",
 }
 
@@ -47,8 +48,8 @@ class LocalSegments:
         self._archive = archive
 
     def waiting(self) -> list[Sealed]:
-        """All sealed segments, oldest hour first. Names that are none of the log's are passed over."""
-        return sorted(s for name in disk.entries(self._folders.sealed) if (s := parse_sealed(name)))
+        """All sealed segments, oldest hour first. What is none of the log's is passed over."""
+        return sorted(s for name in disk.file_names(self._folders.sealed) if (s := parse_sealed(name)))
 
     def read(self, segment: Sealed) -> Iterator[tuple[int, pb.LogRecord] | Damage]:
         """Go through a segment in its order: each whole record with its offset, and each damaged stretch.
@@ -103,9 +104,17 @@ def records_in(content: bytes, *, sealed: Sealed | None) -> Iterator[tuple[int, 
     behind_seal = content[sealed.size_bytes :] if sealed else b""
     content = content[: sealed.size_bytes] if sealed else content
     frames = damages = 0
+    requests: set[bytes] = set()
     for part in scan(content):
         found = record_or_damage(part, content)
-        frames += isinstance(part, Frame)
+        if isinstance(part, Frame):
+            frames += 1
+            if not isinstance(found, Damage):
+                # A disk that wrote a record twice must not bring its request to the lake twice.
+                if found[1].request_id in requests:
+                    found = _damage(part, content, DamageReason.REPEATED_REQUEST)
+                else:
+                    requests.add(found[1].request_id)
         damages += isinstance(found, Damage)
         yield found
     if sealed is None:
@@ -133,5 +142,9 @@ def record_or_damage(part: Frame | Stretch, buffer: bytes, *, base: int = 0) -> 
         reason = record
     else:
         reason = _BROKEN[part.broken_by]
+    return _damage(part, buffer, reason, base=base)
+
+
+def _damage(part: Frame | Stretch, buffer: bytes, reason: DamageReason, *, base: int = 0) -> Damage:
     data = buffer[part.offset : part.end]
     return Damage(offset=base + part.offset, data=data, reason=reason, detail=_WHY[reason])
