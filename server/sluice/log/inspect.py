@@ -176,13 +176,12 @@ def verify_segments(folder: Path) -> Iterator[Fault]:
         if content is None:
             continue
         end = len(content) if segment.sealed else _end_of_open(segment, content)
-        received_at_us = 0
+        order = _Order(segment)
         for part in records_in(content[:end], sealed=segment.sealed):
             if isinstance(part, Damage):
                 yield _fault(segment, part.offset, len(part.data), part.reason.value, part.detail)
             else:
-                yield from _misplaced(segment, *part, after_us=received_at_us, content=content)
-                received_at_us = part[1].received_at_us
+                yield from order.faults_of(*part, content)
         if end < len(content) and not segment.locked:
             yield _fault(segment, end, len(content) - end, TORN_TAIL, "a write that didn't end; recovery cuts it off")
 
@@ -213,20 +212,26 @@ def _end_of_open(segment: SegmentFile, content: bytes) -> int:
     return ending.last_whole if segment.locked else ending.end
 
 
-def _misplaced(
-    segment: SegmentFile, offset: int, record: pb.LogRecord, *, after_us: int, content: bytes
-) -> Iterator[Fault]:
-    """What is wrong with where a whole record stands: its writer held these for all of its segment."""
-    size = (end_of_frame(content, offset) or offset) - offset
-    if record.received_at_us < after_us:
-        yield _fault(segment, offset, size, OUT_OF_ORDER, "received before the record that stands before it")
-    if not 0 <= record.received_at_us - _hour_begins_us(segment.id) < _US_PER_HOUR:
-        yield _fault(segment, offset, size, WRONG_HOUR, "received in another hour than the segment's id says")
+class _Order:
+    """What is wrong with where whole records of a segment stand: its writer never puts them there."""
 
+    def __init__(self, segment: SegmentFile) -> None:
+        hour = datetime.strptime(segment.id.partition("-")[0], "%Y%m%dT%H").replace(tzinfo=UTC)
+        self._segment = segment
+        self._begins_us = (hour - _EPOCH) // timedelta(microseconds=1)
+        self._last_us = 0
 
-def _hour_begins_us(segment_id: str) -> int:
-    hour = datetime.strptime(segment_id.partition("-")[0], "%Y%m%dT%H").replace(tzinfo=UTC)
-    return (hour - _EPOCH) // timedelta(microseconds=1)
+    def faults_of(self, offset: int, record: pb.LogRecord, content: bytes) -> Iterator[Fault]:
+        """Of the record that comes next."""
+        wrong: list[tuple[str, str]] = []
+        if record.received_at_us < self._last_us:
+            wrong.append((OUT_OF_ORDER, "received before the record that stands before it"))
+        if not 0 <= record.received_at_us - self._begins_us < _US_PER_HOUR:
+            wrong.append((WRONG_HOUR, "received in another hour than the segment's id says"))
+        self._last_us = record.received_at_us
+        for reason, detail in wrong:
+            size = (end_of_frame(content, offset) or offset) - offset
+            yield _fault(self._segment, offset, size, reason, detail)
 
 
 def _listed(segment: SegmentFile, *, now: float) -> ListedSegment | None:

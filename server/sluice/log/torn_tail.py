@@ -1,7 +1,8 @@
 """Where an open segment ends that no writer holds: which of its last bytes are the rest of a write that didn't end.
 
     behind the last whole record               what it is
-    a frame whose end is missing               torn: a record is acknowledged when all of it is durable
+    a frame whose end is missing               torn: a record is acknowledged when all of it is durable. But damage
+                                               where whole frames stand in it: then its length lies
     less than a frame's header                 torn
     zeros to the file's end                    torn: a file may have grown before its bytes came to the disk
     a part of a frame, then such zeros         torn, where they begin no later than its last checksum
@@ -53,7 +54,7 @@ def _is_torn(content: bytes, last: Stretch, zeros_from: int) -> bool:
     if zeros_from <= last.offset or last.end - last.offset < HEADER_BYTES:
         return True
     end = end_of_frame(content, last.offset)
-    if end is None:
-        end = last.offset + HEADER_BYTES
+    if end is not None and end > len(content):
+        return not any(isinstance(part, Frame) for part in scan(content[last.offset + HEADER_BYTES :]))
     # Zeros that leave a part of the checksum may be the record's own; a whole checksum of zeros is one in 2^32.
-    return end > len(content) or zeros_from <= end - CHECKSUM_BYTES
+    return zeros_from <= (end or last.offset + HEADER_BYTES) - CHECKSUM_BYTES
