@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "File",
     "Identity",
+    "NotARegularFile",
     "Observer",
     "Operation",
     "append_to",
@@ -115,6 +116,10 @@ def _step(
     observer.before(operation)
     yield
     observer.after(operation)
+
+
+class NotARegularFile(OSError):
+    """A folder, pipe, socket or device has a file's name: a pipe would wait for a writer, a device might never end."""
 
 
 class File(io.RawIOBase):
@@ -248,12 +253,18 @@ def open_read(path: Path) -> File:
     """Open a file for reading.
 
     Raises:
-        OSError: it can't be opened; or it is no regular file: a pipe would wait for a writer, a device might never end.
+        NotARegularFile: it is something else.
+        OSError: it can't be opened.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as exc:
+        if exc.errno != errno.ENXIO:  # a socket
+            raise
+        raise NotARegularFile(errno.EINVAL, "not a regular file", str(path)) from exc
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
+        raise NotARegularFile(errno.EINVAL, "not a regular file", str(path))
     return File(fd, path, writable=False)
 
 
