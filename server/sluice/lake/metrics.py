@@ -5,7 +5,7 @@ How far the lake is behind the supervisor tells, who sees it also when no writer
 
 from __future__ import annotations
 
-from prometheus_client import Counter
+from sluice.metering import Counter
 
 __all__ = [
     "BYTES",

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pyarrow as pa
 
-from sluice import telemetry
+from sluice import metering, telemetry
 from sluice.lake import metrics
 from sluice.lake.config import WriterConfig
 from sluice.lake.load import SegmentUnreadable
@@ -241,6 +241,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"error: the argument is no lake writer's configuration: {exc}\n")
         return 2
     telemetry.configure(role="lake")
+    metering.tell_if_apart()
     writer = LakeWriter(config, LocalSegments(Path(config.data_dir) / LOG_FOLDER, archive=config.archive))
     loop = _Loop(writer, config.lifeline_fd)
     loop.listen()

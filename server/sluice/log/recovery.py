@@ -12,7 +12,7 @@ step leaves everything to a second run.
     no whole record                            removed, with a WARNING if it wasn't empty
     an id that sealed/ has too, the same file  the name below open/ is removed
     an id that sealed/ has too, another file   moved to damaged/, with an ERROR: an id is sealed only once
-    a segment that can't be read or changed    left, with an ERROR; the others go on
+    a segment that can't be read or changed    left, with an ERROR; the others go on; the supervisor tries again
     a probe of a writer                        left: the node's next writer removes it
     any other name                             left, with a WARNING; in each of the log's folders
 
@@ -66,15 +66,20 @@ class RecoveryReport:
     foreign: tuple[str, ...]
 
 
-def recover(folder: Path) -> RecoveryReport:
+def recover(folder: Path, *, before: RecoveryReport | None = None) -> RecoveryReport:
     """Seal, or remove, all open segments below `folder` that no living writer holds. See the head of this module.
+
+    Args:
+        folder: the log's.
+        before: what an earlier run of this process came to: what it could not do, and files that are not the log's, are
+            not told again.
 
     Raises:
         OSError: the log's folders can't be made, listed or synced.
     """
     folders = Folders(folder)
     folders.make()
-    found = _Found()
+    found = _Found(told=frozenset((*before.failed, *before.foreign)) if before else frozenset())
     _look_for_foreign_names(folders, found)
     sealed = {segment.id: segment for name in disk.entries(folders.sealed) if (segment := parse_sealed(name))}
     for name in disk.entries(folders.open):
@@ -88,6 +93,7 @@ def recover(folder: Path) -> RecoveryReport:
 
 @dataclass(slots=True)
 class _Found:
+    told: frozenset[str]
     sealed: list[Sealed] = field(default_factory=list)
     cut_bytes: int = 0
     removed: list[str] = field(default_factory=list)
@@ -117,8 +123,10 @@ def _look_for_foreign_names(folders: Folders, found: _Found) -> None:
     ]
     for folder, parse in known:
         for name in disk.entries(folder):
-            if not parse(name):
-                found.foreign.append(f"{folder.name}/{name}")
+            if parse(name):
+                continue
+            found.foreign.append(foreign := f"{folder.name}/{name}")
+            if foreign not in found.told:
                 _messages.warning("a file that is not the log's is left alone", path=str(folder / name))
 
 
@@ -139,7 +147,8 @@ def _recover_segment(folders: Folders, segment: SegmentId, twin: Sealed | None, 
         return  # its writer sealed it since the folder was listed
     except OSError as exc:
         found.failed.append(segment.text)
-        _messages.error("segment can't be recovered", segment=segment.text, error=exc.strerror, path=str(path))
+        if segment.text not in found.told:
+            _messages.error("segment can't be recovered", segment=segment.text, error=exc.strerror, path=str(path))
 
 
 def _finish(folders: Folders, segment: SegmentId, file: disk.File, found: _Found, *, id_taken: bool) -> None:

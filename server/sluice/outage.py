@@ -1,0 +1,50 @@
+"""A fault that lasts, and how the operator is told of it: once per cause and once when it is over, not once per try.
+
+Counting each try is left to whoever has the metric.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+__all__ = ["Outage"]
+
+
+class Outage:
+    """From the first failure until it is over; then it may begin anew.
+
+    Args:
+        messages: where it is told.
+        fails: what is said of each cause, as an ERROR.
+        is_over: what is said when it is over, as a WARNING.
+    """
+
+    def __init__(self, messages: FilteringBoundLogger, *, fails: str, is_over: str) -> None:
+        self._messages = messages
+        self._fails = fails
+        self._is_over = is_over
+        self._told: set[str] = set()
+        self._began_s = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether something has failed, and nothing shown that it is over."""
+        return bool(self._told)
+
+    def failed(self, cause: str, **facts: object) -> None:
+        """Tell a failure, if its cause is new in this outage."""
+        if not self._told:
+            self._began_s = time.monotonic()
+        if cause not in self._told:
+            self._told.add(cause)
+            self._messages.error(self._fails, cause=cause, **facts)
+
+    def over(self, **facts: object) -> None:
+        """Tell that it is over, if it was on."""
+        if self._told:
+            self._told.clear()
+            self._messages.warning(self._is_over, after_s=round(time.monotonic() - self._began_s, 3), **facts)
