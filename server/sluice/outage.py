@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Outage"]
 
+# In one outage.
+_MOST_TOLD = 20
+
 
 class Outage:
     """From the first failure until it is over; then it may begin anew.
@@ -27,7 +30,7 @@ class Outage:
         self._messages = messages
         self._fails = fails
         self._is_over = is_over
-        self._told: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
         self._began_s = 0.0
 
     @property
@@ -35,12 +38,18 @@ class Outage:
         """Whether something has failed, and nothing shown that it is over."""
         return bool(self._told)
 
-    def failed(self, cause: str, **facts: object) -> None:
-        """Tell a failure, if its cause is new in this outage."""
+    def failed(self, cause: str, *, about: str = "", **facts: object) -> None:
+        """Tell a failure, if its cause is new in this outage.
+
+        Args:
+            cause: one of few.
+            about: what it befell, where one cause may befall several; the first are told each by itself.
+            facts: what else the operator needs to know.
+        """
         if not self._told:
             self._began_s = time.monotonic()
-        if cause not in self._told:
-            self._told.add(cause)
+        if (cause, about) not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add((cause, about))
             self._messages.error(self._fails, cause=cause, **facts)
 
     def over(self, **facts: object) -> None:

@@ -70,18 +70,18 @@ class Recovery:
     def _look_at(self, task: asyncio.Task[RecoveryReport], now: float) -> None:
         error = task.exception()
         if isinstance(error, SluiceError | OSError):
-            self._failed(now, cause="log", error=str(error))
+            self._failed(now, cause="log", error=str(error), segments=0)
         elif error is not None:
             raise error
         else:
             self._before = task.result()
             if self._before.failed:
-                self._failed(now, cause="segments", segments=len(self._before.failed))
+                self._failed(now, cause="segments", error="see the messages above", segments=len(self._before.failed))
             else:
                 self._outage.over()
 
-    def _failed(self, now: float, *, cause: str, **facts: object) -> None:
+    def _failed(self, now: float, *, cause: str, error: str, segments: int) -> None:
         metrics.FAILURES.labels("recovery").inc()
-        self._outage.failed(cause, again_every_s=RETRY_S, **facts)
+        self._outage.failed(cause, error=error, segments=segments, again_every_s=RETRY_S)
         self._is_due = True
         self._not_before = now + RETRY_S
