@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.lake.parquet import segments_named_in
+from sluice.lake.parquet import UnreadableFile, segments_named_in
 from sluice.lake.partition import SUFFIX, folder_of
 from sluice.telemetry import messages_of
 
@@ -32,11 +32,14 @@ class Published:
         """The segments in the hour's files.
 
         Raises:
-            UnreadableFile: a file there doesn't say what it holds.
-            OSError: one can't be read, or the folder not be listed.
+            UnreadableFile: a file there can't be read, or doesn't say what it holds.
         """
         if hour not in self._ids:
-            self._ids[hour] = self._read(folder_of(self._table, hour))
+            folder = folder_of(self._table, hour)
+            try:
+                self._ids[hour] = self._read(folder)
+            except OSError as exc:
+                raise UnreadableFile(str(exc.filename or folder), exc.strerror or str(exc)) from exc
         return self._ids[hour]
 
     def add(self, hour: str, ids: Iterable[str]) -> None:

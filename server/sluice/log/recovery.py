@@ -12,7 +12,7 @@ step leaves everything to a second run.
     nothing but a torn tail                    removed, with a WARNING if it wasn't empty
     an id that sealed/ has too, the same file  the name below open/ is removed
     an id that sealed/ has too, another file   moved to damaged/, with an ERROR: an id is sealed only once
-    a segment that can't be read or changed    left, with an ERROR; the others go on
+    a segment that can't be read or changed    left, with an ERROR; the others go on; the supervisor tries again
     a probe of a writer                        left: the node's next writer removes it
     a folder that has a probe's name           moved aside, with a WARNING: no writer could begin
     any other name, and what is no file        left, with a WARNING; in each of the log's folders
@@ -68,15 +68,20 @@ class RecoveryReport:
     foreign: tuple[str, ...]
 
 
-def recover(folder: Path) -> RecoveryReport:
+def recover(folder: Path, *, before: RecoveryReport | None = None) -> RecoveryReport:
     """Seal, or remove, all open segments below `folder` that no living writer holds. See the head of this module.
+
+    Args:
+        folder: the log's.
+        before: what an earlier run of this process came to: what it could not do, and files that are not the log's, are
+            not told again.
 
     Raises:
         OSError: the log's folders can't be made, listed or synced.
     """
     folders = Folders(folder)
     folders.make()
-    found = _Found()
+    found = _Found(told=frozenset((*before.failed, *before.foreign)) if before else frozenset())
     _look_for_foreign_names(folders, found)
     sealed = {segment.id: segment for name in disk.file_names(folders.sealed) if (segment := parse_sealed(name))}
     for name in disk.file_names(folders.open):
@@ -90,6 +95,7 @@ def recover(folder: Path) -> RecoveryReport:
 
 @dataclass(slots=True)
 class _Found:
+    told: frozenset[str]
     sealed: list[Sealed] = field(default_factory=list)
     cut_bytes: int = 0
     removed: list[str] = field(default_factory=list)
@@ -131,7 +137,9 @@ def _look_for_foreign_names(folders: Folders, found: _Found) -> None:
 
 
 def _tell_foreign(path: Path, folders: Folders, found: _Found) -> None:
-    found.foreign.append(str(path.relative_to(folders.log)))
+    found.foreign.append(foreign := str(path.relative_to(folders.log)))
+    if foreign in found.told:
+        return
     aside = _cleared(path) if path.parent == folders.open and is_probe(path.name) else None
     if aside is None:
         _messages.warning("what is not the log's is left alone", path=str(path))
@@ -163,8 +171,9 @@ def _recover_segment(folders: Folders, segment: SegmentId, twin: Sealed | None, 
         return  # its writer sealed it since the folder was listed
     except (OSError, MemoryError) as exc:
         found.failed.append(segment.text)
-        error = exc.strerror if isinstance(exc, OSError) else "it doesn't fit into memory"
-        _messages.error("segment can't be recovered", segment=segment.text, error=error, path=str(path))
+        if segment.text not in found.told:
+            error = exc.strerror if isinstance(exc, OSError) else "it doesn't fit into memory"
+            _messages.error("segment can't be recovered", segment=segment.text, error=error, path=str(path))
 
 
 def _finish(folders: Folders, segment: SegmentId, file: disk.File, found: _Found, *, id_taken: bool) -> None:
