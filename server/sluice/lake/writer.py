@@ -18,6 +18,7 @@ import select
 import signal
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -43,7 +44,7 @@ from sluice.log.reader import LocalSegments
 from sluice.log.segment import LOG_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sluice.log.ports import Sealed, SealedSegments
 
@@ -57,6 +58,9 @@ _ASKED_S = 2.0
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 10.0
 _DRAIN_TRIES = 3
+
+# Steps whose failure another hour need not share.
+_OF_AN_HOUR = (Failure.MAKE_FOLDERS, Failure.MOVE, Failure.SYNC_FOLDER, Failure.SYNC_PARENTS)
 
 _messages = telemetry.messages_of("lake")
 
@@ -90,6 +94,9 @@ class LakeWriter:
         self._troubles = Troubles()
         self._is_prepared = False
         self._file_bytes = config.lake_size_bytes
+        # Hours and segments that a step failed for, as it does where a file lies in a folder's place, or a segment can't
+        # be removed. They are taken when nothing else is due.
+        self._failed: set[str] = set()
 
     def prepare(self) -> None:
         """Make the staging folder; remove what a killed predecessor left there.
@@ -127,14 +134,11 @@ class LakeWriter:
     def _publish_next(self, now: float, *, at_once: bool) -> Outcome:
         waiting = self._waiting()
         while True:
-            chosen = next_file(
-                waiting,
-                now=now,
-                size_bytes=self._file_bytes,
-                age_s=self._config.lake_age_s,
-                at_once=at_once,
-                suspects=self._suspects,
-            )
+            candidates = [segment for segment in waiting if self._failed.isdisjoint((segment.hour, segment.id))]
+            chosen = self._choose(candidates, now, at_once=at_once)
+            if not chosen:
+                candidates = waiting
+                chosen = self._choose(candidates, now, at_once=at_once)
             if not chosen:
                 if not waiting:
                     self._troubles.go_well()
@@ -147,13 +151,38 @@ class LakeWriter:
                 waiting = [segment for segment in waiting if segment.hour != hour]
                 continue
             self._troubles.readable(hour)
-            if held := [segment for segment in waiting if segment.hour == hour and segment.id in ids]:
-                let_go_of_published(held, self._lake)
-                _messages.info("segments were in the lake already", segments=len(held), hour=hour)
-            else:
-                self._publish(chosen)
+            held = [segment for segment in candidates if segment.hour == hour and segment.id in ids]
+            with self._noting_failure_of(held or chosen):
+                if held:
+                    let_go_of_published(held, self._lake)
+                    _messages.info("segments were in the lake already", segments=len(held), hour=hour)
+                else:
+                    self._publish(chosen)
             self._troubles.go_well()
             return Outcome.PUBLISHED
+
+    @contextmanager
+    def _noting_failure_of(self, segments: Sequence[Sealed]) -> Iterator[None]:
+        hour, ids = segments[0].hour, {segment.id for segment in segments}
+        try:
+            yield
+        except PublishFailed as exc:
+            if exc.cause is Failure.LET_GO:
+                self._failed |= ids
+            elif exc.cause in _OF_AN_HOUR and not exc.no_room:
+                self._failed.add(hour)
+            raise
+        self._failed -= {hour, *ids}
+
+    def _choose(self, waiting: Sequence[Sealed], now: float, *, at_once: bool) -> list[Sealed]:
+        return next_file(
+            waiting,
+            now=now,
+            size_bytes=self._file_bytes,
+            age_s=self._config.lake_age_s,
+            at_once=at_once,
+            suspects=self._suspects,
+        )
 
     def _publish(self, chosen: Sequence[Sealed]) -> None:
         try:
@@ -174,11 +203,16 @@ class LakeWriter:
             with failing(Failure.SET_ASIDE):
                 self._condemn(segment)
             waiting.remove(segment)
+        for segment in _twins(waiting):
+            with failing(Failure.SET_ASIDE):
+                self._log.set_aside_whole(segment, DamageReason.ID_TAKEN, "sealed/ has another segment of this id")
+            waiting.remove(segment)
         hours = {segment.hour for segment in waiting}
         ids = {segment.id for segment in waiting}
         self._lake.published.keep_only(hours)
         self._troubles.keep_only(hours | ids)
         self._suspects = replace(self._suspects, last=self._suspects.last & ids)
+        self._failed &= hours | ids
         return waiting
 
     def _condemn(self, segment: Sealed) -> None:
@@ -206,6 +240,14 @@ class LakeWriter:
         )
         # What decoding took is not kept for the next file, which may be hours away.
         pa.default_memory_pool().release_unused()
+
+
+def _twins(waiting: Sequence[Sealed]) -> list[Sealed]:
+    """Those whose id another one has that holds more: only a person's copy can bring them together."""
+    largest: dict[str, Sealed] = {}
+    for segment in sorted(waiting, key=lambda segment: (segment.records, segment.size_bytes)):
+        largest[segment.id] = segment
+    return [segment for segment in waiting if largest[segment.id] is not segment]
 
 
 class _Loop:

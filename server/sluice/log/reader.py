@@ -69,26 +69,34 @@ class LocalSegments:
         move_whole(self._folders, self._path(segment), segment, reason, detail)
 
     def done(self, segments: Sequence[Sealed]) -> None:
-        """Remove or archive segments, durably. Those that are gone already are passed over."""
+        """Remove or archive segments, durably. Those that are gone already are passed over.
+
+        Raises:
+            OSError: some could not be let go of; the others are gone.
+        """
         if not segments:
             return
         if self._archive:
-            self._move_to_archive(segments)
-        else:
-            for segment in segments:
-                disk.unlink(self._path(segment))
-        disk.sync_folder(self._folders.sealed)
-
-    def _move_to_archive(self, segments: Sequence[Sealed]) -> None:
-        self._folders.make_again(self._folders.archive)
+            self._folders.make_again(self._folders.archive)
+        error: OSError | None = None
         for segment in segments:
-            source, target = self._path(segment), self._folders.archive / sealed_name(segment)
-            if disk.exists(target):
-                # It came back, by a crash or a restored backup; the archive has it.
-                disk.unlink(source)
-            elif disk.exists(source):
-                disk.move_new(source, target)
-        disk.sync_folder(self._folders.archive)
+            try:
+                self._let_go(segment)
+            except OSError as exc:
+                error = error or exc
+        if self._archive:
+            disk.sync_folder(self._folders.archive)
+        disk.sync_folder(self._folders.sealed)
+        if error is not None:
+            raise error
+
+    def _let_go(self, segment: Sealed) -> None:
+        source, target = self._path(segment), self._folders.archive / sealed_name(segment)
+        # One that is archived already came back, by a crash or a restored backup.
+        if not self._archive or disk.exists(target):
+            disk.unlink(source)
+        elif disk.exists(source):
+            disk.move_new(source, target)
 
     def _path(self, segment: Sealed) -> Path:
         return self._folders.sealed / sealed_name(segment)
