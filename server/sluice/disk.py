@@ -28,17 +28,20 @@ if TYPE_CHECKING:
 __all__ = [
     "File",
     "Identity",
+    "NotARegularFile",
     "Observer",
     "Operation",
     "append_to",
     "create",
     "entries",
     "exists",
+    "file_names",
     "free_bytes",
     "identity",
     "lock_folder",
     "locked_files",
     "make_folders",
+    "move_aside",
     "move_new",
     "observed",
     "open_read",
@@ -51,6 +54,8 @@ __all__ = [
 ]
 
 Verb = Literal["create", "write", "truncate", "datasync", "sync", "rename", "unlink", "mkdir", "sync_folder", "chown"]
+
+_ASIDE = ".foreign"
 
 # writev takes at most IOV_MAX buffers a call.
 _MAX_BUFFERS = os.sysconf("SC_IOV_MAX")
@@ -111,6 +116,10 @@ def _step(
     observer.before(operation)
     yield
     observer.after(operation)
+
+
+class NotARegularFile(OSError):
+    """A folder, pipe, socket or device has a file's name: a pipe would wait for a writer, a device might never end."""
 
 
 class File(io.RawIOBase):
@@ -244,12 +253,18 @@ def open_read(path: Path) -> File:
     """Open a file for reading.
 
     Raises:
-        OSError: it can't be opened; or it is no regular file: a pipe would wait for a writer, a device might never end.
+        NotARegularFile: it is something else.
+        OSError: it can't be opened.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as exc:
+        if exc.errno != errno.ENXIO:  # a socket
+            raise
+        raise NotARegularFile(errno.EINVAL, "not a regular file", str(path)) from exc
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
+        raise NotARegularFile(errno.EINVAL, "not a regular file", str(path))
     return File(fd, path, writable=False)
 
 
@@ -287,6 +302,22 @@ def move_new(source: Path, target: Path) -> None:
         raise FileExistsError(f"{target} exists")
     with _step("rename", source, to=target):
         os.rename(source, target)
+
+
+def move_aside(path: Path) -> Path | None:
+    """Give what has a name that is needed another one, in its folder: `<name>.foreign`, or one with a number.
+
+    Returns:
+        Where it is now; None where it was moved before.
+    """
+    if _ASIDE in path.name:
+        return None
+    target, number = path.with_name(f"{path.name}{_ASIDE}"), 1
+    while exists(target):
+        number += 1
+        target = path.with_name(f"{path.name}{_ASIDE}-{number}")
+    move_new(path, target)
+    return target
 
 
 def unlink(path: Path) -> bool:
@@ -335,6 +366,18 @@ def entries(path: Path) -> list[str]:
     """The names in a folder, sorted; none if there is no such folder."""
     try:
         return sorted(os.listdir(path))
+    except FileNotFoundError:
+        return []
+
+
+def file_names(path: Path) -> list[str]:
+    """The names of a folder's regular files, sorted; none if there is no such folder.
+
+    What else may have a file's name is passed over: a folder, a link, a pipe, a device.
+    """
+    try:
+        with os.scandir(path) as found:
+            return sorted(entry.name for entry in found if entry.is_file(follow_symlinks=False))
     except FileNotFoundError:
         return []
 

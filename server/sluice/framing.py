@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "CHECKSUM_BYTES",
     "FIRST_BYTES",
     "HEADER_BYTES",
     "OVERHEAD_BYTES",
@@ -50,7 +51,8 @@ _LENGTH = struct.Struct("<Q")
 _HEADER = struct.Struct("<QI")
 _CRC = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size
-OVERHEAD_BYTES = HEADER_BYTES + _CRC.size
+CHECKSUM_BYTES = _CRC.size
+OVERHEAD_BYTES = HEADER_BYTES + CHECKSUM_BYTES
 
 # tensorflow/core/lib/hash/crc32c.h
 _MASK_DELTA = 0xA282EAD8

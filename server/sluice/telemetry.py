@@ -3,8 +3,8 @@
 A message is a constant text with facts as fields. On a terminal it is readable, otherwise it is a line of JSON. All go
 to standard error: standard output belongs to what a command was asked for.
 
-Metrics of all processes of a service meet in a folder of files (prometheus_client's multiprocess mode): a worker that
-dies takes none of its counts with it.
+Metrics of all processes of a service meet in a folder of files, where they are read here: a worker that dies takes none
+of its counts with it. Where a process counts: metering.py.
 """
 
 from __future__ import annotations
@@ -28,17 +28,20 @@ if TYPE_CHECKING:
 __all__ = [
     "MESSAGES_VARIABLE",
     "METRICS_FOLDER_VARIABLE",
+    "ROLE_VARIABLE",
     "Totals",
     "configure",
-    "forget_process",
     "messages_of",
     "parse_metrics",
     "read_metrics",
     "render_metrics",
 ]
 
-# prometheus_client reads it when it is first imported, so a process must be started with it.
+# prometheus_client reads it when it is first imported: see metering.py.
 METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+# How the supervisor tells a child which one it is.
+ROLE_VARIABLE = "SLUICE_ROLE"
 
 # How the supervisor tells its children the form of their messages: json or text. The name is that of the setting.
 MESSAGES_VARIABLE = "SLUICE_MESSAGES"
@@ -166,10 +169,3 @@ def _meeting_in(folder: Path) -> CollectorRegistry:
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=os.fspath(folder))  # type: ignore[no-untyped-call]  # the library has no types here
     return registry
-
-
-def forget_process(pid: int) -> None:
-    """Drop the gauges of a process that has ended; its counters stay."""
-    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415  as in render_metrics
-
-    mark_process_dead(pid)  # type: ignore[no-untyped-call]  # the library has no types here

@@ -65,7 +65,6 @@ def test_whole_records_are_sealed_as_they_are(log: Path) -> None:
         pytest.param(frame_of()[:-1], id="all but the last byte"),
         pytest.param(bytes(4096), id="zeros"),
         pytest.param(frame_of()[:40] + bytes(5000), id="a part of a record, then zeros"),
-        pytest.param(_DAMAGED, id="a damaged record at the end"),
     ],
 )
 def test_a_torn_tail_is_cut_and_told(log: Path, tail: bytes) -> None:
@@ -93,8 +92,38 @@ def test_damage_amid_whole_records_stays_for_the_reader(log: Path) -> None:
     assert bodies_in(log) == [b"one", b"two"]
 
 
+@pytest.mark.parametrize(
+    ("bad", "cut_bytes"),
+    [
+        pytest.param(_DAMAGED, 0, id="a broken length, behind which no other frame is found"),
+        pytest.param(frame_of(b"lost")[:-1] + b"\0", 30, id="a broken payload"),
+    ],
+)
+def test_a_damaged_record_at_the_end_may_have_been_acknowledged_and_stays_for_the_reader(
+    log: Path, bad: bytes, cut_bytes: int
+) -> None:
+    content = _WHOLE + bad + frame_of()[:30]
+    open_segment(log, content)
+
+    report = recover(log)
+
+    (sealed,) = report.sealed
+    assert (sealed.records, report.cut_bytes) == (2, cut_bytes)
+    assert _content_of_sealed(log) == content[: len(content) - cut_bytes]
+    assert bodies_in(log) == [b"one", b"two"]
+
+
+def test_a_segment_of_nothing_but_damage_is_kept(log: Path) -> None:
+    open_segment(log, _DAMAGED)
+
+    (sealed,) = recover(log).sealed
+
+    assert (sealed.records, sealed.size_bytes) == (0, len(_DAMAGED))
+    assert _content_of_sealed(log) == _DAMAGED
+
+
 @pytest.mark.parametrize("content", [b"", bytes(100), frame_of()[:-1]], ids=["empty", "zeros", "torn"])
-def test_a_segment_without_a_record_is_removed(log: Path, content: bytes) -> None:
+def test_a_segment_of_nothing_but_a_torn_tail_is_removed(log: Path, content: bytes) -> None:
     segment_id = open_segment(log, content)
 
     report = recover(log)

@@ -176,8 +176,9 @@ def test_a_lake_folder_that_cannot_be_used_holds_up_no_client_even_when_the_lake
         with _load_on(service) as load:
             folder.rename(tmp_path / "away")
             folder.write_text("in the way")
-            service.kill("lake")
-            wait_until(lambda: "lake writer failed" in service.messages(), within_s=20, what="its successor fails too")
+            pid = service.kill("lake")
+            wait_until(lambda: _is_replaced(service, "lake", pid), within_s=20, what="the lake writer is replaced")
+            wait_until(lambda: "staging failed" in service.messages(), within_s=20, what="its successor fails too")
             _more_is_acknowledged(load)
             assert service.is_ready()
             assert service.try_command("flush", "--timeout", "1s").returncode == 1

@@ -98,7 +98,7 @@ def _in_log(folders: Folders) -> set[str]:
 
 def _damaged(folders: Folders) -> dict[str, str]:
     """Files that hold what was set aside, with the segments that they come from."""
-    names = {name: parse_damaged(name) for name in disk.entries(folders.damaged)}
+    names = {name: parse_damaged(name) for name in disk.file_names(folders.damaged)}
     return {name: parsed.id.text for name, parsed in names.items() if parsed is not None and not parsed.is_report}
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter, Gauge
-
 from sluice.contract import Source
 from sluice.error_details import Reason
 from sluice.ingest.outcome import reason_of
+from sluice.metering import Counter, Gauge
 
 if TYPE_CHECKING:
     from sluice.ingest.outcome import Error

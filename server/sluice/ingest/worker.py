@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from sluice import telemetry
+from sluice import metering, telemetry
 from sluice.errors import SluiceError
 from sluice.ingest.config import WorkerConfig
 from sluice.ingest.serve import Stop, serve
@@ -95,6 +95,7 @@ def main() -> int:
         sys.stderr.write(f"error: the argument is no worker's configuration: {exc}\n")
         return 2
     telemetry.configure(role=f"worker-{config.index}")
+    metering.tell_if_apart()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(config))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sluice import disk
+from sluice.lake.files import hour_files
 from sluice.lake.parquet import UnreadableFile, segments_named_in
-from sluice.lake.partition import SUFFIX, folder_of
+from sluice.lake.partition import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,10 +57,10 @@ class Arrivals:
     def look(self, hours: Collection[str]) -> list[Arrival]:
         """The files of these hours that were not seen before; other hours are forgotten.
 
-        A file that is none of the lake's is passed over: others tell of it.
+        A file that is none of the lake's, or can't be read, is passed over: others tell of it.
 
         Raises:
-            OSError: a folder or a file can't be read.
+            OSError: a folder can't be listed.
         """
         seen, self._seen = self._seen, {hour: self._names(hour) for hour in hours}
         return [
@@ -70,12 +71,12 @@ class Arrivals:
         ]
 
     def _names(self, hour: str) -> frozenset[str]:
-        return frozenset(name for name in disk.entries(folder_of(self._table, hour)) if name.endswith(SUFFIX))
+        return frozenset(path.name for path in hour_files(folder_of(self._table, hour)))
 
     @staticmethod
     def _arrival(path: Path) -> Arrival | None:
         try:
             with disk.open_read(path) as file:
                 return Arrival(path=path, segments=segments_named_in(file))
-        except (FileNotFoundError, UnreadableFile):
+        except (OSError, UnreadableFile):
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from time import process_time
 from typing import TYPE_CHECKING
@@ -23,16 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["Loaded", "SegmentUnreadable", "load"]
 
 
+# No descriptors or memory left.
+_OF_THE_PROCESS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
 class SegmentUnreadable(SluiceError):
     """The disk doesn't give a segment back.
 
     Attributes:
         segment: the segment.
+        is_its_own: whether other segments may well be read.
     """
 
     def __init__(self, segment: Sealed, error: OSError) -> None:
         super().__init__(f"segment {segment.id} can't be read: {error.strerror}")
         self.segment = segment
+        self.is_its_own = error.errno not in _OF_THE_PROCESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sluice import disk
-from sluice.lake.parquet import UnreadableFile, is_of_content, open_parquet, segments_in, version_in
-from sluice.lake.partition import SUFFIX, folder_of
+from sluice.lake.files import table_files
+from sluice.lake.parquet import UnreadableFile, open_parquet, segments_in, version_in
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
     from datetime import datetime
     from pathlib import Path
 
@@ -68,7 +68,7 @@ class Located:
 
     Attributes:
         rows: where the request's rows are: one file holds them, or none does; more only if somebody copied files.
-        unreadable: files that are none of Parquet, or lack the columns: what they hold isn't known.
+        unreadable: files that are none of Parquet, lack the columns, or can't be read: what they hold isn't known.
     """
 
     rows: tuple[LocatedRows, ...]
@@ -84,22 +84,17 @@ def locate_rows(table: Path, request_id: str, *, hours: Collection[str] | None =
         hours: only in files of these receive hours, `YYYYMMDDTHH` in UTC; None: in all.
 
     Raises:
-        OSError: a folder or a file can't be read.
+        OSError: a folder can't be listed.
     """
     found: list[LocatedRows] = []
     unreadable: list[Path] = []
-    for path in _files(table, hours):
+    for path in table_files(table, hours=hours):
         try:
             with disk.open_read(path) as file, closing(open_parquet(file)) as parquet:
                 rows = _located_in(path, parquet, request_id)
-        except FileNotFoundError:
-            continue  # somebody moved it away since the folder was listed
-        except (UnreadableFile, pa.ArrowException, KeyError, TypeError):  # of other types: pyarrow compares none
-            unreadable.append(path)
-            continue
-        except OSError as exc:
-            if not is_of_content(exc):
-                raise
+        except (FileNotFoundError, disk.NotARegularFile):
+            continue  # somebody moved it away since the folder was listed; or it is none of the lake's
+        except (UnreadableFile, OSError, pa.ArrowException, KeyError, TypeError):  # other types: pyarrow compares none
             unreadable.append(path)
             continue
         if rows is not None:
@@ -126,17 +121,6 @@ def read_rows(located: LocatedRows, request_id: str, *, limit: int) -> list[dict
             if len(rows) >= limit:
                 break
     return rows
-
-
-def _files(table: Path, hours: Collection[str] | None) -> Iterator[Path]:
-    if hours is None:
-        folders = [table / date / hour for date in disk.entries(table) for hour in disk.entries(table / date)]
-    else:
-        folders = [folder_of(table, hour) for hour in sorted(hours)]
-    for folder in folders:
-        for name in disk.entries(folder):
-            if name.endswith(SUFFIX):
-                yield folder / name
 
 
 def _located_in(path: Path, parquet: pq.ParquetFile, request_id: str) -> LocatedRows | None:

@@ -5,15 +5,19 @@ How far the lake is behind the supervisor tells, who sees it also when no writer
 
 from __future__ import annotations
 
-from prometheus_client import Counter
+from enum import Enum
+
+from sluice.metering import Counter
 
 __all__ = [
     "BYTES",
     "FAILURES",
+    "FAILURES_BY_CAUSE",
     "FILES",
     "ROWS",
     "SECONDS",
     "SEGMENTS",
+    "Failure",
 ]
 
 ROWS = Counter("sluice_lake_rows", "Rows published to the lake.")
@@ -22,3 +26,26 @@ BYTES = Counter("sluice_lake_bytes", "Bytes of the files published to the lake."
 SEGMENTS = Counter("sluice_lake_segments", "Segments whose records are in the lake.")
 SECONDS = Counter("sluice_lake_seconds", "CPU seconds (decode, encode) and elapsed seconds (publish).", ["stage"])
 FAILURES = Counter("sluice_lake_failures", "Attempts to publish that failed and are made again.")
+FAILURES_BY_CAUSE = Counter("sluice_lake_failures_by_cause", "The same, by what failed.", ["cause"])
+
+
+class Failure(Enum):
+    """What failed; the values are metric labels. From `write` on they are the steps of publishing."""
+
+    STAGING = "staging"
+    LIST = "list"
+    UNREADABLE_FILE = "unreadable_file"
+    UNREADABLE_SEGMENT = "unreadable_segment"
+    SET_ASIDE = "set_aside"
+    WRITE = "write"
+    SYNC = "sync"
+    MAKE_FOLDERS = "make_folders"
+    MOVE = "move"
+    SYNC_FOLDER = "sync_folder"
+    SYNC_PARENTS = "sync_parents"
+    LET_GO = "let_go"
+
+
+# All that are known from the start show 0.
+for _cause in Failure:
+    FAILURES_BY_CAUSE.labels(_cause.value)

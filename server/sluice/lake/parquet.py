@@ -90,10 +90,7 @@ class UnreadableFile(SluiceError):
     """
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(
-            f"{path}: {reason}; its hour is not published, because what the file holds could be published twice",
-            hint="move the file out of the lake's folder",
-        )
+        super().__init__(f"{path}: {reason}", hint="move the file out of the lake's folder")
         self.path = path
 
 

@@ -15,16 +15,20 @@ folders or not: a killed predecessor may have made them.
 
 from __future__ import annotations
 
+import errno
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from sluice import disk
+from sluice.errors import SluiceError
 from sluice.lake.load import load
+from sluice.lake.metrics import Failure
 from sluice.lake.partition import file_name, folder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from sluice.lake.load import Loaded
@@ -32,7 +36,35 @@ if TYPE_CHECKING:
     from sluice.lake.staging import Staging
     from sluice.log.ports import Sealed, SealedSegments
 
-__all__ = ["STEPS", "Lake", "Publication", "let_go_of_published", "publish"]
+__all__ = ["STEPS", "Lake", "Publication", "PublishFailed", "failing", "let_go_of_published", "publish"]
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class PublishFailed(SluiceError):
+    """The disk refused; nothing is lost.
+
+    Attributes:
+        cause: what failed.
+        no_room: whether the disk is full.
+    """
+
+    def __init__(self, cause: Failure, error: OSError) -> None:
+        no_room = error.errno in _NO_ROOM
+        super().__init__(
+            f"{cause.value} failed: {error}", hint="free space on the disk of the data folder" if no_room else ""
+        )
+        self.cause = cause
+        self.no_room = no_room
+
+
+@contextmanager
+def failing(cause: Failure) -> Iterator[None]:
+    """Let an OSError in the block be a PublishFailed of that cause."""
+    try:
+        yield
+    except OSError as exc:
+        raise PublishFailed(cause, exc) from exc
 
 
 @dataclass(slots=True, kw_only=True)
@@ -142,7 +174,7 @@ def publish(segments: Sequence[Sealed], lake: Lake) -> Publication:
 
     Raises:
         SegmentUnreadable: one of them can't be read.
-        OSError: a step failed. Nothing is lost; what is published must be read anew (`Published.forget`).
+        PublishFailed: a step failed. Nothing is lost; what is published must be read anew (`Published.forget`).
     """
     first = segments[0]
     publication = Publication(
@@ -155,7 +187,8 @@ def publish(segments: Sequence[Sealed], lake: Lake) -> Publication:
             if publication.loaded is not None and publication.loaded.rows == 0 and name not in _STEPS_WITHOUT_ROWS:
                 continue
             began = perf_counter()
-            step(publication, lake)
+            with failing(Failure(name)):
+                step(publication, lake)
             publication.seconds[name] = perf_counter() - began
     finally:
         if publication.file is not None:
@@ -168,6 +201,11 @@ def let_go_of_published(segments: Sequence[Sealed], lake: Lake) -> None:
 
     They are left from a crash, or came back with a disk that lost its last changes. The names of the file and of its
     folders are made durable once more: whoever moved the file may not have come to it.
+
+    Raises:
+        PublishFailed: a step failed.
     """
-    disk.sync_folders_up_to(folder_of(lake.table, segments[0].hour), lake.data_dir)
-    lake.log.done(segments)
+    with failing(Failure.SYNC_PARENTS):
+        disk.sync_folders_up_to(folder_of(lake.table, segments[0].hour), lake.data_dir)
+    with failing(Failure.LET_GO):
+        lake.log.done(segments)

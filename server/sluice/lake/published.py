@@ -8,14 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.lake.parquet import segments_named_in
+from sluice.lake.parquet import UnreadableFile, segments_named_in
 from sluice.lake.partition import SUFFIX, folder_of
+from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
 __all__ = ["Published"]
+
+_messages = messages_of("lake")
 
 
 class Published:
@@ -29,11 +32,14 @@ class Published:
         """The segments in the hour's files.
 
         Raises:
-            UnreadableFile: a file there doesn't say what it holds.
-            OSError: one can't be read.
+            UnreadableFile: a file there can't be read, or doesn't say what it holds.
         """
         if hour not in self._ids:
-            self._ids[hour] = self._read(folder_of(self._table, hour))
+            folder = folder_of(self._table, hour)
+            try:
+                self._ids[hour] = self._read(folder)
+            except OSError as exc:
+                raise UnreadableFile(str(exc.filename or folder), exc.strerror or str(exc)) from exc
         return self._ids[hour]
 
     def add(self, hour: str, ids: Iterable[str]) -> None:
@@ -53,6 +59,9 @@ class Published:
         ids: set[str] = set()
         for name in disk.entries(folder):
             if name.endswith(SUFFIX):
-                with disk.open_read(folder / name) as file:
-                    ids.update(segment.id for segment in segments_named_in(file))
+                try:
+                    with disk.open_read(folder / name) as file:
+                        ids.update(segment.id for segment in segments_named_in(file))
+                except disk.NotARegularFile:
+                    _messages.warning("what is not the lake's is left alone", path=str(folder / name))
         return ids

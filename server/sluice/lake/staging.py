@@ -9,17 +9,22 @@ fault, these are to blame.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from sluice import disk
 from sluice.lake.partition import LAKE_FOLDER, file_name
+from sluice.telemetry import messages_of
 
 __all__ = ["STAGING_FOLDER", "Staging", "segments_in_hand"]
 
 STAGING_FOLDER = ".staging"
 _IN_HAND = "current.json"
+
+
+_messages = messages_of("lake")
 
 
 class Staging:
@@ -29,10 +34,18 @@ class Staging:
         self.folder = data_dir / LAKE_FOLDER / STAGING_FOLDER
 
     def prepare(self) -> None:
-        """Make the folder, and remove what a killed predecessor left in it."""
+        """Make the folder, and remove what a killed predecessor left in it. What can't be removed stays.
+
+        Raises:
+            OSError: the folder can't be made or listed.
+        """
         disk.make_folders(self.folder)
         for name in disk.entries(self.folder):
-            disk.unlink(self.folder / name)
+            path = self.folder / name
+            try:
+                disk.unlink(path)
+            except OSError as exc:
+                _leave(path, exc)
 
     def path_of(self, first_segment_id: str) -> Path:
         """Where the file of that name is written."""
@@ -47,6 +60,18 @@ class Staging:
         disk.unlink(self.folder / _IN_HAND)
 
 
+def _leave(path: Path, error: OSError) -> None:
+    """Leave what is not the writer's; under another name, if the writer may need the one it has."""
+    aside = None
+    if isinstance(error, IsADirectoryError):
+        with suppress(OSError):
+            aside = disk.move_aside(path)
+    if aside is None:
+        _messages.warning("what is not the lake's is left alone", path=str(path), error=error.strerror)
+    else:
+        _messages.warning("what is not the lake's was in the way, and is moved aside", path=str(path), to=aside.name)
+
+
 def segments_in_hand(data_dir: str | Path) -> list[str]:
     """The ids of the segments that a writer was decoding when it died; to be asked before its successor starts.
 
@@ -55,5 +80,5 @@ def segments_in_hand(data_dir: str | Path) -> list[str]:
     path = Path(data_dir) / LAKE_FOLDER / STAGING_FOLDER / _IN_HAND
     try:
         return msgspec.json.decode(disk.read_bytes(path), type=list[str])
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return []

@@ -18,6 +18,8 @@ import select
 import signal
 import sys
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,24 +27,25 @@ from typing import TYPE_CHECKING
 import msgspec
 import pyarrow as pa
 
-from sluice import telemetry
+from sluice import metering, telemetry
 from sluice.lake import metrics
 from sluice.lake.config import WriterConfig
 from sluice.lake.load import SegmentUnreadable
+from sluice.lake.metrics import Failure
 from sluice.lake.parquet import UnreadableFile
 from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER
 from sluice.lake.plan import Suspects, next_file
-from sluice.lake.publish import Lake, Publication, let_go_of_published, publish
+from sluice.lake.publish import Lake, Publication, PublishFailed, failing, let_go_of_published, publish
 from sluice.lake.published import Published
 from sluice.lake.staging import Staging
+from sluice.lake.troubles import Troubles
 from sluice.log.ports import DamageReason
 from sluice.log.reader import LocalSegments
 from sluice.log.segment import LOG_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from sluice.errors import SluiceError
     from sluice.log.ports import Sealed, SealedSegments
 
 __all__ = ["MAX_DEATHS", "LakeWriter", "Outcome", "main"]
@@ -55,6 +58,9 @@ _ASKED_S = 2.0
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 10.0
 _DRAIN_TRIES = 3
+
+# Steps whose failure another hour need not share.
+_OF_AN_HOUR = (Failure.MAKE_FOLDERS, Failure.MOVE, Failure.SYNC_FOLDER, Failure.SYNC_PARENTS)
 
 _messages = telemetry.messages_of("lake")
 
@@ -85,6 +91,12 @@ class LakeWriter:
         )
         self._condemned = {id_ for id_, deaths in config.blamed.items() if deaths >= MAX_DEATHS}
         self._suspects = Suspects(alone=frozenset(config.blamed), last=frozenset(config.last))
+        self._troubles = Troubles()
+        self._is_prepared = False
+        self._file_bytes = config.lake_size_bytes
+        # Hours and segments that a step failed for, as it does where a file lies in a folder's place, or a segment can't
+        # be removed. They are taken when nothing else is due.
+        self._failed: set[str] = set()
 
     def prepare(self) -> None:
         """Make the staging folder; remove what a killed predecessor left there.
@@ -93,6 +105,7 @@ class LakeWriter:
             OSError: it can't be made.
         """
         self._lake.staging.prepare()
+        self._is_prepared = True
 
     def run_once(self, now: float, *, at_once: bool = False) -> Outcome:
         """Publish one file, if one is due.
@@ -102,46 +115,104 @@ class LakeWriter:
             at_once: whatever is sealed is due.
         """
         try:
-            waiting = self._waiting()
-            while True:
-                chosen = next_file(
-                    waiting,
-                    now=now,
-                    size_bytes=self._config.lake_size_bytes,
-                    age_s=self._config.lake_age_s,
-                    at_once=at_once,
-                    suspects=self._suspects,
-                )
-                if not chosen:
-                    return Outcome.IDLE
-                hour = chosen[0].hour
-                try:
-                    ids = self._lake.published.ids(hour)
-                except UnreadableFile as exc:
-                    self._failed(exc)
-                    waiting = [segment for segment in waiting if segment.hour != hour]
-                    continue
-                if held := [segment for segment in waiting if segment.hour == hour and segment.id in ids]:
-                    let_go_of_published(held, self._lake)
-                    _messages.info("segments were in the lake already", segments=len(held), hour=hour)
-                else:
-                    self._count(publish(chosen, self._lake))
-                return Outcome.PUBLISHED
+            if not self._is_prepared:
+                with failing(Failure.STAGING):
+                    self.prepare()
+            return self._publish_next(now, at_once=at_once)
         except SegmentUnreadable as exc:
-            # It must not hold up the others.
-            self._suspects = Suspects(alone=self._suspects.alone, last=self._suspects.last | {exc.segment.id})
-            self._failed(exc)
-        except OSError as exc:
-            self._failed(exc)
+            if exc.is_its_own:
+                # It must not hold up the others.
+                self._suspects = replace(self._suspects, last=self._suspects.last | {exc.segment.id})
+            self._troubles.unreadable(exc.segment.id, Failure.UNREADABLE_SEGMENT, exc)
+        except PublishFailed as exc:
+            self._troubles.failed(exc)
+        # What it left half done is removed before the next try; and by then the lake's folder may be another one.
+        self._is_prepared = False
         self._lake.published.forget()
         return Outcome.FAILED
 
+    def _publish_next(self, now: float, *, at_once: bool) -> Outcome:
+        waiting = self._waiting()
+        while True:
+            candidates = [segment for segment in waiting if self._failed.isdisjoint((segment.hour, segment.id))]
+            chosen = self._choose(candidates, now, at_once=at_once)
+            if not chosen:
+                candidates = waiting
+                chosen = self._choose(candidates, now, at_once=at_once)
+            if not chosen:
+                if not waiting:
+                    self._troubles.go_well()
+                return Outcome.IDLE
+            hour = chosen[0].hour
+            try:
+                ids = self._lake.published.ids(hour)
+            except UnreadableFile as exc:
+                self._troubles.unreadable(hour, Failure.UNREADABLE_FILE, exc)
+                waiting = [segment for segment in waiting if segment.hour != hour]
+                continue
+            self._troubles.readable(hour)
+            held = [segment for segment in candidates if segment.hour == hour and segment.id in ids]
+            with self._noting_failure_of(held or chosen):
+                if held:
+                    let_go_of_published(held, self._lake)
+                    _messages.info("segments were in the lake already", segments=len(held), hour=hour)
+                else:
+                    self._publish(chosen)
+            self._troubles.go_well()
+            return Outcome.PUBLISHED
+
+    @contextmanager
+    def _noting_failure_of(self, segments: Sequence[Sealed]) -> Iterator[None]:
+        hour, ids = segments[0].hour, {segment.id for segment in segments}
+        try:
+            yield
+        except PublishFailed as exc:
+            if exc.cause is Failure.LET_GO:
+                self._failed |= ids
+            elif exc.cause in _OF_AN_HOUR and not exc.no_room:
+                self._failed.add(hour)
+            raise
+        self._failed -= {hour, *ids}
+
+    def _choose(self, waiting: Sequence[Sealed], now: float, *, at_once: bool) -> list[Sealed]:
+        return next_file(
+            waiting,
+            now=now,
+            size_bytes=self._file_bytes,
+            age_s=self._config.lake_age_s,
+            at_once=at_once,
+            suspects=self._suspects,
+        )
+
+    def _publish(self, chosen: Sequence[Sealed]) -> None:
+        try:
+            done = publish(chosen, self._lake)
+        except PublishFailed as exc:
+            if exc.no_room:
+                # A smaller file may find room, and lets go of segments that take more than it does.
+                self._file_bytes = max(1, sum(segment.size_bytes for segment in chosen) // 2)
+            raise
+        self._file_bytes = min(2 * self._file_bytes, self._config.lake_size_bytes)
+        self._troubles.readable(*(segment.id for segment in chosen))
+        self._count(done)
+
     def _waiting(self) -> list[Sealed]:
-        waiting = self._log.waiting()
+        with failing(Failure.LIST):
+            waiting = self._log.waiting()
         for segment in [segment for segment in waiting if segment.id in self._condemned]:
-            self._condemn(segment)
+            with failing(Failure.SET_ASIDE):
+                self._condemn(segment)
             waiting.remove(segment)
-        self._lake.published.keep_only({segment.hour for segment in waiting})
+        for segment in _twins(waiting):
+            with failing(Failure.SET_ASIDE):
+                self._log.set_aside_whole(segment, DamageReason.ID_TAKEN, "sealed/ has another segment of this id")
+            waiting.remove(segment)
+        hours = {segment.hour for segment in waiting}
+        ids = {segment.id for segment in waiting}
+        self._lake.published.keep_only(hours)
+        self._troubles.keep_only(hours | ids)
+        self._suspects = replace(self._suspects, last=self._suspects.last & ids)
+        self._failed &= hours | ids
         return waiting
 
     def _condemn(self, segment: Sealed) -> None:
@@ -170,10 +241,13 @@ class LakeWriter:
         # What decoding took is not kept for the next file, which may be hours away.
         pa.default_memory_pool().release_unused()
 
-    @staticmethod
-    def _failed(error: OSError | SluiceError) -> None:
-        metrics.FAILURES.inc()
-        _messages.error("nothing lost, but not published", error=str(error), hint=getattr(error, "hint", ""))
+
+def _twins(waiting: Sequence[Sealed]) -> list[Sealed]:
+    """Those whose id another one has that holds more: only a person's copy can bring them together."""
+    largest: dict[str, Sealed] = {}
+    for segment in sorted(waiting, key=lambda segment: (segment.records, segment.size_bytes)):
+        largest[segment.id] = segment
+    return [segment for segment in waiting if largest[segment.id] is not segment]
 
 
 class _Loop:
@@ -241,14 +315,10 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"error: the argument is no lake writer's configuration: {exc}\n")
         return 2
     telemetry.configure(role="lake")
+    metering.tell_if_apart()
     writer = LakeWriter(config, LocalSegments(Path(config.data_dir) / LOG_FOLDER, archive=config.archive))
     loop = _Loop(writer, config.lifeline_fd)
     loop.listen()
-    try:
-        writer.prepare()
-    except OSError as exc:
-        _messages.error("lake writer failed", error=str(exc))
-        return 1
     return loop.run()
 
 

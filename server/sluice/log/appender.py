@@ -21,7 +21,7 @@ from sluice.log import metrics
 from sluice.log.arrival import ArrivalTimes
 from sluice.log.commit_queue import CommitQueue, Waiting, unavailable
 from sluice.log.job_thread import JobThread
-from sluice.log.outage import Outage, Overload
+from sluice.log.outage import LogOutage, Overload
 from sluice.log.record import encode
 from sluice.log.sealing import SealLimits, SealReason
 from sluice.log.segment import Folders, node_name
@@ -80,7 +80,7 @@ class SegmentAppender:
         self._arrivals = ArrivalTimes(clock)
         self._queue = CommitQueue(queue_bytes)
         self._overload = Overload()
-        self._outage: Outage | None = None
+        self._outage: LogOutage | None = None
         self._asked_to_seal: list[asyncio.Future[bool]] = []
         self._is_accepting = False
         self._task: asyncio.Task[None] | None = None
@@ -183,14 +183,14 @@ class SegmentAppender:
         batch, taken = self._queue.take(self._room_for)
         error = await self._try(partial(self._writer.commit, batch))
         if error is not None and self._outage is None:
-            self._outage = Outage()
+            self._outage = LogOutage()
             self._outage.refused(len(taken))
         # Their callers go on only when this task waits again, so the thread has its next batch before they do.
         self._queue.answer(taken, durable=error is None)
         metrics.queue_bytes.set(self._queue.waiting_bytes)
         return error
 
-    async def _mend(self, outage: Outage) -> None:
+    async def _mend(self, outage: LogOutage) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._close_begun.wait(), outage.next_back_off_s())
             return
@@ -210,7 +210,7 @@ class SegmentAppender:
 
     def _begin_outage_after(self, error: Exception | None) -> None:
         if error is not None:
-            self._outage = self._outage or Outage()
+            self._outage = self._outage or LogOutage()
             self._outage.failed(error)
             self._outage.refused(self._refuse_what_waits())
 

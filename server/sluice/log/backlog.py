@@ -33,14 +33,14 @@ class Waiting:
 
 
 def backlog(folders: Folders) -> tuple[Waiting, ...]:
-    """Find all segments that wait, each once; files of other names are not counted.
+    """Find all segments that wait, each once; what is no file, or has another name, is not counted.
 
     Raises:
         OSError: a folder can't be listed; one that is missing is empty.
     """
     sizes: dict[str, int] = {}
     # Open ones before sealed ones: one that is sealed in between is seen twice, not missed.
-    for name in disk.entries(folders.open):
+    for name in disk.file_names(folders.open):
         if parse_id(name) is None:
             continue
         try:
@@ -50,7 +50,7 @@ def backlog(folders: Folders) -> tuple[Waiting, ...]:
         # One without a byte holds nothing that was acknowledged, and is sealed only when it does.
         if size:
             sizes[name] = size
-    for name in disk.entries(folders.sealed):
+    for name in disk.file_names(folders.sealed):
         if (sealed := parse_sealed(name)) is not None:
             sizes[sealed.id] = sealed.size_bytes
     return tuple(Waiting(id=segment_id, size_bytes=size) for segment_id, size in sizes.items())

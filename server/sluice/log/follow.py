@@ -200,7 +200,7 @@ class Follower:
 
     def _take_up_open(self) -> set[str]:
         """Take up what is new below open/; return all that is there."""
-        opened = {name for name in disk.entries(self._folders.open) if parse_id(name)}
+        opened = {name for name in disk.file_names(self._folders.open) if parse_id(name)}
         for name in sorted(opened - self._held.keys()):
             try:
                 file = disk.open_read(self._folders.open / name)
@@ -211,7 +211,7 @@ class Follower:
 
     def _new_sealed(self) -> list[Sealed]:
         """What is new below sealed/ and was not taken up before, the oldest first."""
-        names = frozenset(disk.entries(self._folders.sealed))
+        names = frozenset(disk.file_names(self._folders.sealed))
         found = (parse_sealed(name) for name in names - self._sealed_names)
         self._sealed_names = names
         return sorted(segment for segment in found if segment and segment.id not in self._known)

@@ -7,18 +7,20 @@ open segment whose writer lives is only looked at up to its last whole record: b
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.framing import Frame, scan
+from sluice.framing import Frame, end_of_frame, scan
 from sluice.log.ids import request_id_text
 from sluice.log.ports import Body, Damage
 from sluice.log.reader import records_in
 from sluice.log.record import body_format_of, source_of
 from sluice.log.segment import State, parse_id
 from sluice.log.segment_files import damaged_files, read_where_it_is, segment_files
+from sluice.log.torn_tail import ending_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +29,29 @@ if TYPE_CHECKING:
     from sluice.log.segment_files import SegmentFile
     from sluice.storage.v1 import log_record_pb2 as pb
 
-__all__ = ["TORN_TAIL", "DumpedRecord", "Fault", "ListedSegment", "dump_records", "list_segments", "verify_segments"]
+__all__ = [
+    "OUT_OF_ORDER",
+    "TORN_TAIL",
+    "UNREADABLE",
+    "WRONG_HOUR",
+    "DumpedRecord",
+    "Fault",
+    "ListedSegment",
+    "dump_records",
+    "list_segments",
+    "verify_segments",
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US_PER_HOUR = 3_600_000_000
 
 # What a dead writer's last write left; no damage, since nothing of it was acknowledged.
 TORN_TAIL = "torn_tail"
+# Whole records that go to the lake, where no writer puts any.
+OUT_OF_ORDER = "out_of_order"
+WRONG_HOUR = "wrong_hour"
+# The disk doesn't give the segment back; the lake takes it last, again and again.
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +64,7 @@ class ListedSegment:
         id: the segment's.
         hour: the receive hour of its records, `YYYYMMDDTHH` in UTC.
         node: who wrote it.
-        records: whole records; None for a damaged stretch.
+        records: whole records; None for a damaged stretch, and for an open one that can't be read.
         bytes: the file's size now.
         age_s: seconds since its file was last written.
         locked: whether a living writer holds it.
@@ -73,7 +92,8 @@ class Fault:
         segment: its id.
         offset: where it begins, in bytes.
         bytes: how long it is; 0 where bytes are missing.
-        reason: a `DamageReason`, in its own words, or `torn_tail`, which recovery cuts off.
+        reason: a `DamageReason`, in its own words; `torn_tail`, which recovery cuts off; `out_of_order` and
+            `wrong_hour`, of whole records that go to the lake all the same; or `unreadable`.
         detail: more, without any event's content.
     """
 
@@ -148,11 +168,20 @@ def verify_segments(folder: Path) -> Iterator[Fault]:
         folder: the log's, `log/` of the data folder.
     """
     for segment in segment_files(folder):
-        content = _content(segment)
-        end = len(content) if segment.sealed else _end_of_last_frame(content)
+        try:
+            content = _content(segment)
+        except OSError as exc:
+            yield _fault(segment, 0, 0, UNREADABLE, exc.strerror or str(exc))
+            continue
+        if content is None:
+            continue
+        end = len(content) if segment.sealed else _end_of_open(segment, content)
+        order = _Order(segment)
         for part in records_in(content[:end], sealed=segment.sealed):
             if isinstance(part, Damage):
                 yield _fault(segment, part.offset, len(part.data), part.reason.value, part.detail)
+            else:
+                yield from order.faults_of(*part, content)
         if end < len(content) and not segment.locked:
             yield _fault(segment, end, len(content) - end, TORN_TAIL, "a write that didn't end; recovery cuts it off")
 
@@ -168,18 +197,41 @@ def dump_records(folder: Path, *, segment_id: str | None = None, body: bool = Fa
     for segment in segment_files(folder):
         if segment_id is not None and segment.id != segment_id:
             continue
-        for part in records_in(_content(segment), sealed=segment.sealed):
+        for part in records_in(_content(segment) or b"", sealed=segment.sealed):
             if not isinstance(part, Damage):
                 yield _dumped(segment.id, *part, body=body)
 
 
-def _content(segment: SegmentFile) -> bytes:
-    """Of a segment; nothing where the lake is done with it since the folder was listed."""
-    return read_where_it_is(segment, disk.read_bytes) or b""
+def _content(segment: SegmentFile) -> bytes | None:
+    """Of a segment; None where the lake is done with it since the folder was listed."""
+    return read_where_it_is(segment, disk.read_bytes)
 
 
-def _end_of_last_frame(content: bytes) -> int:
-    return max((part.end for part in scan(content) if isinstance(part, Frame)), default=0)
+def _end_of_open(segment: SegmentFile, content: bytes) -> int:
+    ending = ending_of(content)
+    return ending.last_whole if segment.locked else ending.end
+
+
+class _Order:
+    """What is wrong with where whole records of a segment stand: its writer never puts them there."""
+
+    def __init__(self, segment: SegmentFile) -> None:
+        hour = datetime.strptime(segment.id.partition("-")[0], "%Y%m%dT%H").replace(tzinfo=UTC)
+        self._segment = segment
+        self._begins_us = (hour - _EPOCH) // timedelta(microseconds=1)
+        self._last_us = 0
+
+    def faults_of(self, offset: int, record: pb.LogRecord, content: bytes) -> Iterator[Fault]:
+        """Of the record that comes next."""
+        wrong: list[tuple[str, str]] = []
+        if record.received_at_us < self._last_us:
+            wrong.append((OUT_OF_ORDER, "received before the record that stands before it"))
+        if not 0 <= record.received_at_us - self._begins_us < _US_PER_HOUR:
+            wrong.append((WRONG_HOUR, "received in another hour than the segment's id says"))
+        self._last_us = record.received_at_us
+        for reason, detail in wrong:
+            size = (end_of_frame(content, offset) or offset) - offset
+            yield _fault(self._segment, offset, size, reason, detail)
 
 
 def _listed(segment: SegmentFile, *, now: float) -> ListedSegment | None:
@@ -189,7 +241,8 @@ def _listed(segment: SegmentFile, *, now: float) -> ListedSegment | None:
         return None
     records = segment.sealed.records if segment.sealed else None
     if segment.state is State.OPEN:
-        records = sum(isinstance(part, Frame) for part in scan(_content(segment)))
+        with suppress(OSError):
+            records = sum(isinstance(part, Frame) for part in scan(_content(segment) or b""))
     return ListedSegment(
         state=segment.state,
         name=segment.path.name,

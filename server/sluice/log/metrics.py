@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from prometheus_client import Counter, Gauge, Histogram
-
 from sluice.log.ports import DamageReason
 from sluice.log.sealing import SealReason
+from sluice.metering import Counter, Gauge, Histogram
 
 __all__ = [
     "Failure",

@@ -1,4 +1,4 @@
-"""What the operator is told when the log takes no records: once per outage and cause, not once per request."""
+"""What the operator is told when the log takes no records, and when to try again."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import time
 from sluice.log import metrics
 from sluice.log.metrics import Failure
 from sluice.log.segment_writer import WriterFailed
+from sluice.outage import Outage
 from sluice.telemetry import messages_of
 
-__all__ = ["Outage", "Overload"]
+__all__ = ["LogOutage", "Overload"]
 
 _messages = messages_of("log")
 
@@ -19,28 +20,22 @@ _LONGEST_BACK_OFF_S = 5.0
 _SECONDS_BETWEEN_MESSAGES = 10.0
 
 
-class Outage:
+class LogOutage:
     """From the first failure until a probe write succeeds."""
 
     def __init__(self) -> None:
+        self._outage = Outage(_messages, fails="log takes no events", is_over="log takes events again")
         self._back_off_s = 0.0
-        self._began_s = time.monotonic()
-        self._told: set[Failure] = set()
         self._refused = 0
 
     def failed(self, error: BaseException) -> None:
         """Count a failure; tell it if its cause is new in this outage."""
         cause = error.cause if isinstance(error, WriterFailed) else Failure.UNEXPECTED
         metrics.failures.labels(cause.value).inc()
-        if cause in self._told:
-            return
-        self._told.add(cause)
         if isinstance(error, WriterFailed):
-            _messages.error(
-                "log takes no events", cause=cause.value, error=error.message, path=error.path, hint=error.hint
-            )
+            self._outage.failed(cause.value, error=error.message, path=error.path, hint=error.hint)
         else:
-            _messages.error("log takes no events", cause=cause.value, exc_info=error)
+            self._outage.failed(cause.value, exc_info=error)
 
     def refused(self, records: int) -> None:
         """Count records that were refused."""
@@ -54,8 +49,7 @@ class Outage:
 
     def over(self) -> None:
         """Tell that it is over."""
-        seconds = round(time.monotonic() - self._began_s, 3)
-        _messages.warning("log takes events again", after_s=seconds, refused_requests=self._refused)
+        self._outage.over(refused_requests=self._refused)
 
 
 class Overload:

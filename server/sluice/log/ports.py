@@ -102,6 +102,7 @@ class DamageReason(Enum):
     BROKEN_PAYLOAD = "broken_payload"
     NOT_A_RECORD = "not_a_record"
     UNKNOWN_VERSION = "unknown_version"
+    REPEATED_REQUEST = "repeated_request"
     MISSING_END = "missing_end"
     UNDECODABLE_BODY = "undecodable_body"
     KILLS_THE_WRITER = "kills_the_writer"

@@ -30,6 +30,7 @@ _WHY = {
     DamageReason.BROKEN_LENGTH: "the length's checksum doesn't fit",
     DamageReason.BROKEN_PAYLOAD: "the payload's checksum doesn't fit, or its end is missing",
     DamageReason.NOT_A_RECORD: "checksums fit, but the payload is no LogRecord",
+    DamageReason.REPEATED_REQUEST: "a record before it in this segment is of the same request",
     DamageReason.UNKNOWN_VERSION: f"written by a later version; this one reads format version {FORMAT_VERSION}",
 }
 
@@ -47,8 +48,8 @@ class LocalSegments:
         self._archive = archive
 
     def waiting(self) -> list[Sealed]:
-        """All sealed segments, oldest hour first. Names that are none of the log's are passed over."""
-        return sorted(s for name in disk.entries(self._folders.sealed) if (s := parse_sealed(name)))
+        """All sealed segments, oldest hour first. What is none of the log's is passed over."""
+        return sorted(s for name in disk.file_names(self._folders.sealed) if (s := parse_sealed(name)))
 
     def read(self, segment: Sealed) -> Iterator[tuple[int, pb.LogRecord] | Damage]:
         """Go through a segment in its order: each whole record with its offset, and each damaged stretch.
@@ -68,26 +69,34 @@ class LocalSegments:
         move_whole(self._folders, self._path(segment), segment, reason, detail)
 
     def done(self, segments: Sequence[Sealed]) -> None:
-        """Remove or archive segments, durably. Those that are gone already are passed over."""
+        """Remove or archive segments, durably. Those that are gone already are passed over.
+
+        Raises:
+            OSError: some could not be let go of; the others are gone.
+        """
         if not segments:
             return
         if self._archive:
-            self._move_to_archive(segments)
-        else:
-            for segment in segments:
-                disk.unlink(self._path(segment))
-        disk.sync_folder(self._folders.sealed)
-
-    def _move_to_archive(self, segments: Sequence[Sealed]) -> None:
-        self._folders.make_again(self._folders.archive)
+            self._folders.make_again(self._folders.archive)
+        error: OSError | None = None
         for segment in segments:
-            source, target = self._path(segment), self._folders.archive / sealed_name(segment)
-            if disk.exists(target):
-                # It came back, by a crash or a restored backup; the archive has it.
-                disk.unlink(source)
-            elif disk.exists(source):
-                disk.move_new(source, target)
-        disk.sync_folder(self._folders.archive)
+            try:
+                self._let_go(segment)
+            except OSError as exc:
+                error = error or exc
+        if self._archive:
+            disk.sync_folder(self._folders.archive)
+        disk.sync_folder(self._folders.sealed)
+        if error is not None:
+            raise error
+
+    def _let_go(self, segment: Sealed) -> None:
+        source, target = self._path(segment), self._folders.archive / sealed_name(segment)
+        # One that is archived already came back, by a crash or a restored backup.
+        if not self._archive or disk.exists(target):
+            disk.unlink(source)
+        elif disk.exists(source):
+            disk.move_new(source, target)
 
     def _path(self, segment: Sealed) -> Path:
         return self._folders.sealed / sealed_name(segment)
@@ -103,9 +112,17 @@ def records_in(content: bytes, *, sealed: Sealed | None) -> Iterator[tuple[int, 
     behind_seal = content[sealed.size_bytes :] if sealed else b""
     content = content[: sealed.size_bytes] if sealed else content
     frames = damages = 0
+    requests: set[bytes] = set()
     for part in scan(content):
         found = record_or_damage(part, content)
-        frames += isinstance(part, Frame)
+        if isinstance(part, Frame):
+            frames += 1
+            if not isinstance(found, Damage):
+                # A disk that wrote a record twice must not bring its request to the lake twice.
+                if found[1].request_id in requests:
+                    found = _damage(part, content, DamageReason.REPEATED_REQUEST)
+                else:
+                    requests.add(found[1].request_id)
         damages += isinstance(found, Damage)
         yield found
     if sealed is None:
@@ -133,5 +150,9 @@ def record_or_damage(part: Frame | Stretch, buffer: bytes, *, base: int = 0) -> 
         reason = record
     else:
         reason = _BROKEN[part.broken_by]
+    return _damage(part, buffer, reason, base=base)
+
+
+def _damage(part: Frame | Stretch, buffer: bytes, reason: DamageReason, *, base: int = 0) -> Damage:
     data = buffer[part.offset : part.end]
     return Damage(offset=base + part.offset, data=data, reason=reason, detail=_WHY[reason])

@@ -7,17 +7,19 @@ step leaves everything to a second run.
     a segment whose lock is held               left: its writer lives
     a name that leads elsewhere once locked    left: somebody else has finished it
     whole records to the end                   sealed
-    whole records, then a torn tail or zeros   cut behind the last whole record, with a WARNING; sealed
-    damage, then whole records                 sealed as it is: the damage is set aside when it is read
-    no whole record                            removed, with a WARNING if it wasn't empty
+    whole records, then a torn tail or zeros   cut before the tail, with a WARNING; sealed
+    damage, amid whole records or at the end   sealed as it is: the damage is set aside when it is read
+    nothing but a torn tail                    removed, with a WARNING if it wasn't empty
     an id that sealed/ has too, the same file  the name below open/ is removed
     an id that sealed/ has too, another file   moved to damaged/, with an ERROR: an id is sealed only once
-    a segment that can't be read or changed    left, with an ERROR; the others go on
+    a segment that can't be read or changed    left, with an ERROR; the others go on; the supervisor tries again
     a probe of a writer                        left: the node's next writer removes it
-    any other name                             left, with a WARNING; in each of the log's folders
+    a folder that has a probe's name           moved aside, with a WARNING: no writer could begin
+    any other name, and what is no file        left, with a WARNING; in each of the log's folders
 
-A torn tail holds nothing that was acknowledged: a record is acknowledged when all of it is durable. No event's content
-is looked at; a record that can't be read as one is the reader's to set aside.
+A torn tail holds nothing that was acknowledged: a record is acknowledged when all of it is durable. What is torn, and
+what is damage at the end: torn_tail.py. No event's content is looked at; a record that can't be read as one is the
+reader's to set aside.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.framing import Frame, scan
 from sluice.log import metrics
 from sluice.log.ports import DamageReason, Sealed
 from sluice.log.sealing import SealReason
 from sluice.log.segment import Folders, SegmentId, is_probe, parse_damaged, parse_id, parse_sealed, sealed_name
 from sluice.log.set_aside import move_whole
+from sluice.log.torn_tail import ending_of
 from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class RecoveryReport:
     Attributes:
         sealed: segments that were sealed, in the order of their names.
         cut_bytes: of all torn tails together.
-        removed: ids of segments without a whole record, and of names that a sealed file had too.
+        removed: ids of segments that held nothing but a torn tail, and of names that a sealed file had too.
         set_aside: ids of segments that were moved to damaged/.
         in_use: ids of segments whose writer lives.
         failed: ids of segments that the disk wouldn't let go on with.
@@ -66,18 +68,23 @@ class RecoveryReport:
     foreign: tuple[str, ...]
 
 
-def recover(folder: Path) -> RecoveryReport:
+def recover(folder: Path, *, before: RecoveryReport | None = None) -> RecoveryReport:
     """Seal, or remove, all open segments below `folder` that no living writer holds. See the head of this module.
+
+    Args:
+        folder: the log's.
+        before: what an earlier run of this process came to: what it could not do, and files that are not the log's, are
+            not told again.
 
     Raises:
         OSError: the log's folders can't be made, listed or synced.
     """
     folders = Folders(folder)
     folders.make()
-    found = _Found()
+    found = _Found(told=frozenset((*before.failed, *before.foreign)) if before else frozenset())
     _look_for_foreign_names(folders, found)
-    sealed = {segment.id: segment for name in disk.entries(folders.sealed) if (segment := parse_sealed(name))}
-    for name in disk.entries(folders.open):
+    sealed = {segment.id: segment for name in disk.file_names(folders.sealed) if (segment := parse_sealed(name))}
+    for name in disk.file_names(folders.open):
         if segment_id := parse_id(name):
             _recover_segment(folders, segment_id, sealed.get(name), found)
     # Also when nothing was found: whoever sealed before may have died between the rename and these.
@@ -88,6 +95,7 @@ def recover(folder: Path) -> RecoveryReport:
 
 @dataclass(slots=True)
 class _Found:
+    told: frozenset[str]
     sealed: list[Sealed] = field(default_factory=list)
     cut_bytes: int = 0
     removed: list[str] = field(default_factory=list)
@@ -116,10 +124,34 @@ def _look_for_foreign_names(folders: Folders, found: _Found) -> None:
         (folders.damaged, parse_damaged),
     ]
     for folder, parse in known:
-        for name in disk.entries(folder):
-            if not parse(name):
-                found.foreign.append(f"{folder.name}/{name}")
-                _messages.warning("a file that is not the log's is left alone", path=str(folder / name))
+        try:
+            names = disk.entries(folder)
+        except NotADirectoryError:  # archive/, which the log may do without
+            _tell_foreign(folder, folders, found)
+            continue
+        files = frozenset(disk.file_names(folder))
+        for name in names:
+            is_ours = parse(name) and (name in files or not disk.exists(folder / name))
+            if not is_ours:
+                _tell_foreign(folder / name, folders, found)
+
+
+def _tell_foreign(path: Path, folders: Folders, found: _Found) -> None:
+    found.foreign.append(foreign := str(path.relative_to(folders.log)))
+    if foreign in found.told:
+        return
+    aside = _cleared(path) if path.parent == folders.open and is_probe(path.name) else None
+    if aside is None:
+        _messages.warning("what is not the log's is left alone", path=str(path))
+    else:
+        _messages.warning("what is not the log's was in the way, and is moved aside", path=str(path), to=aside.name)
+
+
+def _cleared(path: Path) -> Path | None:
+    try:
+        return disk.move_aside(path)
+    except OSError:
+        return None  # the writer that needs the name says so
 
 
 def _recover_segment(folders: Folders, segment: SegmentId, twin: Sealed | None, found: _Found) -> None:
@@ -137,26 +169,27 @@ def _recover_segment(folders: Folders, segment: SegmentId, twin: Sealed | None, 
                 _finish(folders, segment, file, found, id_taken=twin is not None)
     except FileNotFoundError:
         return  # its writer sealed it since the folder was listed
-    except OSError as exc:
+    except (OSError, MemoryError) as exc:
         found.failed.append(segment.text)
-        _messages.error("segment can't be recovered", segment=segment.text, error=exc.strerror, path=str(path))
+        if segment.text not in found.told:
+            error = exc.strerror if isinstance(exc, OSError) else "it doesn't fit into memory"
+            _messages.error("segment can't be recovered", segment=segment.text, error=error, path=str(path))
 
 
 def _finish(folders: Folders, segment: SegmentId, file: disk.File, found: _Found, *, id_taken: bool) -> None:
     path = folders.open / segment.text
     content = disk.read_bytes(path)
-    frames = [part for part in scan(content) if isinstance(part, Frame)]
-    end = frames[-1].end if frames else 0
-    torn_bytes = len(content) - end
+    ending = ending_of(content)
+    torn_bytes = len(content) - ending.end
     if torn_bytes:
-        _messages.warning("torn tail of a segment", segment=segment.text, records=len(frames), cut_bytes=torn_bytes)
-    sealed = Sealed(hour=segment.hour, id=segment.text, records=len(frames), size_bytes=end)
-    if not frames:
+        _messages.warning("torn tail of a segment", segment=segment.text, records=ending.records, cut_bytes=torn_bytes)
+    sealed = Sealed(hour=segment.hour, id=segment.text, records=ending.records, size_bytes=ending.end)
+    if not ending.end:
         disk.unlink(path)
         found.removed.append(segment.text)
         return
     if torn_bytes:
-        file.cut(end)
+        file.cut(ending.end)
     file.sync()
     if id_taken:
         move_whole(folders, path, sealed, DamageReason.ID_TAKEN, "sealed/ has another segment of this id")
@@ -165,5 +198,5 @@ def _finish(folders: Folders, segment: SegmentId, file: disk.File, found: _Found
         disk.move_new(path, folders.sealed / sealed_name(sealed))
         found.sealed.append(sealed)
         metrics.sealed_segments.labels(SealReason.RECOVERED.value).inc()
-        _messages.info("segment recovered", segment=segment.text, records=len(frames), cut_bytes=torn_bytes)
+        _messages.info("segment recovered", segment=segment.text, records=ending.records, cut_bytes=torn_bytes)
     found.cut_bytes += torn_bytes

@@ -54,7 +54,7 @@ def segment_files(folder: Path) -> list[SegmentFile]:
     """
     folders = Folders(folder)
     # Open ones first: one that is sealed meanwhile is then seen twice, not missed.
-    opened = [name for name in disk.entries(folders.open) if parse_id(name)]
+    opened = [name for name in disk.file_names(folders.open) if parse_id(name)]
     final = _with_seal(State.ARCHIVED, folders.archive) + _with_seal(State.SEALED, folders.sealed)
     sealed_meanwhile = {segment.id for segment in final}
     locked = disk.locked_files()
@@ -80,7 +80,7 @@ def damaged_files(folder: Path) -> list[SegmentFile]:
             offset=parsed.offset,
             reason=parsed.reason.value,
         )
-        for name in disk.entries(damaged)
+        for name in disk.file_names(damaged)
         if (parsed := parse_damaged(name)) and not parsed.is_report
     ]
 
@@ -98,7 +98,7 @@ def read_where_it_is(segment: SegmentFile, read: Callable[[Path], _Read]) -> _Re
 
 def _read_once_sealed(segment: SegmentFile, read: Callable[[Path], _Read]) -> _Read | None:
     sealed = segment.path.parents[1] / State.SEALED.value
-    for name in disk.entries(sealed):
+    for name in disk.file_names(sealed):
         if name.startswith(f"{segment.id}."):
             try:
                 return read(sealed / name)
@@ -108,7 +108,11 @@ def _read_once_sealed(segment: SegmentFile, read: Callable[[Path], _Read]) -> _R
 
 
 def _with_seal(state: State, folder: Path) -> list[SegmentFile]:
-    segments = sorted(sealed for name in disk.entries(folder) if (sealed := parse_sealed(name)))
+    try:
+        names = disk.file_names(folder)
+    except NotADirectoryError:
+        return []  # recovery tells of it
+    segments = sorted(sealed for name in names if (sealed := parse_sealed(name)))
     return [
         SegmentFile(state=state, path=folder / sealed_name(sealed), id=sealed.id, sealed=sealed) for sealed in segments
     ]

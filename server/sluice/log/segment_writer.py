@@ -214,7 +214,7 @@ class SegmentWriter:
         if self._max_log_bytes is None:
             return
         with _failing(Failure.PROBE, self._folders.sealed):
-            sealed = [parse_sealed(name) for name in disk.entries(self._folders.sealed)]
+            sealed = [parse_sealed(name) for name in disk.file_names(self._folders.sealed)]
         used_bytes = sum(segment.size_bytes for segment in sealed if segment)
         if used_bytes >= self._max_log_bytes:
             raise WriterFailed(

@@ -77,7 +77,13 @@ class PythonChild:
             pass_fds=program.inherited_fds,
             start_new_session=True,
         )
-        return cls(process)
+        try:
+            return cls(process)
+        except OSError:
+            # Nobody would look after it.
+            process.kill()
+            await process.wait()
+            raise
 
     @property
     def identity(self) -> ProcessId:  # noqa: D102  as Child says

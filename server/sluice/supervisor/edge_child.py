@@ -57,7 +57,12 @@ class EnvoyChild:
         """
         process = EnvoyProcess(config if port is None else replace(config, listen_port=port), run_folder)
         await process.start()
-        return cls(process)
+        try:
+            return cls(process)
+        except OSError:
+            # Nobody would look after it.
+            await process.stop(0)
+            raise
 
     @property
     def identity(self) -> ProcessId:  # noqa: D102  as Child says

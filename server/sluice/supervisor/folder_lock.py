@@ -63,7 +63,8 @@ def hold_folder(data_dir: Path, *, orphans_may_take_s: float = ORPHANS_MAY_TAKE_
             told = True
         time.sleep(_POLL_S)
     left = read_run_file(data_dir)
-    if left is not None:
+    # One that names a live supervisor, who doesn't hold this folder, came with a copy of another folder.
+    if left is not None and not left.is_alive:
         _kill_orphans(left)
     return fd
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from sluice import telemetry
 from sluice.errors import SluiceError
+from sluice.outage import Outage
+from sluice.supervisor import metrics
 from sluice.supervisor.process_id import catches
 
 if TYPE_CHECKING:
@@ -85,6 +87,9 @@ class Keeper:
         self._quick_ends = 0
         self._at_once = False
         self._told_at = -math.inf
+        self._start_outage = Outage(
+            _messages, fails="child can't be started, and is tried again", is_over="child can be started again"
+        )
 
     @property
     def quick_ends(self) -> int:
@@ -175,8 +180,10 @@ class Keeper:
         except (SluiceError, OSError) as exc:
             self._quick_ends += 1
             self._due_at = now + pause_before_start(self._quick_ends)
-            _messages.error("child can't be started", child=self.role, error=str(exc))
+            metrics.FAILURES.labels("child_start").inc()
+            self._start_outage.failed(str(exc), child=self.role, hint=getattr(exc, "hint", ""))
             return False
+        self._start_outage.over(child=self.role)
         assert self.child is not None
         _messages.info("child started again", child=self.role, pid=self.child.identity.pid)
         return True

@@ -12,6 +12,7 @@ from sluice.settings.stages import edge_config, worker_config, writer_config
 from sluice.supervisor.child import PythonChild, PythonProgram
 from sluice.supervisor.drain import WORKERS_CALLS
 from sluice.supervisor.edge_child import EnvoyChild
+from sluice.supervisor.run_folder import METRICS_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,11 @@ class Place:
     lock_fd: int
     lifeline_fd: int
 
+    @property
+    def metrics(self) -> Path:
+        """The folder in which the metrics of all processes meet."""
+        return self.run_folder / METRICS_FOLDER
+
     def worker_socket(self, index: int) -> Path:
         """The socket that one worker listens on."""
         return self.sockets / f"worker-{index}.sock"
@@ -74,14 +80,14 @@ class Launcher:
             lifeline_fd=self._place.lifeline_fd,
             drain_timeout_s=self._settings.drain_timeout * WORKERS_CALLS,
         )
-        return await self._python("sluice.ingest.worker", msgspec.json.encode(config))
+        return await self._python("sluice.ingest.worker", msgspec.json.encode(config), role=f"worker-{index}")
 
     async def lake(self, blame: Blame) -> Child:
         """Start the lake writer, which is told what its predecessors died of."""
         config = writer_config(
             self._settings, lifeline_fd=self._place.lifeline_fd, blamed=blame.deaths, last=blame.last
         )
-        return await self._python("sluice.lake.writer", msgspec.json.encode(config))
+        return await self._python("sluice.lake.writer", msgspec.json.encode(config), role="lake")
 
     async def envoy(self, *, port: int | None) -> Child:
         """Start Envoy.
@@ -101,12 +107,15 @@ class Launcher:
         )
         return await EnvoyChild.start(config, self._place.run_folder, port=port)
 
-    async def _python(self, module: str, argument: bytes) -> Child:
+    async def _python(self, module: str, argument: bytes, *, role: str) -> Child:
         return await PythonChild.start(
             PythonProgram(
                 module=module,
                 argument=argument.decode(),
                 inherited_fds=(self._place.lock_fd, self._place.lifeline_fd),
-                environment={telemetry.MESSAGES_VARIABLE: "json" if self._json_messages else "text"},
+                environment={
+                    telemetry.MESSAGES_VARIABLE: "json" if self._json_messages else "text",
+                    telemetry.ROLE_VARIABLE: role,
+                },
             )
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from sluice.metering import Counter, Gauge
 
-__all__ = ["ENDS", "READY", "WAITING_BYTES", "WAITING_SECONDS"]
+__all__ = ["ENDS", "FAILURES", "READY", "WAITING_BYTES", "WAITING_SECONDS"]
 
 ENDS = Counter("sluice_child_ends", "Runs of child processes that ended without being told to.", ["child"])
+FAILURES = Counter("sluice_supervisor_failures", "What the supervisor could not do, and tries again.", ["cause"])
 READY = Gauge("sluice_ready", "1 when the service is ready, else 0.", multiprocess_mode="livemax")
 WAITING_SECONDS = Gauge(
     "sluice_log_oldest_waiting_seconds",
@@ -16,3 +17,6 @@ WAITING_SECONDS = Gauge(
 WAITING_BYTES = Gauge(
     "sluice_log_waiting_bytes", "Bytes of the log that are not in the lake.", multiprocess_mode="livemax"
 )
+
+for _cause in ("recovery", "run_file", "first_keys", "child_start", "log_unlisted"):
+    FAILURES.labels(_cause)

@@ -63,11 +63,11 @@ def end_process(process: ProcessId, *, within_s: float = 5.0) -> bool:
 def catches(pid: int, number: signal.Signals) -> bool:
     """Whether a process has a handler for a signal; without one, most signals would end it.
 
-    A process that was just started has none yet.
+    A process that was just started has none yet; and of one that can't be looked at now nobody knows.
     """
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return False
     caught = next((line.split()[1] for line in lines if line.startswith("SigCgt:")), "0")
     return bool(int(caught, 16) >> (number - 1) & 1)

@@ -1,4 +1,8 @@
-"""When the log is recovered: before the first worker starts, and after a child's death until it has succeeded."""
+"""When the log is recovered: before the first worker starts, and after a child's death, each time until it succeeds.
+
+A segment that the disk does not let go on with holds up nobody: the others are sealed, workers start, and it is tried
+again until it is sealed too.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,13 @@ from typing import TYPE_CHECKING
 
 from sluice import telemetry
 from sluice.errors import SluiceError
+from sluice.outage import Outage
+from sluice.supervisor import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sluice.log import RecoveryReport
 
 __all__ = ["RETRY_S", "Recovery"]
 
@@ -22,14 +30,22 @@ class Recovery:
     """Runs recovery beside the loop, which goes on turning.
 
     Args:
-        recover: seals the open segments whose lock is free; blocks, and may raise OSError or SluiceError.
+        recover: seals the open segments whose lock is free, and is told what the run before came to; blocks, and may
+            raise OSError or SluiceError.
     """
 
-    def __init__(self, recover: Callable[[], object]) -> None:
+    def __init__(self, recover: Callable[[RecoveryReport | None], RecoveryReport]) -> None:
         self._recover = recover
-        self._task: asyncio.Task[object] | None = None
+        self._before: RecoveryReport | None = None
+        self._task: asyncio.Task[RecoveryReport] | None = None
         self._is_due = False
         self._not_before = 0.0
+        self._outage = Outage(_messages, fails="recovery failed, and is tried again", is_over="recovery has succeeded")
+
+    @property
+    def has_run(self) -> bool:
+        """It has come to its end once: what no living process holds is sealed, but for what the disk refuses."""
+        return self._before is not None
 
     @property
     def is_done(self) -> bool:
@@ -40,23 +56,32 @@ class Recovery:
         """Recover soon: a process has died that may have had a segment open."""
         self._is_due = True
 
-    async def run_now(self) -> None:
-        """Recover, and raise what it raises."""
-        await asyncio.to_thread(self._recover)
-
     def tick(self, now: float) -> None:
         """Begin, or see what has come of it."""
         if self._task is not None:
             if not self._task.done():
                 return
-            error = self._task.exception()
-            self._task = None
-            if isinstance(error, SluiceError | OSError):
-                _messages.error("recovery failed, and is tried again", error=str(error), again_in_s=RETRY_S)
-                self._is_due = True
-                self._not_before = now + RETRY_S
-            elif error is not None:
-                raise error
+            task, self._task = self._task, None
+            self._look_at(task, now)
         if self._is_due and now >= self._not_before:
             self._is_due = False
-            self._task = asyncio.create_task(self.run_now())
+            self._task = asyncio.create_task(asyncio.to_thread(self._recover, self._before))
+
+    def _look_at(self, task: asyncio.Task[RecoveryReport], now: float) -> None:
+        error = task.exception()
+        if isinstance(error, SluiceError | OSError):
+            self._failed(now, cause="log", error=str(error), segments=0)
+        elif error is not None:
+            raise error
+        else:
+            self._before = task.result()
+            if self._before.failed:
+                self._failed(now, cause="segments", error="see the messages above", segments=len(self._before.failed))
+            else:
+                self._outage.over()
+
+    def _failed(self, now: float, *, cause: str, error: str, segments: int) -> None:
+        metrics.FAILURES.labels("recovery").inc()
+        self._outage.failed(cause, error=error, segments=segments, again_every_s=RETRY_S)
+        self._is_due = True
+        self._not_before = now + RETRY_S

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sluice import disk
+from sluice import disk, telemetry
 from sluice.supervisor.process_id import ProcessId, is_alive
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["RUN_FILE_NAME", "RunFile", "read_run_file", "remove_run_file", "write_run_file"]
 
 RUN_FILE_NAME = "run.json"
+
+_messages = telemetry.messages_of("supervisor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ def read_run_file(data_dir: Path) -> RunFile | None:
     """
     try:
         return msgspec.json.decode(disk.read_bytes(data_dir / RUN_FILE_NAME), type=RunFile)
-    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -66,7 +68,14 @@ def write_run_file(data_dir: Path, run: RunFile) -> None:
         OSError: the folder can't be written; what was there before stays.
     """
     content = msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n"
-    disk.replace_file(data_dir / RUN_FILE_NAME, content, mode=0o644)
+    path = data_dir / RUN_FILE_NAME
+    try:
+        disk.replace_file(path, content, mode=0o644)
+    except IsADirectoryError:
+        # As an engine makes one for a file that it is told to mount, and that is not there.
+        aside = disk.move_aside(path)
+        _messages.warning("a folder was in the way, and is moved aside", path=str(path), to=aside and aside.name)
+        disk.replace_file(path, content, mode=0o644)
 
 
 def remove_run_file(data_dir: Path) -> None:

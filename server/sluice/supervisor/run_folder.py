@@ -16,6 +16,7 @@ from sluice.telemetry import messages_of
 
 __all__ = [
     "MAX_SOCKET_PATH_BYTES",
+    "METRICS_FOLDER",
     "NoRunFolder",
     "RunFolder",
     "folder_for_sockets",
@@ -27,12 +28,14 @@ __all__ = [
 # sockaddr_un.sun_path holds 108 bytes, the last of them a zero.
 MAX_SOCKET_PATH_BYTES = 107
 
+# Of a run folder.
+METRICS_FOLDER = "metrics"
+
 _messages = messages_of("supervisor")
 
 _PREFIX = "sluice-"
 # Only a folder with this file in it is a run folder: anything else may have a name like one's.
 _MARK = "run-folder"
-_METRICS = "metrics"
 _LONGEST_NAME = "worker-255.sock"
 # The group of a chosen folder may go in to the sockets, as an Envoy of another user does, and change nothing there.
 _FOR_A_GROUP = 0o750
@@ -102,7 +105,7 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         """Where the metrics of all processes meet."""
-        return self.path / _METRICS
+        return self.path / METRICS_FOLDER
 
     def remove(self) -> None:
         """Remove the folder with what services leave in it. Where that fails it stays: stopping goes on."""
@@ -171,8 +174,8 @@ def _try_to_remove(folder: Path) -> None:
 
 def _remove(folder: Path) -> None:
     """Remove what a service leaves there, the mark last; a folder that holds anything else stays."""
-    metrics = folder / _METRICS
-    for path in (*metrics.glob("*.db"), *folder.glob("*.sock"), *folder.glob("envoy*")):
+    metrics = folder / METRICS_FOLDER
+    for path in (*metrics.glob("*.db"), *metrics.glob("*.new"), *folder.glob("*.sock"), *folder.glob("envoy*")):
         path.unlink(missing_ok=True)
     if metrics.is_dir():
         metrics.rmdir()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sluice import telemetry
+from sluice import metering, telemetry
 from sluice.errors import SluiceError
 from sluice.lake.staging import segments_in_hand
 from sluice.log import recover
@@ -60,8 +61,8 @@ class Service:
     def __init__(self, settings: Settings, place: Place, *, json_messages: bool) -> None:
         self._place = place
         self._blame = Blame()
-        self._recovery = Recovery(lambda: recover(place.data_dir / LOG_FOLDER))
-        self._recovered = False
+        self._recovery = Recovery(lambda before: recover(place.data_dir / LOG_FOLDER, before=before))
+        self._workers_started = False
         self._lake_due_at = math.inf
         self._was_ready = False
         self._launcher = Launcher(settings, place, json_messages=json_messages)
@@ -71,31 +72,33 @@ class Service:
         self._lake = Keeper(role="lake", start=self._start_lake, after_end=self._after_lake)
         self._watched = ((self._edge, Stillness()), (self._lake, Stillness()))
         self._workers = [self._worker(index) for index in range(settings.workers)]
+        # Now, so that the disk may be full by the time they start.
+        with suppress(OSError):
+            for keeper in (self._lake, *(worker.keeper for worker in self._workers)):
+                metering.take_room(place.metrics, keeper.role)
 
     async def start(self, now: float) -> None:
         """Start everything, in its order; children are up only some ticks later.
 
         Raises:
-            SluiceError: a child can't be started, or the log can't be recovered.
-            OSError: the log can't be recovered, or no process can be made.
+            SluiceError: Envoy can't be started.
+            OSError: no process can be made.
         """
         if self._has_edge:
             await self._edge.start_first(now)
-        await self._recovery.run_now()
-        self._recovered = True
-        for worker in self._workers:
-            await worker.keeper.start_first(now)
-        self._lake_due_at = now + _LAKE_MAY_WAIT_S
+        self._recovery.ask()
 
     async def tick(self, now: float) -> bool:
         """Look after all children; return whether their process ids, or the address, have changed.
 
         Raises:
             StartFailed: a child doesn't come up, and none of its kind ever did.
+            OSError: no first worker can be made.
         """
         self._recovery.tick(now)
         self._kill_what_hangs(now)
-        changes = [await worker.tick(now) for worker in self._workers]
+        changes = [await self._start_workers(now)]
+        changes += [await worker.tick(now) for worker in self._workers]
         if self._lake.is_new and (self._serves(now) or now >= self._lake_due_at):
             await self._lake.start_first(now)
             changes.append(True)
@@ -125,7 +128,7 @@ class Service:
         health = tuple(worker.health(now) for worker in self._workers)
         return Facts(
             draining=draining,
-            recovered=self._recovered,
+            recovered=self._recovery.has_run,
             edge_listens=not self._has_edge or (self._envoy is not None and self._envoy.is_open),
             workers=health,
             workers_healthy=self._envoy.healthy_workers if self._envoy is not None else self._healthy_without(health),
@@ -195,6 +198,16 @@ class Service:
         for keeper in self._keepers():
             _killed(keeper)
 
+    async def _start_workers(self, now: float) -> bool:
+        if self._workers_started or not self._recovery.has_run:
+            return False
+        self._workers_started = True
+        for worker in self._workers:
+            if worker.keeper.is_new:
+                await worker.keeper.start_first(now)
+        self._lake_due_at = now + _LAKE_MAY_WAIT_S
+        return True
+
     @property
     def _envoy(self) -> EnvoyChild | None:
         child = self._edge.child
@@ -230,11 +243,11 @@ class Service:
         return await self._launcher.envoy(port=None if self._listen is None else self._listen[1])
 
     async def _after_worker(self, end: End) -> None:
-        _forget(end)
+        self._forget(end)
         self._recovery.ask()
 
     async def _after_lake(self, end: End) -> None:
-        _forget(end)
+        self._forget(end)
         if end.asked:
             return
         try:
@@ -246,7 +259,12 @@ class Service:
             self._blame.note(end.exit_code, in_hand)
 
     async def _after_edge(self, end: End) -> None:
-        _forget(end)
+        self._forget(end)
+
+    def _forget(self, end: End) -> None:
+        metering.forget_gauges(self._place.metrics, end.role)
+        if not end.asked:
+            metrics.ENDS.labels(end.role).inc()
 
     def _give_up_on_what_does_not_start(self) -> None:
         for keeper in self._keepers():
@@ -262,9 +280,3 @@ def _killed(keeper: Keeper) -> bool:
     if keeper.child is not None:
         keeper.child.send(signal.SIGKILL)
     return keeper.is_over
-
-
-def _forget(end: End) -> None:
-    telemetry.forget_process(end.pid)
-    if not end.asked:
-        metrics.ENDS.labels(end.role).inc()

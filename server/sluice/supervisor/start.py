@@ -47,6 +47,7 @@ def up(settings: Settings) -> int:
         cleanup.callback(run_folder.remove)
         # For this process too, not only for its children.
         os.environ[telemetry.METRICS_FOLDER_VARIABLE] = str(run_folder.metrics)
+        os.environ[telemetry.ROLE_VARIABLE] = "supervisor"
         from sluice.supervisor.supervisor import serve  # noqa: PLC0415  what counts reads that variable on import
 
         return serve(

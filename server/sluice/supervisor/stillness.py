@@ -18,13 +18,14 @@ _LOOK_EVERY_S = 5.0
 def signs_of_life(pid: int) -> tuple[int, ...] | None:
     """What grows while a process lives: its processor time in clock ticks, and how often its first thread was switched.
 
-    None if there is no such process. Source: proc_pid_stat(5), fields 14 and 15; proc_pid_status(5).
+    None if there is no such process, or it can't be looked at. Source: proc_pid_stat(5), fields 14 and 15;
+    proc_pid_status(5).
     """
     folder = Path(f"/proc/{pid}")
     try:
         fields = (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         status = (folder / "status").read_text(encoding="utf-8", errors="replace").splitlines()
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:
         return None
     switches = [int(line.split()[1]) for line in status if "voluntary_ctxt_switches:" in line]
     return (int(fields[11]), int(fields[12]), *switches)
@@ -49,7 +50,7 @@ class Stillness:
         if pid == self._pid and now - self._looked_at < _LOOK_EVERY_S:
             return False
         signs = signs_of_life(pid)
-        if pid != self._pid or signs != self._signs:
+        if pid != self._pid or signs is None or signs != self._signs:
             self._moved_at = now
         self._pid, self._signs, self._looked_at = pid, signs, now
         return now - self._moved_at >= STILL_AFTER_S

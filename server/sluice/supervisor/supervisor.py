@@ -6,6 +6,7 @@ It handles no event itself; it may be killed at any moment, and nothing is lost.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -13,20 +14,22 @@ import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from sluice import telemetry
+from sluice import metering, telemetry
+from sluice.outage import Outage
 from sluice.settings.units import Address
 from sluice.supervisor import metrics
 from sluice.supervisor.admin import AdminServer, Snapshot
 from sluice.supervisor.drain import AT_ONCE_S, Drain, steps_at_once, steps_in_order
 from sluice.supervisor.figures import LakeLag, lake_lag, read_counts
-from sluice.supervisor.first_start import keep_first_keys, make_first_keys, things_to_paste
+from sluice.supervisor.first_start import FIRST_KEYS_NAME, keep_first_keys, make_first_keys, things_to_paste
 from sluice.supervisor.launch import Place
 from sluice.supervisor.process_id import process_id
 from sluice.supervisor.readiness import reasons_not_ready
-from sluice.supervisor.run_file import RunFile, remove_run_file, write_run_file
+from sluice.supervisor.run_file import RUN_FILE_NAME, RunFile, remove_run_file, write_run_file
 from sluice.supervisor.run_folder import folder_for_sockets, lock_sockets
 from sluice.supervisor.service import Service
 from sluice.supervisor.status_line import StatusLine, status_text
+from sluice.supervisor.write_again import WriteAgain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +43,6 @@ __all__ = ["Supervisor", "serve"]
 _TICK_S = 0.1
 _TICK_WHILE_STARTING_S = 0.02
 _LOOK_AT_LAG_S = 1.0
-_WRITE_AGAIN_S = 5.0
 
 _messages = telemetry.messages_of("supervisor")
 
@@ -65,6 +67,7 @@ def serve(
     Raises:
         SluiceError: it can't start; every child that was started has ended.
     """
+    metering.tell_if_apart()
     with ExitStack() as cleanup:
         admin = AdminServer(settings.admin.host, settings.admin.port, metrics=run_folder.metrics)
         cleanup.callback(admin.close)
@@ -110,15 +113,19 @@ class Supervisor:
         self._service = Service(settings, place, json_messages=json_messages)
         self._drain: Drain | None = None
         self._woken = asyncio.Event()
+        own_id = process_id(os.getpid())
+        assert own_id is not None
+        self._own_id = own_id
         self._stops_asked = 0
         self._stops_begun = 0
         self._lag = LakeLag()
         self._looked_at = -_LOOK_AT_LAG_S
-        self._lag_is_old = False
+        self._lag_outage = Outage(
+            _messages, fails="the log can't be looked at", is_over="the log can be looked at again"
+        )
         self._announced = False
-        self._keys_told = first_keys is None
-        self._run_file_is_old = True
-        self._run_file_not_before = 0.0
+        self._untold_keys = WriteAgain(self._keep_untold_keys, name=FIRST_KEYS_NAME, cause="first_keys")
+        self._run_file = WriteAgain(self._write_run_file, name=RUN_FILE_NAME, cause="run_file")
         # Of a terminal both ends are looked at: the line is drawn where messages go.
         self._line = StatusLine(sys.stderr) if sys.stderr.isatty() and not json_messages else None
 
@@ -129,17 +136,18 @@ class Supervisor:
             loop.add_signal_handler(number, self._ask_to_stop)
         loop.add_signal_handler(signal.SIGUSR1, self._service.ask_to_flush)
         try:
-            if not sys.stdout.isatty():
-                self._keep_untold_keys()
-            self._write_run_file()
+            if self._first_keys is not None and not sys.stdout.isatty():
+                self._untold_keys.ask()
+            self._run_file.ask()
+            self._write_files(loop.time())
             await self._service.start(loop.time())
             while not await self.tick(loop.time()):
                 await self._wait(_TICK_S if self._announced else _TICK_WHILE_STARTING_S)
         finally:
             await self._leave_nobody()
             # Before the handlers of signals go: a flush finds the supervisor by it, and SIGUSR1 would end this process.
-            remove_run_file(self._place.data_dir)
-            self._keep_untold_keys()
+            self._remove_run_file()
+            self._tell_keys_at_last()
             if self._line is not None:
                 self._line.clear()
         return self._outcome()
@@ -150,15 +158,14 @@ class Supervisor:
         Args:
             now: seconds on the monotonic clock.
         """
-        changed = await self._service.tick(now)
-        self._run_file_is_old = self._run_file_is_old or changed
+        if await self._service.tick(now):
+            self._run_file.ask()
         if self._stops_asked > self._stops_begun:
             self._begin_to_stop(now)
         if self._drain is not None:
             await self._drain.tick(now)
         self._tell(now)
-        if self._run_file_is_old and now >= self._run_file_not_before:
-            self._write_run_file()
+        self._write_files(now)
         return self._drain is not None and self._drain.is_over
 
     def _ask_to_stop(self) -> None:
@@ -197,18 +204,18 @@ class Supervisor:
         if looks and self._announced:
             self._count(is_ready)
             if self._line is not None:
-                self._line.draw(status_text(read_counts(self._place.run_folder / "metrics"), self._lag, facts))
+                with suppress(OSError):
+                    self._line.draw(status_text(read_counts(self._place.metrics), self._lag, facts))
 
     def _look_at_lag(self) -> None:
         try:
             self._lag = lake_lag(self._place.data_dir, now=time.time())
         except OSError as exc:
             # A disk that fails ends no service: what was known last is told on.
-            if not self._lag_is_old:
-                _messages.warning("the log can't be looked at", error=str(exc))
-            self._lag_is_old = True
+            metrics.FAILURES.labels("log_unlisted").inc()
+            self._lag_outage.failed(_cause(exc), error=str(exc))
         else:
-            self._lag_is_old = False
+            self._lag_outage.over()
 
     def _count(self, is_ready: bool) -> None:
         metrics.READY.set(is_ready)
@@ -221,41 +228,54 @@ class Supervisor:
         if sys.stdout.isatty():
             if self._first_keys is not None and listen is not None:
                 sys.stdout.write(things_to_paste(self._first_keys, listen=listen, data_dir=self._settings.data_dir))
-                self._keys_told = True
+                self._first_keys = None
             sys.stdout.write(f"Serving on http://{listen}; Ctrl-C stops it.\n" if listen else "Serving.\n")
             sys.stdout.flush()
 
+    def _write_files(self, now: float) -> None:
+        self._untold_keys.tick(now)
+        self._run_file.tick(now)
+
     def _keep_untold_keys(self) -> None:
-        """Without a terminal, or when it stops before it could tell them: nobody could find them out later."""
-        if self._first_keys is not None and not self._keys_told:
-            self._keys_told = True
-            sys.stdout.write(f"{keep_first_keys(self._place.data_dir, self._first_keys)}\n")
+        """Where there is no terminal, or it stops before it could tell them: nobody could find them out later."""
+        if self._first_keys is None:
+            return
+        path = keep_first_keys(self._place.data_dir, self._first_keys)
+        self._first_keys = None
+        with suppress(OSError):
+            sys.stdout.write(f"{path}\n")
             sys.stdout.flush()
+
+    def _tell_keys_at_last(self) -> None:
+        try:
+            self._keep_untold_keys()
+        except OSError as exc:
+            _messages.error(
+                "the first keys are in force, and could not be told",
+                error=str(exc),
+                hint="revoke them, and make others: sluice keys list, keys revoke, keys create",
+            )
 
     def _listen(self) -> Address | None:
         chosen = self._service.listen
         return None if chosen is None else Address(host=chosen[0], port=chosen[1])
 
     def _write_run_file(self) -> None:
-        own = process_id(os.getpid())
-        assert own is not None
         run = RunFile(
-            supervisor=own,
+            supervisor=self._own_id,
             children=self._service.processes,
             listen=str(self._listen() or ""),
             admin=str(self._place.admin),
             sockets=str(self._place.sockets),
             edge=self._settings.edge,
         )
+        write_run_file(self._place.data_dir, run)
+
+    def _remove_run_file(self) -> None:
         try:
-            write_run_file(self._place.data_dir, run)
+            remove_run_file(self._place.data_dir)
         except OSError as exc:
-            # A full disk ends no service: the log answers 503 by itself, and heals.
-            _messages.warning("run.json can't be written", error=str(exc))
-            self._run_file_is_old = True
-            self._run_file_not_before = asyncio.get_running_loop().time() + _WRITE_AGAIN_S
-        else:
-            self._run_file_is_old = False
+            _messages.warning("run.json stays; the next start takes no notice of it", error=str(exc))
 
     async def _leave_nobody(self) -> None:
         loop = asyncio.get_running_loop()
@@ -267,7 +287,7 @@ class Supervisor:
 
     def _outcome(self) -> int:
         self._look_at_lag()
-        if self._lag.waiting_segments or self._lag_is_old:
+        if self._lag.waiting_segments or self._lag_outage.is_on:
             _messages.warning(
                 "stopped; the next start takes up what waits",
                 segments=self._lag.waiting_segments,
@@ -276,3 +296,7 @@ class Supervisor:
             return 1
         _messages.info("stopped")
         return 0
+
+
+def _cause(error: OSError) -> str:
+    return errno.errorcode.get(error.errno or 0, type(error).__name__)

@@ -1,0 +1,59 @@
+"""A fault that lasts, and how the operator is told of it: once per cause and once when it is over, not once per try.
+
+Counting each try is left to whoever has the metric.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+__all__ = ["Outage"]
+
+# In one outage.
+_MOST_TOLD = 20
+
+
+class Outage:
+    """From the first failure until it is over; then it may begin anew.
+
+    Args:
+        messages: where it is told.
+        fails: what is said of each cause, as an ERROR.
+        is_over: what is said when it is over, as a WARNING.
+    """
+
+    def __init__(self, messages: FilteringBoundLogger, *, fails: str, is_over: str) -> None:
+        self._messages = messages
+        self._fails = fails
+        self._is_over = is_over
+        self._told: set[tuple[str, str]] = set()
+        self._began_s = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether something has failed, and nothing shown that it is over."""
+        return bool(self._told)
+
+    def failed(self, cause: str, *, about: str = "", **facts: object) -> None:
+        """Tell a failure, if its cause is new in this outage.
+
+        Args:
+            cause: one of few.
+            about: what it befell, where one cause may befall several; the first are told each by itself.
+            facts: what else the operator needs to know.
+        """
+        if not self._told:
+            self._began_s = time.monotonic()
+        if (cause, about) not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add((cause, about))
+            self._messages.error(self._fails, cause=cause, **facts)
+
+    def over(self, **facts: object) -> None:
+        """Tell that it is over, if it was on."""
+        if self._told:
+            self._told.clear()
+            self._messages.warning(self._is_over, after_s=round(time.monotonic() - self._began_s, 3), **facts)
