@@ -13,7 +13,6 @@ from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sluice.edge.native_errors import native_errors
-from sluice.error_details import Reason
 from tests.support.edge import MAX_BODY, running_edge
 from tests.support.fake_worker import REQUEST_ID, Refusal
 from tests.support.grpc_errors import RETRIES, details_of, reason_of
@@ -68,28 +67,32 @@ def _no_worker(edge, channel):
     return _error(channel)
 
 
-# How to meet each of them. A worker that is lost amid a call: tests/service/test_grpc_errors.py, as it takes a process.
-# A deadline that is none: test_grpc_web.py, as gRPC's own library sends none.
+# How to meet each of them, but for those that are met elsewhere.
 CAUSES = {
-    Reason.TOO_LARGE: lambda _, channel: _error(channel, message=b"x" * (MAX_BODY + 1)),
-    Reason.UNSUPPORTED_ENCODING: lambda _, channel: _error(
+    "too_large": lambda _, channel: _error(channel, message=b"x" * (MAX_BODY + 1)),
+    "unsupported_encoding": lambda _, channel: _error(
         channel, message=b"x" * 10_000, compression=grpc.Compression.Gzip
     ),
-    Reason.METHOD_NOT_FOUND: lambda _, channel: _error(channel, "/sluice.events.v1.Unknown/LogEvent"),
-    Reason.REFLECTION_OFF: lambda _, channel: _error(channel, REFLECTION),
-    Reason.NO_WORKER: _no_worker,
-    Reason.NO_ANSWER: _no_answer,
+    "method_not_found": lambda _, channel: _error(channel, "/sluice.events.v1.Unknown/LogEvent"),
+    "reflection_off": lambda _, channel: _error(channel, REFLECTION),
+    "no_worker": _no_worker,
+    "no_answer": _no_answer,
 }
 
 
-@pytest.mark.parametrize("reason", CAUSES)
-def test_each_error_of_envoy_says_its_code_and_reason(closed, channel, reason):
-    expected = native_errors(closed.config)[reason]
+# A worker that is lost amid a call takes a process: tests/service/test_grpc_errors.py. gRPC's own library sends no
+# deadline that is none, and no broken frame: test_grpc_web.py, test_grpc_frames.py.
+ELSEWHERE = {"worker_lost", "wrong_deadline", "broken_frame", "compressed_flag"}
 
-    error = CAUSES[reason](closed, channel)
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_each_error_of_envoy_says_its_code_and_reason(closed, channel, name):
+    expected = native_errors(closed.config)[name]
+
+    error = CAUSES[name](closed, channel)
 
     assert (error.code().value[0], error.details()) == (expected.code, expected.message)
-    assert reason_of(error) == reason.value
+    assert reason_of(error) == expected.reason.value
     [info] = details_of(error, error_details_pb2.ErrorInfo)
     assert dict(info.metadata) == {name: str(fact) for name, fact in expected.facts.items()}
     retries = details_of(error, error_details_pb2.RetryInfo)
@@ -98,7 +101,7 @@ def test_each_error_of_envoy_says_its_code_and_reason(closed, channel, reason):
 
 
 def test_no_error_of_envoy_is_left_untested(closed):
-    assert set(CAUSES) | {Reason.WORKER_LOST, Reason.INVALID_REQUEST} == set(native_errors(closed.config))
+    assert set(CAUSES) | ELSEWHERE == set(native_errors(closed.config))
 
 
 def test_an_answer_that_never_came_is_not_sent_again_by_grpc(closed, channel):
@@ -136,5 +139,5 @@ def test_grpc_web_gets_the_details_in_its_headers(closed):
 
     details = answer.headers["grpc-status-details-bin"]
     status = Status.FromString(base64.b64decode(details + "=" * (-len(details) % 4)))
-    assert status.message == answer.headers["grpc-message"] == native_errors(closed.config)[Reason.TOO_LARGE].message
+    assert status.message == answer.headers["grpc-message"] == native_errors(closed.config)["too_large"].message
     assert "grpc-status-details-bin" in answer.headers["access-control-expose-headers"]

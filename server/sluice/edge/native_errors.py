@@ -31,52 +31,74 @@ class NativeError:
     """One error.
 
     Attributes:
+        reason: of ErrorInfo.
         code: of google.rpc.Code.
         message: for the caller.
         facts: of ErrorInfo.
         retry_delay_s: of RetryInfo; None: there is none.
     """
 
+    reason: Reason
     code: int
     message: str
     facts: Mapping[str, object] = field(default_factory=dict)
     retry_delay_s: int | None = None
 
 
-def native_errors(config: EdgeConfig) -> dict[Reason, NativeError]:
-    """All of them, by their reasons."""
+def native_errors(config: EdgeConfig) -> dict[str, NativeError]:
+    """All of them, by what the template calls them."""
     return {
-        Reason.TOO_LARGE: NativeError(
+        "too_large": NativeError(
+            reason=Reason.TOO_LARGE,
             code=code_pb2.INVALID_ARGUMENT,
             message=too_large_message(config.max_body_bytes),
             facts={"max_bytes": config.max_body_bytes},
         ),
-        Reason.INVALID_REQUEST: NativeError(
+        "wrong_deadline": NativeError(
+            reason=Reason.INVALID_REQUEST,
             code=code_pb2.INVALID_ARGUMENT,
             message="grpc-timeout: expected up to 8 digits and a unit, as in 10S, got another text",
         ),
-        Reason.UNSUPPORTED_ENCODING: NativeError(
+        "unsupported_encoding": NativeError(
+            reason=Reason.UNSUPPORTED_ENCODING,
             code=code_pb2.UNIMPLEMENTED,
             message="unsupported encoding; send uncompressed protobuf, as application/grpc or application/grpc-web",
         ),
-        Reason.METHOD_NOT_FOUND: NativeError(
-            code=code_pb2.UNIMPLEMENTED, message="no such method; events go to sluice.events.v1.EventsService"
+        # INTERNAL: grpc/doc/compression.md, "Test cases", 6.
+        "compressed_flag": NativeError(
+            reason=Reason.UNSUPPORTED_ENCODING,
+            code=code_pb2.INTERNAL,
+            message="the message is flagged as compressed, but there is no grpc-encoding; send messages uncompressed",
         ),
-        Reason.REFLECTION_OFF: NativeError(
+        "broken_frame": NativeError(
+            reason=Reason.INVALID_REQUEST,
+            code=code_pb2.INVALID_ARGUMENT,
+            message="body: expected one message behind a flag of 0 and its length in 4 bytes, got something else",
+        ),
+        "method_not_found": NativeError(
+            reason=Reason.METHOD_NOT_FOUND,
+            code=code_pb2.UNIMPLEMENTED,
+            message="no such method; events go to sluice.events.v1.EventsService",
+        ),
+        "reflection_off": NativeError(
+            reason=Reason.REFLECTION_OFF,
             code=code_pb2.UNIMPLEMENTED,
             message="reflection is off here; use the .proto files, or ask the operator for the setting reflection",
         ),
-        Reason.NO_WORKER: NativeError(
+        "no_worker": NativeError(
+            reason=Reason.NO_WORKER,
             code=code_pb2.UNAVAILABLE,
             message="the service can't take the request now; send it again later",
             retry_delay_s=_RETRY_DELAY_S,
         ),
-        Reason.WORKER_LOST: NativeError(
+        "worker_lost": NativeError(
+            reason=Reason.WORKER_LOST,
             code=code_pb2.UNAVAILABLE,
             message=f"the service broke off before it answered; {_PERHAPS_STORED}",
             retry_delay_s=_RETRY_DELAY_S,
         ),
-        Reason.NO_ANSWER: NativeError(
+        "no_answer": NativeError(
+            reason=Reason.NO_ANSWER,
             code=code_pb2.DEADLINE_EXCEEDED,
             message=f"no worker answered within {config.answer_timeout_s} s; {_PERHAPS_STORED}",
         ),
@@ -84,13 +106,12 @@ def native_errors(config: EdgeConfig) -> dict[Reason, NativeError]:
 
 
 def template_values(config: EdgeConfig) -> dict[str, str]:
-    """For each error its text, `<reason>_message`, and two headers of a local reply, `<reason>_status`, `…_details`."""
+    """For each error its text, `<name>_message`, and two headers of a local reply, `<name>_status`, `…_details`."""
     values: dict[str, str] = {}
-    for reason, error in native_errors(config).items():
-        name = reason.value.lower()
+    for name, error in native_errors(config).items():
         values[f"{name}_message"] = error.message
         values[f"{name}_status"] = _header("grpc-status", str(error.code))
-        values[f"{name}_details"] = _header(DETAILS_TRAILER, _details(reason, error))
+        values[f"{name}_details"] = _header(DETAILS_TRAILER, _details(error))
     return values
 
 
@@ -98,7 +119,9 @@ def _header(name: str, value: str) -> str:
     return json.dumps({"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
 
 
-def _details(reason: Reason, error: NativeError) -> str:
-    status = status_with_details(error.code, error.message, reason, error.facts, retry_delay_s=error.retry_delay_s)
+def _details(error: NativeError) -> str:
+    status = status_with_details(
+        error.code, error.message, error.reason, error.facts, retry_delay_s=error.retry_delay_s
+    )
     # Without padding, as gRPC asks of those who send. Source: gRPC over HTTP/2, "Binary-Header".
     return base64.b64encode(status.SerializeToString(deterministic=True)).decode().rstrip("=")

@@ -68,6 +68,7 @@ def render(config: EdgeConfig) -> str:
         buffer_bytes=limits.buffer_bytes(config.max_body_bytes, typed=typed),
         descriptor=json.dumps(config.descriptor_path or str(installed_descriptor())),
         grpc_body_bytes=limits.grpc_body_bytes(config.max_body_bytes),
+        grpc_frame_lua=_indented(_own_file("grpc_frame.lua")),
         grpc_web_errors_lua=_indented(_own_file("grpc_web_errors.lua")),
         headers_timeout_s=min(10, config.request_timeout_s),
         headers_to_remove=", ".join(_NOT_FOR_WORKERS),
