@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from sluice.log import metrics
+from sluice.log.failing import WriterFailed
 from sluice.log.metrics import Failure
-from sluice.log.segment_writer import WriterFailed
 from sluice.telemetry import messages_of
 
 __all__ = ["Outage", "Overload"]
@@ -26,12 +26,14 @@ class Outage:
         self._back_off_s = 0.0
         self._began_s = time.monotonic()
         self._told: set[Failure] = set()
+        self._cause: Failure | None = None
         self._refused = 0
 
     def failed(self, error: BaseException) -> None:
         """Count a failure; tell it if its cause is new in this outage."""
         cause = error.cause if isinstance(error, WriterFailed) else Failure.UNEXPECTED
         metrics.failures.labels(cause.value).inc()
+        self._show(cause)
         if cause in self._told:
             return
         self._told.add(cause)
@@ -54,8 +56,16 @@ class Outage:
 
     def over(self) -> None:
         """Tell that it is over."""
+        self._show(None)
         seconds = round(time.monotonic() - self._began_s, 3)
         _messages.warning("log takes events again", after_s=seconds, refused_requests=self._refused)
+
+    def _show(self, cause: Failure | None) -> None:
+        if self._cause is not None:
+            metrics.outages.labels(self._cause.value).set(0)
+        if cause is not None:
+            metrics.outages.labels(cause.value).set(1)
+        self._cause = cause
 
 
 class Overload:
