@@ -35,6 +35,7 @@ from sluice.lake.plan import Suspects, next_file
 from sluice.lake.publish import Lake, Publication, let_go_of_published, publish
 from sluice.lake.published import Published
 from sluice.lake.staging import Staging
+from sluice.log.backlog import pause_after_look
 from sluice.log.ports import DamageReason
 from sluice.log.reader import LocalSegments
 from sluice.log.segment import LOG_FOLDER
@@ -199,6 +200,7 @@ class _Loop:
         failures = 0
         while True:
             draining = self._draining
+            began = time.monotonic()
             outcome = self._writer.run_once(time.time(), at_once=draining or time.monotonic() < self._asked_until)
             if outcome is Outcome.FAILED:
                 failures += 1
@@ -209,7 +211,8 @@ class _Loop:
                 return 0
             else:
                 failures = 0
-                wait_s = _POLL_S if outcome is Outcome.IDLE else 0.0
+                took_s = time.monotonic() - began
+                wait_s = pause_after_look(took_s, at_least_s=_POLL_S) if outcome is Outcome.IDLE else 0.0
             if not self._wait(wait_s):
                 return 0
 

@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.log.backlog import backlog
+from sluice.log.backlog import backlog, pause_after_look
 from sluice.log.failing import WriterFailed, failing
 from sluice.log.metrics import Failure
 
@@ -32,8 +32,6 @@ __all__ = ["Budget"]
 _MARGIN = 0.05
 
 _LOOK_EVERY_S = 1.0
-# Of a processor's time, at most: a look at 100,000 segments takes a quarter of a second.
-_LOOKS_TAKE = 0.05
 
 
 class Budget:
@@ -114,4 +112,4 @@ class Budget:
         with failing(Failure.PROBE, self._folders.sealed):
             self._used_bytes = sum(segment.size_bytes for segment in backlog(self._folders))
         took_s = self._clock() - now_s
-        self._look_at_s = now_s + max(_LOOK_EVERY_S, took_s / _LOOKS_TAKE)
+        self._look_at_s = now_s + pause_after_look(took_s, at_least_s=_LOOK_EVERY_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge
 
-__all__ = ["ENDS", "READY", "WAITING_BYTES", "WAITING_SECONDS"]
+__all__ = ["ENDS", "LIMIT_BYTES", "READY", "WAITING_BYTES", "WAITING_SECONDS"]
 
 ENDS = Counter("sluice_child_ends", "Runs of child processes that ended without being told to.", ["child"])
 READY = Gauge("sluice_ready", "1 when the service is ready, else 0.", multiprocess_mode="livemax")
@@ -15,4 +15,9 @@ WAITING_SECONDS = Gauge(
 )
 WAITING_BYTES = Gauge(
     "sluice_log_waiting_bytes", "Bytes of the log that are not in the lake.", multiprocess_mode="livemax"
+)
+LIMIT_BYTES = Gauge(
+    "sluice_log_limit_bytes",
+    "How many bytes of the log may wait for the lake before requests get 503.",
+    multiprocess_mode="livemax",
 )
