@@ -84,8 +84,11 @@ def native_errors(config: EdgeConfig) -> dict[Reason, NativeError]:
 
 
 def template_values(config: EdgeConfig) -> dict[str, str]:
-    """For each error its text, `<reason>_message`, and two headers of a local reply, `<reason>_status`, `…_details`."""
-    values: dict[str, str] = {}
+    """For each error its text, `<reason>_message`, and two headers of a local reply, `<reason>_status`, `…_details`.
+
+    And `retry_after`, which tells callers over HTTP what RetryInfo tells those over gRPC.
+    """
+    values = {"retry_after": _header("retry-after", str(_RETRY_DELAY_S))}
     for reason, error in native_errors(config).items():
         name = reason.value.lower()
         values[f"{name}_message"] = error.message
