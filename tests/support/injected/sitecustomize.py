@@ -2,6 +2,12 @@
 
 import os
 
+# Before anything else is imported: some keep the clock as they find it.
+if os.environ.get("CLOCK_SHIFT"):
+    import clock_shift
+
+    clock_shift.install(os.environ["CLOCK_SHIFT"])
+
 if os.environ.get("DATA_FOLDER_GUARD"):
     import data_folder_guard
 
@@ -11,3 +17,8 @@ if os.environ.get("DISK_RECORD"):
     import disk_recorder
 
     disk_recorder.install(os.environ["DISK_RECORD"], gate=os.environ.get("DISK_GATE", ""))
+
+if os.environ.get("DISK_FAULTS"):
+    import disk_faults
+
+    disk_faults.install(os.environ["DISK_FAULTS"])

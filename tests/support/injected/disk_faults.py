@@ -1,0 +1,127 @@
+"""Lets this process fail where a test says: at an operation of disk.py, by an error, a wait, a stop or a death.
+
+The file that DISK_FAULTS names holds rules, as tests/support/disk_faults.py writes them; it is read anew whenever it
+has changed. Whenever a rule acts, a line is added to `<file>.fired` first, so that it is there though the process dies.
+"""
+
+import fnmatch
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from sluice import disk
+
+_LOOK_AGAIN_S = 0.005
+_HANG_LIMIT_S = 120.0
+
+
+def _role() -> str:
+    """`worker-0` …, `lake`, `supervisor`; of any other process the name of what it runs."""
+    arguments = sys.orig_argv
+    if "sluice.ingest.worker" in arguments:
+        return f"worker-{json.loads(arguments[-1])['index']}"
+    if "sluice.lake.writer" in arguments:
+        return "lake"
+    return "supervisor" if "up" in arguments else Path(arguments[0]).name
+
+
+class _Faults:
+    def __init__(self, rules: str) -> None:
+        self._path = Path(rules)
+        self._fired_path = f"{rules}.fired"
+        self._role = _role()
+        self._seen: tuple[int, int] | None = None
+        self._rules: list[dict[str, Any]] = []
+        self._passed: dict[str, int] = {}
+
+    def before(self, operation: disk.Operation) -> None:
+        self._act("before", operation)
+
+    def after(self, operation: disk.Operation) -> None:
+        self._act("after", operation)
+
+    def _act(self, phase: str, operation: disk.Operation) -> None:
+        self._read_if_changed()
+        for rule in self._rules:
+            if phase == rule["phase"] and self._is_meant(rule, operation) and self._is_due(rule):
+                self._tell(rule, operation)
+                self._do(rule, operation)
+
+    def _read_if_changed(self) -> None:
+        try:
+            facts = self._path.stat()
+            seen = (facts.st_ino, facts.st_mtime_ns)
+            if seen != self._seen:
+                self._rules = json.loads(self._path.read_text())
+                self._seen = seen
+        except FileNotFoundError:
+            self._rules = []
+
+    def _is_meant(self, rule: dict[str, Any], operation: disk.Operation) -> bool:
+        return (
+            self._role.startswith(rule["role"])
+            and rule["verb"] in ("", operation.verb)
+            and any(fnmatch.fnmatchcase(path, rule["path"]) for path in (operation.path, operation.to))
+        )
+
+    def _is_due(self, rule: dict[str, Any]) -> bool:
+        """Whether enough have passed, and it has not acted often enough yet, in all processes together."""
+        passed = self._passed.get(rule["id"], 0)
+        if passed < rule["skip"]:
+            self._passed[rule["id"]] = passed + 1
+            return False
+        return rule["times"] is None or any(self._claim(f"{rule['id']}.{turn}") for turn in range(rule["times"]))
+
+    def _claim(self, turn: str) -> bool:
+        try:
+            os.close(os.open(f"{self._path}.{turn}", os.O_CREAT | os.O_EXCL | os.O_CLOEXEC))
+        except FileExistsError:
+            return False
+        return True
+
+    def _tell(self, rule: dict[str, Any], operation: disk.Operation) -> None:
+        line = {
+            "id": rule["id"],
+            "pid": os.getpid(),
+            "role": self._role,
+            "verb": operation.verb,
+            "path": operation.path,
+            "ns": time.monotonic_ns(),
+        }
+        fd = os.open(self._fired_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+        os.write(fd, json.dumps(line).encode() + b"\n")
+        os.close(fd)
+
+    def _do(self, rule: dict[str, Any], operation: disk.Operation) -> None:
+        match rule["action"]:
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "stop":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case "exit":
+                os._exit(70)
+            case "error":
+                raise OSError(rule["errno"], os.strerror(rule["errno"]), operation.path)
+            case "hang":
+                self._wait_until_gone(rule["id"])
+
+    def _wait_until_gone(self, rule_id: str) -> None:
+        deadline = time.monotonic() + _HANG_LIMIT_S
+        while any(rule["id"] == rule_id for rule in self._rules) and time.monotonic() < deadline:
+            time.sleep(_LOOK_AGAIN_S)
+            self._read_if_changed()
+
+
+def install(rules: str) -> None:
+    """Follow the rules from now until this process ends."""
+    following = disk.observed(_Faults(rules))
+    following.__enter__()
+    _kept.append(following)
+
+
+# A context manager that is collected would end it.
+_kept: list[object] = []
