@@ -99,21 +99,23 @@ def messages_of(room: str) -> FilteringBoundLogger:
 
 
 class Totals:
-    """What counters have come to, all processes taken together.
+    """What counters and gauges have come to, all processes taken together.
 
     Args:
         families: metrics as prometheus_client collects or parses them.
     """
 
     def __init__(self, families: Iterable[Metric]) -> None:
-        self._samples = [sample for family in families if family.type == "counter" for sample in family.samples]
+        self._samples = [
+            sample for family in families if family.type in {"counter", "gauge"} for sample in family.samples
+        ]
 
     def of(self, name: str) -> int:
-        """A counter's total over all its labels; 0 where nothing was counted. The name ends with `_total`."""
+        """A total over all labels; 0 where nothing was counted. A counter's name ends with `_total`."""
         return sum(int(sample.value) for sample in self._samples if sample.name == name)
 
     def by(self, name: str, label: str) -> dict[str, int]:
-        """A counter's totals, by the value of one of its labels."""
+        """Totals by the value of one label."""
         totals: dict[str, int] = {}
         for sample in self._samples:
             if sample.name == name:
@@ -133,12 +135,12 @@ def render_metrics(folder: Path) -> bytes:
 
 
 def read_metrics(folder: Path) -> Totals:
-    """All processes' counters."""
+    """All processes' counters and gauges."""
     return Totals(_meeting_in(folder).collect())
 
 
 def parse_metrics(text: str) -> Totals:
-    """The counters that `render_metrics` has told.
+    """The counters and gauges that `render_metrics` has told.
 
     Raises:
         ValueError: it is no such text.

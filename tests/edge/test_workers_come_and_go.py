@@ -91,7 +91,7 @@ def test_without_any_worker_the_answer_is_503_at_once(pair):
 
     answer = pair.post()
 
-    assert (answer.status, answer.json["status"]) == (503, 503)
+    assert (answer.status, answer.json["status"], answer.header("retry-after")) == (503, 503, "1")
     assert time.monotonic() - began < 1
 
 

@@ -8,6 +8,7 @@ from google.rpc import status_pb2
 
 from sluice.ingest.answers import answer_to
 from sluice.ingest.outcome import KeyRefused, TooLarge, Unavailable, Why
+from sluice.ingest.rich_status import RETRY_DELAY_S
 from sluice.ingest.violations import Invalid, Violation, invalid_request
 from sluice.keys.key import Refusal
 
@@ -41,6 +42,7 @@ def test_each_reason_to_come_later_is_503_in_the_documented_words(why: Why) -> N
     assert answer.code is grpc.StatusCode.UNAVAILABLE
     assert f"`{answer.message}`" in _PAGE
     assert _details(answer.trailers).endswith(b"\x78\xf7\x03")
+    assert answer.headers == (("retry-after", str(RETRY_DELAY_S[why])),)
 
 
 @pytest.mark.parametrize("transcoded", [True, False])

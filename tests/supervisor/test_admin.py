@@ -38,6 +38,7 @@ def test_ready_is_200_with_the_lag(admin: AdminServer) -> None:
         "ready": True,
         "reasons": [],
         "workers_healthy": 1,
+        "log_causes": [],
         "lake": {"waiting_segments": 2, "waiting_bytes": 300, "oldest_waiting_s": 4.5},
     }
 

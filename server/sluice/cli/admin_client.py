@@ -31,11 +31,13 @@ class Readiness:
         ready: it does.
         reasons: why it doesn't.
         workers_healthy: workers that get requests.
+        log_causes: why a worker's log takes nothing.
     """
 
     ready: bool
     reasons: tuple[str, ...]
     workers_healthy: int
+    log_causes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ def ask_readiness(admin: str) -> Readiness:
             ready=answer["ready"] is True,
             reasons=tuple(str(reason) for reason in answer["reasons"]),
             workers_healthy=int(answer["workers_healthy"]),
+            log_causes=tuple(str(cause) for cause in answer.get("log_causes", ())),
         )
     except (ValueError, KeyError, TypeError) as exc:
         raise AdminUnreachable(f"http://{admin}/readyz: not the answer of Sluice") from exc

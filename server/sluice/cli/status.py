@@ -12,7 +12,7 @@ from sluice.cli.options import AsJson, Config, DataDir, existing_data_dir
 from sluice.cli.output import print_json, print_line, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["status"]
@@ -24,6 +24,7 @@ class _Status:
 
     ready: bool
     reasons: tuple[str, ...]
+    log_causes: tuple[str, ...]
     pid: int | None
     edge: str | None
     listen: str | None
@@ -87,6 +88,7 @@ def _find(data_dir: Path) -> _Status:
     return _Status(
         ready=readiness is not None and readiness.ready,
         reasons=reasons,
+        log_causes=() if readiness is None else readiness.log_causes,
         pid=None if run is None else run.supervisor.pid,
         edge=None if run is None else run.edge,
         listen=None if run is None else run.listen,
@@ -118,8 +120,9 @@ def _rows_in_lake(data_dir: Path) -> int | None:
 
 
 def _lines(found: _Status) -> Iterator[tuple[str, str]]:
-    reasons = ", ".join(reason.replace("_", " ") for reason in found.reasons)
-    yield "state", "ready" if found.ready else f"not ready: {reasons}"
+    yield "state", "ready" if found.ready else f"not ready: {_in_words(found.reasons)}"
+    if found.log_causes:
+        yield "log trouble", _in_words(found.log_causes)
     if found.pid is not None:
         yield "process", str(found.pid)
         instead = "what an external Envoy listens on" if found.edge == "external" else "nothing yet"
@@ -134,3 +137,7 @@ def _lines(found: _Status) -> Iterator[tuple[str, str]]:
     oldest = f", the oldest since {found.oldest_waiting_s:.0f} s" if found.waiting_segments else ""
     yield "waiting for it", f"{found.waiting_segments:,} segments, {found.waiting_bytes:,} bytes{oldest}"
     yield "disk left", f"{found.disk_free_bytes / 2**30:,.1f} GiB"
+
+
+def _in_words(names: Iterable[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in names)

@@ -106,8 +106,11 @@ def native_errors(config: EdgeConfig) -> dict[str, NativeError]:
 
 
 def template_values(config: EdgeConfig) -> dict[str, str]:
-    """For each error its text, `<name>_message`, and two headers of a local reply, `<name>_status`, `…_details`."""
-    values: dict[str, str] = {}
+    """For each error its text, `<name>_message`, and two headers of a local reply, `<name>_status`, `…_details`.
+
+    And `retry_after`, which tells callers over HTTP what RetryInfo tells those over gRPC.
+    """
+    values = {"retry_after": _header("retry-after", str(_RETRY_DELAY_S))}
     for name, error in native_errors(config).items():
         values[f"{name}_message"] = error.message
         values[f"{name}_status"] = _header("grpc-status", str(error.code))

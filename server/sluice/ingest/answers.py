@@ -7,7 +7,8 @@
     Unavailable   UNAVAILABLE         503 {"message","status":503}
 
 UNAVAILABLE, not RESOURCE_EXHAUSTED: Envoy makes 429 of the latter, and on 429 four of five SDKs lose the batch. No gRPC
-code leads to 413, so Envoy is told OUT_OF_RANGE and `x-http-status`.
+code leads to 413, so Envoy is told OUT_OF_RANGE and `x-http-status`. With 503 goes Retry-After: no SDK reads it, but
+other senders of webhooks may. Source: RFC 9110, section 10.2.3.
 
 The trailer `grpc-status-details-bin` is a google.rpc.Status. For native callers it has details (rich_status.py). For
 Envoy it has none, as nobody would see them, but the HTTP status in field 15: Envoy's descriptor set prints it as the
@@ -32,7 +33,7 @@ from google.rpc import status_pb2
 
 from sluice.error_details import DETAILS_TRAILER, too_large_message
 from sluice.ingest.outcome import Error, KeyRefused, TooLarge, Unavailable, Why
-from sluice.ingest.rich_status import rich_status
+from sluice.ingest.rich_status import RETRY_DELAY_S, rich_status
 from sluice.ingest.violations import Invalid
 from sluice.keys.key import Refusal
 
@@ -108,6 +109,8 @@ def _for_envoy(error: Error) -> Answer:
     headers: tuple[tuple[str, str], ...] = ()
     if isinstance(error, TooLarge):
         code, headers = grpc.StatusCode.OUT_OF_RANGE, (("x-http-status", "413"),)
+    elif isinstance(error, Unavailable):
+        headers = (("retry-after", str(RETRY_DELAY_S[error.why])),)
     details: bytes = status_pb2.Status(code=code.value[0], message=message).SerializeToString()
     if http_status is not None:
         # UInt32Value holds its varint behind a tag of one byte.

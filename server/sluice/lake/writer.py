@@ -39,6 +39,7 @@ from sluice.lake.publish import Lake, Publication, PublishFailed, failing, let_g
 from sluice.lake.published import Published
 from sluice.lake.staging import Staging
 from sluice.lake.troubles import Troubles
+from sluice.log.backlog import pause_after_look
 from sluice.log.ports import DamageReason
 from sluice.log.reader import LocalSegments
 from sluice.log.segment import LOG_FOLDER
@@ -94,8 +95,8 @@ class LakeWriter:
         self._troubles = Troubles()
         self._is_prepared = False
         self._file_bytes = config.lake_size_bytes
-        # Hours and segments that a step failed for, as it does where a file lies in a folder's place, or a segment can't
-        # be removed. They are taken when nothing else is due.
+        # Hours and segments that a step failed for: a file lies in a folder's place, a segment can't be removed. They are
+        # taken when nothing else is due.
         self._failed: set[str] = set()
 
     def prepare(self) -> None:
@@ -273,6 +274,7 @@ class _Loop:
         failures = 0
         while True:
             draining = self._draining
+            began = time.monotonic()
             outcome = self._writer.run_once(time.time(), at_once=draining or time.monotonic() < self._asked_until)
             if outcome is Outcome.FAILED:
                 failures += 1
@@ -283,7 +285,8 @@ class _Loop:
                 return 0
             else:
                 failures = 0
-                wait_s = _POLL_S if outcome is Outcome.IDLE else 0.0
+                took_s = time.monotonic() - began
+                wait_s = pause_after_look(took_s, at_least_s=_POLL_S) if outcome is Outcome.IDLE else 0.0
             if not self._wait(wait_s):
                 return 0
 

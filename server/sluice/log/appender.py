@@ -5,7 +5,9 @@ its own: the event loop never blocks, there is no timer, and a lone record waits
 
     append ──► commit_queue.py ──► a batch ──► segment_writer.py, in job_thread.py ──► the callers are answered
 
-What a failure does to the segment: segment_writer.py. When a segment is sealed: sealing.py.
+What a failure does to the segment: segment_writer.py. When a segment is sealed: sealing.py. How much may wait for the
+lake: budget.py. A disk that hangs keeps the thread busy, and nobody waiting: after some seconds whoever waits is
+answered, and no more is taken until it goes on.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from sluice.framing import frame_buffers
 from sluice.log import metrics
 from sluice.log.arrival import ArrivalTimes
 from sluice.log.commit_queue import CommitQueue, Waiting, unavailable
+from sluice.log.failing import WriterFailed
 from sluice.log.job_thread import JobThread
+from sluice.log.metrics import Failure
 from sluice.log.outage import LogOutage, Overload
 from sluice.log.record import encode
 from sluice.log.sealing import SealLimits, SealReason
@@ -33,8 +37,12 @@ if TYPE_CHECKING:
 
     from sluice.log.ports import Entry
     from sluice.log.sealing import Run
+    from sluice.log.segment_writer import Batch
 
-__all__ = ["SegmentAppender"]
+__all__ = ["STALLS_AFTER_S", "SegmentAppender"]
+
+# SDKs wait 3 to 20 s for an answer. A commit of 64 MiB takes that long only on a disk of less than 13 MiB/s.
+STALLS_AFTER_S = 5.0
 
 _MIB = 1024 * 1024
 
@@ -52,7 +60,8 @@ class SegmentAppender:
         seal_size_bytes: a segment is sealed when it has as much.
         queue_bytes: what may wait for the disk, what is being written included. One record always may.
         min_free_bytes: with less free on the disk, records are refused.
-        max_log_bytes: with more in sealed segments, records are refused; None: only the disk bounds them.
+        max_log_bytes: with more in all segments that wait, records are refused; None: only the disk bounds them.
+        stalls_after_s: what the disk takes longer for counts as hanging: who waits is answered.
         clock: nanoseconds since the epoch.
     """
 
@@ -66,6 +75,7 @@ class SegmentAppender:
         queue_bytes: int,
         min_free_bytes: int = 64 * _MIB,
         max_log_bytes: int | None = None,
+        stalls_after_s: float = STALLS_AFTER_S,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._node = node_name(node)
@@ -77,10 +87,13 @@ class SegmentAppender:
             min_free_bytes=min_free_bytes,
             max_log_bytes=max_log_bytes,
         )
+        self._folder = folder
+        self._stalls_after_s = stalls_after_s
         self._arrivals = ArrivalTimes(clock)
         self._queue = CommitQueue(queue_bytes)
         self._overload = Overload()
         self._outage: LogOutage | None = None
+        self._in_commit: tuple[Batch, list[Waiting]] | None = None
         self._asked_to_seal: list[asyncio.Future[bool]] = []
         self._is_accepting = False
         self._task: asyncio.Task[None] | None = None
@@ -180,10 +193,13 @@ class SegmentAppender:
         return None
 
     async def _commit(self) -> Exception | None:
-        batch, taken = self._queue.take(self._room_for)
+        batch, taken = self._in_commit = self._queue.take(self._room_for)
         error = await self._try(partial(self._writer.commit, batch))
-        if error is not None and self._outage is None:
-            self._outage = LogOutage()
+        if self._in_commit is None:
+            return error  # they are answered: it took too long
+        self._in_commit = None
+        if error is not None:
+            self._outage = self._outage or LogOutage()
             self._outage.refused(len(taken))
         # Their callers go on only when this task waits again, so the thread has its next batch before they do.
         self._queue.answer(taken, durable=error is None)
@@ -202,11 +218,34 @@ class SegmentAppender:
             outage.failed(error)
 
     async def _try(self, work: Callable[[], None]) -> Exception | None:
+        watch = self._loop.call_later(self._stalls_after_s, self._on_stall)
         try:
             await self._thread.do(work)
         except Exception as exc:  # noqa: BLE001  whatever it is, callers wait for an answer, and mending comes next
             return exc
+        finally:
+            watch.cancel()
         return None
+
+    def _on_stall(self) -> None:
+        """The disk hangs in what the thread does: answer all that wait, and take no more until it has ended."""
+        self._begin_outage_after(
+            WriterFailed(
+                f"the disk has not answered for {self._stalls_after_s:g} s",
+                cause=Failure.STALL,
+                path=self._folder,
+                hint="mend the disk of the data folder; it is tried again as soon as it answers",
+            )
+        )
+        if self._in_commit is None:
+            return
+        batch, taken = self._in_commit
+        # Where it just became durable after all, its answer is on its way.
+        if batch.decide():
+            self._in_commit = None
+            assert self._outage is not None
+            self._outage.refused(len(taken))
+            self._queue.answer(taken, durable=False)
 
     def _begin_outage_after(self, error: Exception | None) -> None:
         if error is not None:

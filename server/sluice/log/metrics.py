@@ -15,6 +15,7 @@ __all__ = [
     "commit_seconds",
     "damages",
     "failures",
+    "outages",
     "queue_bytes",
     "sealed_segments",
 ]
@@ -32,6 +33,7 @@ class Failure(Enum):
     DISK_FLOOR = "disk_floor"
     LOG_FULL = "log_full"
     QUEUE_FULL = "queue_full"
+    STALL = "stall"
     UNEXPECTED = "unexpected"
 
 
@@ -45,11 +47,18 @@ appended_bytes = Counter("sluice_log_appended_bytes_total", "Bytes of the log th
 queue_bytes = Gauge("sluice_log_queue_bytes", "Bytes that wait for a commit or are in one", multiprocess_mode="livesum")
 sealed_segments = Counter("sluice_log_sealed_segments_total", "Segments that were sealed", ["reason"])
 failures = Counter("sluice_log_failures_total", "Failures that made the log refuse records", ["cause"])
+outages = Gauge(
+    "sluice_log_outages",
+    "Workers whose log takes no records now, by what failed last",
+    ["cause"],
+    multiprocess_mode="livesum",
+)
 damages = Counter("sluice_log_damages_total", "Stretches and segments that were set aside", ["reason"])
 
 # All that are known from the start show 0, and none has to be made on a full disk.
 for _cause in Failure:
     failures.labels(_cause.value)
+    outages.labels(_cause.value)
 for _seal_reason in SealReason:
     sealed_segments.labels(_seal_reason.value)
 for _damage_reason in DamageReason:

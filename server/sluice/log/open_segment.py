@@ -1,8 +1,8 @@
 """The segment that is being written: its file, its lock, and the steps by which it leaves.
 
     begin     create with O_EXCL, lock, check that the name still leads to the locked file, fsync open/
-    append    write, fdatasync: what was written counts only when both are done
-    cut       truncate to the last good offset, fsync: after a write or fdatasync that failed
+    append    write, fdatasync, then it is kept: what was written counts only when all are done
+    cut       truncate to the last good offset, fsync: after a write or fdatasync that failed, or took too long
     leave     fsync, rename to sealed/, fsync sealed/, fsync open/; without a record: unlink, fsync open/
 
 `cut` and `leave` can be called until they succeed. Who calls what after a failure: segment_writer.py.
@@ -86,19 +86,22 @@ class OpenSegment:
         self._written_behind_end = True
         self._end = self._file.write_at(buffers, self.size_bytes)
 
-    def make_durable(self, *, records: int) -> None:
-        """Fdatasync what was written; only then it counts.
+    def sync(self) -> None:
+        """Fdatasync what was written: then `keep` it, or `cut` it off.
 
         Raises:
             OSError: as `write`.
         """
         self._file.datasync()
+
+    def keep(self, *, records: int) -> None:
+        """Count what is durable now."""
         self._written_behind_end = False
         self.size_bytes = self._end
         self.records += records
 
     def cut(self) -> None:
-        """Take off, durably, what a failed write or fdatasync may have left.
+        """Take off, durably, what was written and not kept.
 
         Raises:
             OSError: it may still be there; call again.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from sluice.log import metrics
+from sluice.log.failing import WriterFailed
 from sluice.log.metrics import Failure
-from sluice.log.segment_writer import WriterFailed
 from sluice.outage import Outage
 from sluice.telemetry import messages_of
 
@@ -26,12 +26,14 @@ class LogOutage:
     def __init__(self) -> None:
         self._outage = Outage(_messages, fails="log takes no events", is_over="log takes events again")
         self._back_off_s = 0.0
+        self._cause: Failure | None = None
         self._refused = 0
 
     def failed(self, error: BaseException) -> None:
         """Count a failure; tell it if its cause is new in this outage."""
         cause = error.cause if isinstance(error, WriterFailed) else Failure.UNEXPECTED
         metrics.failures.labels(cause.value).inc()
+        self._show(cause)
         if isinstance(error, WriterFailed):
             self._outage.failed(cause.value, error=error.message, path=error.path, hint=error.hint)
         else:
@@ -49,7 +51,15 @@ class LogOutage:
 
     def over(self) -> None:
         """Tell that it is over."""
+        self._show(None)
         self._outage.over(refused_requests=self._refused)
+
+    def _show(self, cause: Failure | None) -> None:
+        if self._cause is not None:
+            metrics.outages.labels(self._cause.value).set(0)
+        if cause is not None:
+            metrics.outages.labels(cause.value).set(1)
+        self._cause = cause
 
 
 class Overload:

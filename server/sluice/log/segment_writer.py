@@ -6,40 +6,41 @@
     create, lock, fsync open/    nothing of the batch is written                 remove the empty file, probe
     write, fdatasync             cut to the last good offset, fsync              seal, probe
     that cut or its fsync        name and offset are kept                        cut again, seal, probe
+    any of these hangs           they are answered; the batch is given up        once it ends: cut, fsync, seal, probe
 
 "After" is `mend`, called again with back-off until it succeeds; until then no record is taken. A segment that a write
 failed in is never written again. A new one begins only when a probe write was durable.
 
-So an acknowledged record is durable, and a refused one is not in the log, with one exception: where cutting failed,
-and the process dies before a later try succeeds, a refused record may turn up whole. Its callers are not kept waiting
-for that: they could only give up and send it again all the same.
+So an acknowledged record is durable, and a refused one is not in the log, with one exception: where cutting failed, or
+the disk hangs, and the process dies before a later try succeeds, a refused record may turn up whole. Its callers are
+not kept waiting for that: they could only give up and send it again all the same.
 
 Blocks while the disk works; appender.py calls it in a thread of its own, one call at a time.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.errors import SluiceError
 from sluice.log import metrics
+from sluice.log.budget import Budget
+from sluice.log.failing import WriterFailed, failing
 from sluice.log.metrics import Failure
 from sluice.log.open_segment import OpenSegment
 from sluice.log.sealing import SealReason, due
-from sluice.log.segment import parse_sealed, probe_name
+from sluice.log.segment import probe_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from sluice.log.sealing import Run, SealLimits
     from sluice.log.segment import Folders
 
-__all__ = ["Batch", "SegmentWriter", "WriterFailed"]
+__all__ = ["Batch", "SegmentWriter"]
 
 # A probe is as large as the batch that failed, so that a full disk doesn't seem mended to the next batch; up to this.
 _LARGEST_PROBE_BYTES = 16 * 1024 * 1024
@@ -61,20 +62,12 @@ class Batch:
     records: int
     size_bytes: int
     run: Run
+    # Taken once and never given back, by whoever decides first: its callers may be answered in another thread.
+    _decided: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
-
-class WriterFailed(SluiceError):
-    """The disk refused, or there is too little of it; `mend` must succeed before the next commit.
-
-    Attributes:
-        cause: what failed.
-        path: what it failed on.
-    """
-
-    def __init__(self, message: str, *, cause: Failure, path: str, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.cause = cause
-        self.path = path
+    def decide(self) -> bool:
+        """Settle what becomes of it: True for the first who asks, who then keeps it or gives it up; else False."""
+        return self._decided.acquire(blocking=False)
 
 
 class SegmentWriter:
@@ -85,7 +78,7 @@ class SegmentWriter:
         node: as it stands in ids.
         limits: when a segment is sealed.
         min_free_bytes: what must stay free on the disk.
-        max_log_bytes: what sealed segments may take together, whoever wrote them; None: what the disk has.
+        max_log_bytes: what may wait for the lake, whoever wrote it; None: what the disk has.
     """
 
     def __init__(
@@ -94,33 +87,34 @@ class SegmentWriter:
         self._folders = folders
         self._node = node
         self._limits = limits
-        self._min_free_bytes = min_free_bytes
-        self._max_log_bytes = max_log_bytes
+        self._budget = Budget(folders, min_free_bytes=min_free_bytes, max_log_bytes=max_log_bytes)
         self._leaving: OpenSegment | None = None
         self._probe_bytes = _SMALLEST_PROBE_BYTES
         self.open: OpenSegment | None = None
 
     def commit(self, batch: Batch) -> None:
-        """Make a batch durable, in the open segment or a new one.
+        """Make a batch durable, in the open segment or a new one. One that was given up meanwhile is not in the log.
 
         Raises:
             WriterFailed: nothing of it is in the log (but see this module's head).
         """
         self.seal_if_due(batch.run)
-        self._require_space(batch.size_bytes)
+        self._budget.require(batch.size_bytes)
         segment = self.open or self._begin(batch.run)
         began_s = time.perf_counter()
         try:
-            with _failing(Failure.WRITE, segment.path):
+            with failing(Failure.WRITE, segment.path):
                 segment.write(batch.buffers)
-            with _failing(Failure.SYNC, segment.path):
-                segment.make_durable(records=batch.records)
+            with failing(Failure.SYNC, segment.path):
+                segment.sync()
         except Exception:
-            self._probe_bytes = min(max(batch.size_bytes, _SMALLEST_PROBE_BYTES), _LARGEST_PROBE_BYTES)
-            self._leaving, self.open = segment, None
-            with _failing(Failure.CUT, segment.path):
-                segment.cut()
+            self._take_back(batch, segment)
             raise
+        if not batch.decide():
+            self._take_back(batch, segment)
+            return
+        segment.keep(records=batch.records)
+        self._budget.count(batch.size_bytes)
         metrics.commit_seconds.observe(time.perf_counter() - began_s)
         metrics.appended_records.inc(batch.records)
         metrics.appended_bytes.inc(batch.size_bytes)
@@ -159,10 +153,10 @@ class SegmentWriter:
         """
         self.seal(SealReason.FAILURE)
         self._finish_leaving(SealReason.FAILURE)
-        with _failing(Failure.PROBE, self._folders.open):
+        with failing(Failure.PROBE, self._folders.open):
             self._folders.make()
-            self._require_space(self._probe_bytes)
-            self._require_room()
+        self._budget.require(self._probe_bytes)
+        with failing(Failure.PROBE, self._folders.open):
             self._probe()
 
     def close(self) -> None:
@@ -174,13 +168,18 @@ class SegmentWriter:
         self._finish_leaving(SealReason.FAILURE)
         self.seal(SealReason.CLOSING)
 
+    def _take_back(self, batch: Batch, segment: OpenSegment) -> None:
+        self._probe_bytes = min(max(batch.size_bytes, _SMALLEST_PROBE_BYTES), _LARGEST_PROBE_BYTES)
+        self._leaving, self.open = segment, None
+        with failing(Failure.CUT, segment.path):
+            segment.cut()
+
     def _begin(self, run: Run) -> OpenSegment:
-        self._require_room()
-        with _failing(Failure.CREATE, self._folders.open):
+        with failing(Failure.CREATE, self._folders.open):
             segment = OpenSegment.create(self._folders, node=self._node, run=run, now_s=time.monotonic())
         self.open = segment
         try:
-            with _failing(Failure.CREATE, self._folders.open):
+            with failing(Failure.CREATE, self._folders.open):
                 segment.make_name_durable()
         except WriterFailed:
             self._leaving, self.open = segment, None
@@ -190,39 +189,13 @@ class SegmentWriter:
     def _finish_leaving(self, reason: SealReason) -> None:
         if self._leaving is None:
             return
-        with _failing(Failure.CUT, self._leaving.path):
+        with failing(Failure.CUT, self._leaving.path):
             self._leaving.cut()
-        with _failing(Failure.SEAL, self._leaving.path):
+        with failing(Failure.SEAL, self._leaving.path):
             sealed = self._leaving.leave()
         self._leaving = None
         if sealed is not None:
             metrics.sealed_segments.labels(reason.value).inc()
-
-    def _require_space(self, size_bytes: int) -> None:
-        with _failing(Failure.PROBE, self._folders.open):
-            free_bytes = disk.free_bytes(self._folders.open)
-        if free_bytes - size_bytes < self._min_free_bytes:
-            raise WriterFailed(
-                f"disk nearly full: free={free_bytes} bytes, asked={size_bytes} bytes, "
-                f"kept free={self._min_free_bytes} bytes",
-                cause=Failure.DISK_FLOOR,
-                path=str(self._folders.open),
-                hint="free space on the disk of the data folder",
-            )
-
-    def _require_room(self) -> None:
-        if self._max_log_bytes is None:
-            return
-        with _failing(Failure.PROBE, self._folders.sealed):
-            sealed = [parse_sealed(name) for name in disk.file_names(self._folders.sealed)]
-        used_bytes = sum(segment.size_bytes for segment in sealed if segment)
-        if used_bytes >= self._max_log_bytes:
-            raise WriterFailed(
-                f"log full: used={used_bytes} bytes, limit={self._max_log_bytes} bytes",
-                cause=Failure.LOG_FULL,
-                path=str(self._folders.sealed),
-                hint="see why the lake is behind: sluice status",
-            )
 
     def _probe(self) -> None:
         path = self._folders.open / probe_name(self._node)
@@ -232,11 +205,3 @@ class SegmentWriter:
             file.sync()
         disk.sync_folder(self._folders.open)
         disk.unlink(path)
-
-
-@contextmanager
-def _failing(cause: Failure, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise WriterFailed(f"{cause.value} failed: {exc.strerror or exc}", cause=cause, path=str(path)) from exc

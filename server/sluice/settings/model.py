@@ -129,12 +129,18 @@ class Settings(DataFolder):
     the memory of each worker may grow to a few times as much."""
 
     log_limit: Size = Field(10 * _GIB, ge=_MIB, le=2**50)
-    """How many bytes of sealed segments may wait for the lake; beyond that requests get 503. Larger outlasts a longer
-    trouble of the lake; it needs that much disk."""
+    """How many bytes of the log may wait for the lake; beyond that requests get 503, until a twentieth of it is free
+    again. Larger outlasts a longer trouble of the lake; it needs that much disk."""
 
-    min_free: Size = Field(256 * _MIB, ge=0, le=2**50)
-    """How many bytes of the disk must stay free; when they don't, requests get 503 until they do. Larger leaves more
-    room to others on the disk; on a small one the log stops earlier."""
+    min_free: Size = Field(
+        default_factory=lambda values: max(256 * _MIB, 2 * max(values["lake_size"], values["seal_size"])),
+        ge=0,
+        le=2**50,
+        json_schema_extra={"default": "256MiB, or twice lake-size or seal-size if that is more"},
+    )
+    """How many bytes of the disk must stay free; when they don't, requests get 503 until they do. The lake writer uses
+    them to make room: with fewer than a file of the lake takes, a full disk stays full. Larger leaves more room to
+    others on the disk; on a small one the log stops earlier."""
 
     archive: OnOff = False
     """Whether segments are kept below log/archive/ once they are in the lake. With them the lake can be made anew;

@@ -113,6 +113,7 @@ class AdminServer:
                     "ready": not reasons,
                     "reasons": reasons,
                     "workers_healthy": snapshot.facts.workers_healthy,
+                    "log_causes": snapshot.facts.log_causes,
                     "lake": snapshot.lag,
                 }
                 return status, _JSON, msgspec.json.encode(body)

@@ -1,4 +1,4 @@
-"""Figures of the running service: how far the lake is behind, what was accepted, what is in the lake."""
+"""Figures of the running service: how far the lake is behind, what was accepted, why the log takes nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sluice.log.segment import LOG_FOLDER, Folders
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Counts", "LakeLag", "lake_lag", "read_counts"]
+__all__ = ["Counts", "LakeLag", "lake_lag", "read_counts", "read_log_causes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +66,13 @@ def read_counts(metrics: Path) -> Counts:
     """
     totals = telemetry.read_metrics(metrics)
     return Counts(events_accepted=totals.of("sluice_events_accepted_total"), rows=totals.of("sluice_lake_rows_total"))
+
+
+def read_log_causes(metrics: Path) -> tuple[str, ...]:
+    """Why logs take no records now, in the words of `sluice_log_failures_total`; of workers that can't say it: nothing.
+
+    Args:
+        metrics: the folder in which the metrics of all processes meet.
+    """
+    workers = telemetry.read_metrics(metrics).by("sluice_log_outages", "cause")
+    return tuple(sorted(cause for cause, count in workers.items() if count))

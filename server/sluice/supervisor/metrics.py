@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sluice.metering import Counter, Gauge
 
-__all__ = ["CLOCK_STEPS", "ENDS", "FAILURES", "READY", "WAITING_BYTES", "WAITING_SECONDS"]
+__all__ = ["CLOCK_STEPS", "ENDS", "FAILURES", "LIMIT_BYTES", "READY", "WAITING_BYTES", "WAITING_SECONDS"]
 
 ENDS = Counter("sluice_child_ends", "Runs of child processes that ended without being told to.", ["child"])
 FAILURES = Counter("sluice_supervisor_failures", "What the supervisor could not do, and tries again.", ["cause"])
@@ -17,6 +17,11 @@ WAITING_SECONDS = Gauge(
 )
 WAITING_BYTES = Gauge(
     "sluice_log_waiting_bytes", "Bytes of the log that are not in the lake.", multiprocess_mode="livemax"
+)
+LIMIT_BYTES = Gauge(
+    "sluice_log_limit_bytes",
+    "How many bytes of the log may wait for the lake before requests get 503.",
+    multiprocess_mode="livemax",
 )
 
 for _cause in ("recovery", "run_file", "first_keys", "child_start", "log_unlisted"):

@@ -38,6 +38,8 @@ class Facts:
             here can know, and it is taken for granted.
         workers: the health of each. One that answers, but not that it serves, can't write its log.
         workers_healthy: how many Envoy sends requests to, by its own checks; with an external Envoy, how many serve.
+        log_causes: why workers that don't serve can't write their log, as labels of `sluice_log_failures_total`. It
+            only explains.
     """
 
     draining: bool = False
@@ -45,6 +47,7 @@ class Facts:
     edge_listens: bool = False
     workers: tuple[Health, ...] = ()
     workers_healthy: int = 0
+    log_causes: tuple[str, ...] = ()
 
 
 def reasons_not_ready(facts: Facts) -> tuple[Reason, ...]:

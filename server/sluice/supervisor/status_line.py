@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from sluice.supervisor.readiness import reasons_not_ready
+from sluice.supervisor.readiness import Reason, reasons_not_ready
 
 if TYPE_CHECKING:
     from sluice.supervisor.figures import Counts, LakeLag
@@ -56,8 +56,10 @@ class StatusLine:
 def status_text(counts: Counts, lag: LakeLag, facts: Facts) -> str:
     """What the line says."""
     figures = f"accepted {counts.events_accepted:,}  in the lake {counts.rows:,}  lag {_duration(lag.oldest_waiting_s)}"
-    reasons = reasons_not_ready(facts)
-    return f"{reasons[0].value.replace('_', ' ')}  {figures}" if reasons else f"ready  {figures}"
+    why = [reason.value for reason in reasons_not_ready(facts)]
+    if why == [Reason.LOG_UNWRITABLE.value] and facts.log_causes:
+        why = list(facts.log_causes)
+    return f"{why[0].replace('_', ' ')}  {figures}" if why else f"ready  {figures}"
 
 
 def _duration(seconds: float) -> str:

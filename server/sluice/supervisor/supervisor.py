@@ -12,17 +12,20 @@ import signal
 import sys
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sluice import metering, telemetry
+from sluice.log.backlog import pause_after_look
 from sluice.outage import Outage
 from sluice.settings.units import Address
 from sluice.supervisor import metrics
 from sluice.supervisor.admin import AdminServer, Snapshot
 from sluice.supervisor.clock import ClockWatch
 from sluice.supervisor.drain import AT_ONCE_S, Drain, steps_at_once, steps_in_order
-from sluice.supervisor.figures import LakeLag, lake_lag, read_counts
+from sluice.supervisor.figures import LakeLag, lake_lag, read_counts, read_log_causes
 from sluice.supervisor.first_start import FIRST_KEYS_NAME, keep_first_keys, make_first_keys, things_to_paste
+from sluice.supervisor.health import Health
 from sluice.supervisor.launch import Place
 from sluice.supervisor.process_id import process_id
 from sluice.supervisor.readiness import reasons_not_ready
@@ -37,13 +40,14 @@ if TYPE_CHECKING:
 
     from sluice.settings.model import Settings
     from sluice.supervisor.first_start import FirstKeys
+    from sluice.supervisor.readiness import Facts
     from sluice.supervisor.run_folder import RunFolder
 
 __all__ = ["Supervisor", "serve"]
 
 _TICK_S = 0.1
 _TICK_WHILE_STARTING_S = 0.02
-_LOOK_AT_LAG_S = 1.0
+_LOOK_EVERY_S = 1.0
 
 _messages = telemetry.messages_of("supervisor")
 
@@ -120,11 +124,13 @@ class Supervisor:
         self._stops_asked = 0
         self._stops_begun = 0
         self._lag = LakeLag()
-        self._looked_at = -_LOOK_AT_LAG_S
+        self._looked_at = -_LOOK_EVERY_S
+        self._lag_due_at = 0.0
         self._clock = ClockWatch()
         self._lag_outage = Outage(
             _messages, fails="the log can't be looked at", is_over="the log can be looked at again"
         )
+        self._log_causes: tuple[str, ...] = ()
         self._announced = False
         self._untold_keys = WriteAgain(self._keep_untold_keys, name=FIRST_KEYS_NAME, cause="first_keys")
         self._run_file = WriteAgain(self._write_run_file, name=RUN_FILE_NAME, cause="run_file")
@@ -191,12 +197,16 @@ class Supervisor:
             self._drain = Drain(steps_in_order(self._service), within_s=self._settings.drain_timeout, now=now)
 
     def _tell(self, now: float) -> None:
-        facts = self._service.facts(now, draining=self._drain is not None)
+        facts = replace(self._service.facts(now, draining=self._drain is not None), log_causes=self._log_causes)
         is_ready = not reasons_not_ready(facts)
-        looks = now - self._looked_at >= _LOOK_AT_LAG_S
+        looks = now - self._looked_at >= _LOOK_EVERY_S
         if looks:
             self._looked_at = now
-            self._look_at_lag()
+            if now >= self._lag_due_at:
+                began = time.monotonic()
+                self._look_at_lag()
+                self._lag_due_at = now + pause_after_look(time.monotonic() - began, at_least_s=0.0)
+            self._look_at_log(facts)
             self._clock.look()
             self._admin.close_overdue(now)
         self._admin.snapshot = Snapshot(facts=facts, lag=self._lag, turned_at=now)
@@ -220,10 +230,16 @@ class Supervisor:
         else:
             self._lag_outage.over()
 
+    def _look_at_log(self, facts: Facts) -> None:
+        # Only then: to read all metrics takes some milliseconds.
+        ails = Health.NOT_SERVING in facts.workers
+        self._log_causes = read_log_causes(self._place.run_folder / "metrics") if ails else ()
+
     def _count(self, is_ready: bool) -> None:
         metrics.READY.set(is_ready)
         metrics.WAITING_SECONDS.set(self._lag.oldest_waiting_s)
         metrics.WAITING_BYTES.set(self._lag.waiting_bytes)
+        metrics.LIMIT_BYTES.set(self._settings.log_limit)
 
     def _announce(self) -> None:
         listen = self._listen()
