@@ -95,8 +95,8 @@ class LakeWriter:
         self._troubles = Troubles()
         self._is_prepared = False
         self._file_bytes = config.lake_size_bytes
-        # Hours and segments that a step failed for: a file lies in a folder's place, a segment can't be removed. They are
-        # taken when nothing else is due.
+        # Hours and segments that a step failed for: a file is where a folder belongs, a segment can't be removed. They
+        # are taken when nothing else is due.
         self._failed: set[str] = set()
 
     def prepare(self) -> None:
