@@ -94,8 +94,7 @@ class LakeWriter:
         self._troubles = Troubles()
         self._is_prepared = False
         self._file_bytes = config.lake_size_bytes
-        # Hours and segments that a step failed for, as it does where a file lies in a folder's place, or a segment can't
-        # be removed. They are taken when nothing else is due.
+        # Hours and segments that a step failed for, such as one that can't be removed: taken when nothing else is due.
         self._failed: set[str] = set()
 
     def prepare(self) -> None:
