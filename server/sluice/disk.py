@@ -55,6 +55,8 @@ __all__ = [
 
 Verb = Literal["create", "write", "truncate", "datasync", "sync", "rename", "unlink", "mkdir", "sync_folder", "chown"]
 
+_MOST_READ_BYTES = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
 _ASIDE = ".foreign"
 
 # writev takes at most IOV_MAX buffers a call.
@@ -269,8 +271,14 @@ def open_read(path: Path) -> File:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The whole content of a file. Raises as `open_read` does."""
+    """The whole content of a file.
+
+    Raises:
+        OSError: as `open_read`; or it is larger than half of the memory, as one that somebody truncated upwards may be.
+    """
     with open_read(path) as file:
+        if file.size() > _MOST_READ_BYTES:
+            raise OSError(errno.EFBIG, f"too large to be read at once: {file.size()} bytes", str(path))
         return file.readall()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from enum import Enum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import duckdb
+
+    from sluice.lake.query import Connection
 
 __all__ = ["query"]
 
@@ -75,7 +78,7 @@ def query(
     folder = existing_data_dir(data_dir, config)
     lines_before = 0
     try:
-        with connect(folder) as connection:
+        with connect(folder) as connection, _naming_broken_files(connection):
             relation = connection.sql(sql)
             lines_before = _LINES_BEFORE
             # A statement such as SET has no rows.
@@ -83,6 +86,18 @@ def query(
                 _PRINTERS[output](relation)
     except duckdb.Error as exc:
         raise _failure(str(exc), lines_before) from exc
+
+
+@contextmanager
+def _naming_broken_files(connection: Connection) -> Iterator[None]:
+    import duckdb  # noqa: PLC0415  as above
+
+    try:
+        yield
+    except duckdb.Error as exc:
+        if broken := connection.broken_file(exc):
+            raise broken from exc
+        raise
 
 
 def _failure(message: str, lines_before: int) -> QueryFailed:

@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
-__all__ = ["HOW_TO_MEND", "find_broken"]
-
-HOW_TO_MEND = (
-    "move it out of the lake's folder, or put back a whole one of the same name from a backup; "
-    "its rows are missing meanwhile"
-)
+__all__ = ["find_broken"]
 
 _ROWS_AT_ONCE = 8_192
 

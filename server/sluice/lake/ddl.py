@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 
     from sluice.lake.schema import Column
 
-__all__ = ["Engine", "NoSuchPlace", "Table", "as_pattern", "ddl", "duckdb_empty", "duckdb_rows", "quoted"]
+__all__ = [
+    "Engine",
+    "NoSuchPlace",
+    "Table",
+    "as_pattern",
+    "ddl",
+    "duckdb_empty",
+    "duckdb_error",
+    "duckdb_rows",
+    "quoted",
+]
 
 
 class Engine(Enum):
@@ -122,6 +132,14 @@ def duckdb_empty(columns: Iterable[Column]) -> str:
     """DuckDB's SELECT of no rows with these columns."""
     typed = ",\n  ".join(f"NULL::{_TYPES[str(c.type)][Engine.DUCKDB]} AS {c.name}" for c in columns)
     return f"SELECT\n  {typed}\nWHERE false"
+
+
+def duckdb_error(columns: Iterable[Column], message: str) -> str:
+    """DuckDB's SELECT with these columns that fails, with that message, whatever is asked of it."""
+    # Neither a constant nor without a row: both are optimized away.
+    typed = ",\n  ".join(f"nothing::{_TYPES[str(c.type)][Engine.DUCKDB]} AS {c.name}" for c in columns)
+    fails = f"SELECT error({quoted(message)} || repeat('', row)) AS nothing FROM (VALUES (1)) AS one(row)"  # noqa: S608  quoted
+    return f"WITH failing AS MATERIALIZED ({fails})\nSELECT\n  {typed}\nFROM failing\nWHERE nothing IS NULL"
 
 
 def duckdb_rows(table: Table, location: str) -> str:

@@ -13,18 +13,24 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from sluice import disk
 from sluice.errors import SluiceError
-from sluice.lake.ddl import as_pattern, duckdb_empty, duckdb_rows, quoted
-from sluice.lake.partition import LAKE_FOLDER, SUFFIX
+from sluice.lake.broken import find_broken
+from sluice.lake.ddl import as_pattern, duckdb_empty, duckdb_error, duckdb_rows, quoted
+from sluice.lake.files import table_files
+from sluice.lake.partition import LAKE_FOLDER
 from sluice.lake.tables import TABLES
 from sluice.lake.views import VIEWS, sql_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Self
 
-__all__ = ["Connection", "NotOneQuestion", "connect"]
+    from sluice.lake.ddl import Table
+
+__all__ = ["Connection", "FileBroken", "NotOneQuestion", "connect"]
+
+_LOOK_FOR_BROKEN_S = 20.0
 
 _EXPLAINS_A_SELECT = re.compile(r"\s*explain\s+analyze\s+(select|from|with|table|values)\b", re.IGNORECASE)
 
@@ -33,11 +39,23 @@ class NotOneQuestion(SluiceError):
     """SQL of which nothing, or not all, could be answered."""
 
 
+class FileBroken(SluiceError):
+    """A file of the lake can't be read, so what was asked can't be answered."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message,
+            hint="put back a whole one of the same name from a backup, or move it out of the lake's folder: "
+            "then its rows are missing",
+        )
+
+
 class Connection:
     """A DuckDB connection that only reads the lake; a context that closes it."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, tables: Mapping[Path, str | None]) -> None:
         self._connection = connection
+        self._tables = tables
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +81,14 @@ class Connection:
         """Ask; the answer is fetched from what is returned. Raises as `sql` does."""
         self._check(query)
         return self._connection.execute(query)
+
+    def broken_file(self, error: duckdb.Error) -> FileBroken | None:
+        """Which file of the lake an error comes from, if it comes from one; it may take 20 s to find out."""
+        broken = next((told for told in self._tables.values() if told and told in str(error)), None)
+        if broken is None and _may_be_of_a_file(error):
+            each = (find_broken(table, whole=True, within_s=_LOOK_FOR_BROKEN_S) for table in self._tables)
+            broken = next((found for found in each if found), None)
+        return FileBroken(broken) if broken else None
 
     def _check(self, query: str) -> None:
         try:
@@ -97,9 +123,11 @@ def connect(data_dir: Path) -> Connection:
     # DuckDB opens all files of a view when another is made on it: these are made while there are none.
     for view in VIEWS:
         connection.execute(sql_of(view))
+    broken: dict[Path, str | None] = {}
     for table in TABLES.values():
-        if _has_files(path := data_dir.absolute() / LAKE_FOLDER / table.name):
-            connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS {duckdb_rows(table, str(path))}")
+        path = data_dir.absolute() / LAKE_FOLDER / table.name
+        if next(table_files(path), None) is not None:
+            broken[path] = _let_view_show_files(connection, table, path)
     connection.execute("SET TimeZone = 'UTC'")
     # Large sorts spill there; DuckDB's default is a folder in the working directory.
     connection.execute(f"SET temp_directory = {quoted(f'{gettempdir()}/sluice-query-{os.getpid()}')}")
@@ -108,7 +136,7 @@ def connect(data_dir: Path) -> Connection:
     connection.execute(f"SET allowed_directories = [{allowed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    return Connection(connection)
+    return Connection(connection, broken)
 
 
 def _only_reads(statement: duckdb.Statement) -> bool:
@@ -126,6 +154,26 @@ def _refusal_of(statement: duckdb.Statement) -> str:
     return f"{statement.type.name}: the lake is only read"
 
 
-def _has_files(table: Path) -> bool:
-    hours = (table / date / hour for date in disk.entries(table) for hour in disk.entries(table / date))
-    return any(name.endswith(SUFFIX) for hour in hours for name in disk.entries(hour))
+def _may_be_of_a_file(error: duckdb.Error) -> bool:
+    """Errors that DuckDB raises of files, which it seldom names, and hardly of SQL."""
+    if isinstance(error, duckdb.InvalidInputException):
+        return "parquet" in str(error).lower()
+    of_data = (duckdb.FatalException, duckdb.InternalException, duckdb.IOException)
+    return type(error) is duckdb.Error or isinstance(error, of_data)
+
+
+def _let_view_show_files(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> str | None:
+    """Show the rows of a table's files; where one can't be read, only questions that need the table fail.
+
+    Leaving that file's rows out would answer them wrongly.
+
+    Returns:
+        Which file, and why; None: all could be opened.
+    """
+    try:
+        connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS {duckdb_rows(table, str(path))}")
+    except duckdb.Error as exc:
+        broken = find_broken(path, whole=False, within_s=_LOOK_FOR_BROKEN_S) or str(exc)
+        connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS {duckdb_error(table.all_columns, broken)}")
+        return broken
+    return None

@@ -169,11 +169,10 @@ def _recover_segment(folders: Folders, segment: SegmentId, twin: Sealed | None, 
                 _finish(folders, segment, file, found, id_taken=twin is not None)
     except FileNotFoundError:
         return  # its writer sealed it since the folder was listed
-    except (OSError, MemoryError) as exc:
+    except OSError as exc:
         found.failed.append(segment.text)
         if segment.text not in found.told:
-            error = exc.strerror if isinstance(exc, OSError) else "it doesn't fit into memory"
-            _messages.error("segment can't be recovered", segment=segment.text, error=error, path=str(path))
+            _messages.error("segment can't be recovered", segment=segment.text, error=exc.strerror, path=str(path))
 
 
 def _finish(folders: Folders, segment: SegmentId, file: disk.File, found: _Found, *, id_taken: bool) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "lock_sockets",
     "make_run_folder",
     "remove_dead_run_folders",
+    "remove_stale_sockets",
 ]
 
 # sockaddr_un.sun_path holds 108 bytes, the last of them a zero.
@@ -37,6 +38,7 @@ _PREFIX = "sluice-"
 # Only a folder with this file in it is a run folder: anything else may have a name like one's.
 _MARK = "run-folder"
 _LONGEST_NAME = "worker-255.sock"
+_SOCKETS = "worker-*.sock"
 # The group of a chosen folder may go in to the sockets, as an Envoy of another user does, and change nothing there.
 _FOR_A_GROUP = 0o750
 _LAST_RESORT = "/tmp"  # noqa: S108  the folder in it is made by mkdtemp, with mode 0700 and a name nobody can guess
@@ -91,6 +93,19 @@ def lock_sockets(folder: Path) -> int:
     return fd
 
 
+def remove_stale_sockets(folder: Path) -> None:
+    """Remove the sockets of workers that are gone from a folder that was chosen for them, and is locked.
+
+    A service with fewer workers would leave those of the others there for ever.
+    """
+    for path in folder.glob(_SOCKETS):
+        try:
+            if stat.S_ISSOCK(path.lstat().st_mode):
+                path.unlink()
+        except OSError as exc:
+            _messages.warning("a stale socket stays", path=str(path), error=str(exc))
+
+
 class RunFolder:
     """One service's run folder. As long as the service lives it holds the folder's lock, so nobody removes it.
 
@@ -143,7 +158,10 @@ def remove_dead_run_folders() -> None:
         for path in Path(place).glob(f"{_PREFIX}*"):
             if not _is_ours(path):
                 continue
-            lock_fd = disk.lock_folder(path)
+            try:
+                lock_fd = disk.lock_folder(path)
+            except OSError:
+                continue  # another start has just removed it
             if lock_fd is not None:
                 _try_to_remove(path)
                 os.close(lock_fd)

@@ -267,7 +267,8 @@ class Service:
             metrics.ENDS.labels(end.role).inc()
 
     def _give_up_on_what_does_not_start(self) -> None:
-        for keeper in self._keepers():
+        # But for the lake writer, without which clients are served: segments wait.
+        for keeper in (self._edge, *(worker.keeper for worker in self._workers)):
             if keeper.quick_ends >= _GIVE_UP_AFTER_ENDS and not keeper.is_stopping:
                 raise StartFailed(
                     f"{keeper.role} does not start: it has ended {keeper.quick_ends} times",

@@ -30,7 +30,7 @@ from sluice.supervisor.launch import Place
 from sluice.supervisor.process_id import process_id
 from sluice.supervisor.readiness import reasons_not_ready
 from sluice.supervisor.run_file import RUN_FILE_NAME, RunFile, remove_run_file, write_run_file
-from sluice.supervisor.run_folder import folder_for_sockets, lock_sockets
+from sluice.supervisor.run_folder import folder_for_sockets, lock_sockets, remove_stale_sockets
 from sluice.supervisor.service import Service
 from sluice.supervisor.status_line import StatusLine, status_text
 from sluice.supervisor.write_again import WriteAgain
@@ -83,6 +83,7 @@ def serve(
         if settings.sockets is not None:
             sockets = folder_for_sockets(settings.sockets)
             cleanup.callback(os.close, lock_sockets(sockets))
+            remove_stale_sockets(sockets)
         place = Place(
             data_dir=data_dir,
             run_folder=run_folder.path,
