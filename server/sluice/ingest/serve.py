@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sluice.ingest import metrics
 from sluice.ingest.admission import Admission
@@ -81,9 +81,9 @@ async def serve(
     )
     await server.start()
     _messages.info("listening", socket=config.socket)
-    watch = asyncio.create_task(_watch(server, keys, log, admission))
-    asked = asyncio.create_task(stop.asked.wait())
-    await asyncio.wait({watch, asked}, return_when=asyncio.FIRST_COMPLETED)
+    watch = asyncio.gather(_follow(keys), _watch(server, log, admission))
+    either: list[asyncio.Future[Any]] = [watch, asyncio.ensure_future(stop.asked.wait())]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if watch.done():
         watch.result()
     watch.cancel()
@@ -94,14 +94,16 @@ async def serve(
     _messages.info("stopped")
 
 
-async def _watch(server: DoorServer, keys: FollowedKeys, log: Appender, admission: Admission) -> None:
-    """Follow the keys' file, and show whether the log takes records."""
-    look_at_keys = 0.0
+async def _follow(keys: FollowedKeys) -> None:
     while True:
-        now = time.monotonic()
-        if now >= look_at_keys:
-            keys.reload_if_changed()
-            look_at_keys = now + _LOOK_AT_KEYS_S
+        # In a thread: a disk that hangs must not keep the loop from answering.
+        await asyncio.to_thread(keys.reload_if_changed)
+        await asyncio.sleep(_LOOK_AT_KEYS_S)
+
+
+async def _watch(server: DoorServer, log: Appender, admission: Admission) -> None:
+    """Show whether the log takes records."""
+    while True:
         healthy = log.healthy
         metrics.READY.set(healthy)
         metrics.IN_FLIGHT_BYTES.set(admission.in_flight_bytes)
