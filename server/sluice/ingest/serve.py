@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sluice.ingest import metrics
 from sluice.ingest.admission import Admission
@@ -86,9 +86,9 @@ async def serve(
     )
     await server.start()
     _messages.info("listening", socket=config.socket)
-    watch = asyncio.create_task(_watch(server, keys, log, admission))
-    asked = asyncio.create_task(stop.asked.wait())
-    await asyncio.wait({watch, asked}, return_when=asyncio.FIRST_COMPLETED)
+    watch = asyncio.gather(_follow(keys), _watch(server, log, admission))
+    either: list[asyncio.Future[Any]] = [watch, asyncio.ensure_future(stop.asked.wait())]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if watch.done():
         watch.result()
     watch.cancel()
@@ -99,17 +99,24 @@ async def serve(
     _messages.info("stopped")
 
 
-async def _watch(server: DoorServer, keys: FollowedKeys, log: Appender, admission: Admission) -> None:
-    """Follow the keys' file, and show whether requests can be taken."""
+async def _follow(keys: FollowedKeys) -> None:
+    """Follow the keys' file."""
+    while True:
+        # In a thread: a disk that hangs must not keep the loop from answering.
+        await asyncio.to_thread(keys.reload_if_changed)
+        if keys.is_unreadable:
+            metrics.FAULTS.labels("keys").inc()
+        await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def _watch(server: DoorServer, log: Appender, admission: Admission) -> None:
+    """Show whether requests can be taken."""
     descriptors = Descriptors()
     look_again_at = 0.0
     while True:
         now = time.monotonic()
         if now >= look_again_at:
             descriptors.look()
-            keys.reload_if_changed()
-            if keys.is_unreadable:
-                metrics.FAULTS.labels("keys").inc()
             look_again_at = now + _LOOK_AGAIN_S
         healthy = log.healthy and descriptors.are_left
         metrics.READY.set(healthy)

@@ -95,12 +95,7 @@ class LakeWriter:
         self._troubles = Troubles()
         self._is_prepared = False
         self._file_bytes = config.lake_size_bytes
-<<<<<<< ours
-        # Hours and segments that a step failed for: a file is where a folder belongs, a segment can't be removed. They
-        # are taken when nothing else is due.
-=======
         # Hours and segments that a step failed for, such as one that can't be removed: taken when nothing else is due.
->>>>>>> theirs
         self._failed: set[str] = set()
 
     def prepare(self) -> None:
