@@ -1,5 +1,7 @@
 """disk.py does what it says, and nothing else touches the data folder."""
 
+import contextlib
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +14,16 @@ from sluice import disk
 class Recorder:
     """Keeps the operations that were begun, and fails those it is told to."""
 
-    def __init__(self, *, fail: str = "") -> None:
+    def __init__(self, *, fail: str = "", error: int = errno.ENOSPC) -> None:
         self.begun: list[disk.Operation] = []
         self.done: list[disk.Operation] = []
         self._fail = fail
+        self._error = error
 
     def before(self, operation: disk.Operation) -> None:
         self.begun.append(operation)
         if operation.verb == self._fail:
-            raise OSError(28, "No space left on device")
+            raise OSError(self._error, "it failed")
 
     def after(self, operation: disk.Operation) -> None:
         self.done.append(operation)
@@ -89,7 +92,7 @@ def test_still_at_sees_that_a_name_leads_elsewhere(tmp_path: Path) -> None:
 def test_replace_file_leaves_the_old_content_where_a_step_fails(tmp_path: Path, step: str) -> None:
     disk.replace_file(tmp_path / "f", b"old")
 
-    with disk.observed(Recorder(fail=step)), pytest.raises(OSError, match="No space"):
+    with disk.observed(Recorder(fail=step)), pytest.raises(OSError, match="failed"):
         disk.replace_file(tmp_path / "f", b"new")
 
     assert (tmp_path / "f").read_bytes() == b"old"
@@ -104,6 +107,15 @@ def test_replace_file_syncs_content_before_the_name_and_the_name_last(tmp_path: 
 
     assert [operation.verb for operation in recorder.done] == ["create", "write", "sync", "rename", "sync_folder"]
     assert (tmp_path / "f").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_killed_replacement_left_is_gone_with_the_next(tmp_path: Path) -> None:
+    (tmp_path / ".f.new").write_bytes(b"half of")
+
+    disk.replace_file(tmp_path / "f", b"content")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+    assert (tmp_path / "f").read_bytes() == b"content"
 
 
 def test_sync_folders_up_to_goes_from_the_folder_to_the_top(tmp_path: Path) -> None:
@@ -139,3 +151,37 @@ def test_what_is_no_regular_file_is_not_read_and_not_waited_for(make: Callable[[
         with pytest.raises(OSError, match="not a regular file") as refused:
             read(tmp_path / "odd")
         assert refused.value.filename == str(tmp_path / "odd")
+
+
+def test_folders_are_made_durably_each_before_the_next(tmp_path: Path) -> None:
+    recorder = Recorder()
+    with disk.observed(recorder):
+        disk.make_durable_folders(tmp_path / "a/b")
+
+    assert [(o.verb, o.path) for o in recorder.done] == [
+        ("sync_folder", str(tmp_path.parent)),
+        ("mkdir", str(tmp_path / "a")),
+        ("sync_folder", str(tmp_path)),
+        ("mkdir", str(tmp_path / "a/b")),
+        ("sync_folder", str(tmp_path / "a")),
+    ]
+
+
+def test_the_name_of_a_folder_that_is_there_is_made_durable_too(tmp_path: Path) -> None:
+    recorder = Recorder()
+    with disk.observed(recorder):
+        disk.make_durable_folders(tmp_path)
+
+    assert [(o.verb, o.path) for o in recorder.done] == [("sync_folder", str(tmp_path.parent))]
+
+
+@pytest.mark.parametrize(("error", "passes"), [(errno.EACCES, True), (errno.EINVAL, True), (errno.EIO, False)])
+def test_a_folder_can_be_used_where_the_one_above_it_is_not_ours_to_sync(
+    tmp_path: Path, error: int, passes: bool
+) -> None:
+    recorder = Recorder(fail="sync_folder", error=error)
+    with disk.observed(recorder), contextlib.nullcontext() if passes else pytest.raises(OSError, match="failed"):
+        disk.make_durable_folders(tmp_path)
+
+    with disk.observed(recorder), pytest.raises(OSError, match="failed"):
+        disk.make_durable_folders(tmp_path / "new")

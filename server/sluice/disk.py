@@ -40,6 +40,7 @@ __all__ = [
     "identity",
     "lock_folder",
     "locked_files",
+    "make_durable_folders",
     "make_folders",
     "move_aside",
     "move_new",
@@ -61,6 +62,9 @@ _ASIDE = ".foreign"
 
 # writev takes at most IOV_MAX buffers a call.
 _MAX_BUFFERS = os.sysconf("SC_IOV_MAX")
+
+# Of the folder above one that others made: this user may not read it, or its file system syncs no folders (fsync(2)).
+_NOT_OURS_TO_SYNC = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EROFS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,10 +289,11 @@ def read_bytes(path: Path) -> bytes:
 def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Put a file of this content in place of the old one, durably, so that a reader sees the old or the new.
 
-    One that root makes belongs to the owner of the folder.
+    One that root makes belongs to the owner of the folder. For files that one process at a time replaces: what a killed
+    one left of its try has the name that the next try takes, so there is at most one.
     """
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
-    staged.unlink(missing_ok=True)
+    staged = path.with_name(f".{path.name}.new")
+    unlink(staged)
     file = create(staged, mode=mode)
     try:
         file.give_to_owner_of_folder()
@@ -348,6 +353,22 @@ def make_folders(path: Path, *, mode: int = 0o755) -> None:
             os.mkdir(path, mode)
     except FileExistsError:
         if not path.is_dir():
+            raise
+
+
+def make_durable_folders(path: Path, *, mode: int = 0o755) -> None:
+    """Make a folder and those above it that are missing, each durably.
+
+    The name of the lowest that is there already is made durable too: whoever made it may have died before that.
+    """
+    is_there = path.is_dir()
+    if not is_there:
+        make_durable_folders(path.parent, mode=mode)
+        make_folders(path, mode=mode)
+    try:
+        sync_folder(path.parent)
+    except OSError as exc:
+        if not is_there or exc.errno not in _NOT_OURS_TO_SYNC:
             raise
 
 

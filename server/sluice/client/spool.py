@@ -89,10 +89,7 @@ class Spool:
         self._lock: int | None = None
         self.size = 0
         with self._told("can't be opened"):
-            if not disk.exists(folder):
-                above = next(parent for parent in folder.parents if disk.exists(parent))
-                disk.make_folders(folder, mode=0o700)
-                disk.sync_folders_up_to(folder, above)
+            disk.make_durable_folders(folder, mode=0o700)
             self._lock = disk.lock_folder(folder, inheritable=False)
         if self._lock is None:
             raise SpoolLocked(

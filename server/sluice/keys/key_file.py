@@ -151,7 +151,7 @@ class KeyFile:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         folder = self._path.parent
-        _make_durable_folder(folder)
+        disk.make_durable_folders(folder.absolute())
         lock = _open_or_create(folder / _LOCK_NAME)
         try:
             deadline = time.monotonic() + _LOCK_TIMEOUT_S
@@ -225,11 +225,3 @@ def _open_or_create(path: Path) -> disk.File:
                 continue
             file.give_to_owner_of_folder()
             return file
-
-
-def _make_durable_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    top = next(above for above in folder.absolute().parents if above.is_dir())
-    disk.make_folders(folder)
-    disk.sync_folders_up_to(folder.absolute(), top)

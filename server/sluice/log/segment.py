@@ -132,10 +132,12 @@ class Folders:
         disk.sync_folders_up_to(self.log, self.log.parent)
 
     def make_again(self, folder: Path) -> None:
-        """Make one of them, durably, if it is missing: whoever has seen to damaged/ or archive/ may remove it."""
-        if not disk.exists(folder):
-            disk.make_folders(folder)
-            disk.sync_folder(self.log)
+        """Make one of them, durably, if it is missing: whoever has seen to damaged/ or archive/ may remove it.
+
+        The name of one that is there is made durable too: whoever made it may have died before that.
+        """
+        disk.make_folders(folder)
+        disk.sync_folder(self.log)
 
 
 def node_name(text: str) -> str:

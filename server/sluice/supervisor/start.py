@@ -40,7 +40,7 @@ def up(settings: Settings) -> int:
     raise_limit()
     data_dir = settings.data_dir.absolute()
     _must_be_text(data_dir)
-    disk.make_folders(data_dir)
+    disk.make_durable_folders(data_dir)
     with ExitStack() as cleanup:
         lock_fd = hold_folder(data_dir)
         cleanup.callback(os.close, lock_fd)
