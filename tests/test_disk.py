@@ -106,6 +106,15 @@ def test_replace_file_syncs_content_before_the_name_and_the_name_last(tmp_path: 
     assert (tmp_path / "f").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_a_killed_replacement_left_is_gone_with_the_next(tmp_path: Path) -> None:
+    (tmp_path / ".f.new").write_bytes(b"half of")
+
+    disk.replace_file(tmp_path / "f", b"content")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+    assert (tmp_path / "f").read_bytes() == b"content"
+
+
 def test_sync_folders_up_to_goes_from_the_folder_to_the_top(tmp_path: Path) -> None:
     disk.make_folders(tmp_path / "a/b")
     recorder = Recorder()

@@ -262,10 +262,11 @@ def read_bytes(path: Path) -> bytes:
 def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Put a file of this content in place of the old one, durably, so that a reader sees the old or the new.
 
-    One that root makes belongs to the owner of the folder.
+    One that root makes belongs to the owner of the folder. For files that one process at a time replaces: what a killed
+    one left of its try has the name that the next try takes, so there is at most one.
     """
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
-    staged.unlink(missing_ok=True)
+    staged = path.with_name(f".{path.name}.new")
+    unlink(staged)
     file = create(staged, mode=mode)
     try:
         file.give_to_owner_of_folder()
