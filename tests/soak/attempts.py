@@ -51,9 +51,9 @@ class Sending:
 
     Attributes:
         webhook: to the door for webhooks, else to the one for SDKs.
-        gzip: the body is compressed.
+        gzip: a JSON body is compressed.
         kept_alive: over a connection that has served before.
-        fault: why it must be refused: `key`, `event`, `syntax`, or "" for a good one.
+        fault: why it must be refused: `key`, `event`, `syntax`, `compressed`, or "" for a good one.
         timeout_s: how long its client waits; short for one that gives up.
     """
 
@@ -126,7 +126,7 @@ def message(attempt: Attempt) -> pb.LogEventRequest | pb.ReceiveWebhookEventRequ
         event.user.user_id = user_of(mark)
         event.value.number_value = mark.index
         event.metadata.update(msgspec.structs.asdict(mark))
-    if attempt.sending.fault:
+    if attempt.sending.fault == "event":
         made.events[-1].ClearField("event_name")
     return made
 

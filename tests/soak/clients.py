@@ -239,7 +239,7 @@ class _NativeClient(_Client):
     _channel: grpc.Channel | None = None
 
     def faults(self) -> tuple[str, ...]:
-        return ("key", "event")
+        return ("key", "event", "compressed")
 
     def disconnect(self) -> None:
         if self._channel is not None:
@@ -255,7 +255,8 @@ class _NativeClient(_Client):
                 message(attempt),
                 metadata=[("statsig-api-key", self.key_for(attempt.sending))],
                 timeout=attempt.sending.timeout_s,
-                compression=grpc.Compression.Gzip if attempt.sending.gzip else None,
+                # Native calls go uncompressed: docs/grpc.md.
+                compression=grpc.Compression.Gzip if attempt.sending.fault == "compressed" else None,
             )
         except grpc.RpcError as exc:
             return _answer_of(exc.code())

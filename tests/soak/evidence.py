@@ -30,8 +30,7 @@ def _rows(data_dir: Path, attempt: int) -> str:
     with query.connect(data_dir) as connection:
         rows = connection.execute(
             "select request_id, count(*), min(event_index), max(event_index), min(cast(received_at as varchar)) "
-            "from events where user_id like ? group by all",
-            [f"a{attempt}.%"],
+            f"from events where user_id like 'a{attempt}.%' group by all"
         ).fetchall()
     return "\n".join(
         f"request {request}: {count} rows, events {first} to {last}, received {at}"

@@ -53,6 +53,7 @@ def at_point(point: Point) -> Act:
         with_it = [_POINT[_DIES_BESIDE[needs]]] if needs in _DIES_BESIDE else []
         rule_ids = target.arm(point, *with_it, chance=chance, besides=_failures(target, needs))
         for _ in range(_TRIES_TO_REACH):
+            # Where the death comes before it, by what is still going on from the act before, all the better.
             _PROVOKE.get(needs, _nothing)(target, chance)
             if target.acts_within(rule_ids[0], _REACHED_WITHIN_S):
                 break
@@ -90,11 +91,11 @@ def _nothing(_target: Target, _chance: random.Random) -> None:
 
 
 def _a_worker_dies(target: Target, chance: random.Random) -> None:
-    target.strike(chance.choice(WORKERS))
+    target.strike_if_there(chance.choice(WORKERS))
 
 
 def _the_lake_dies(target: Target, _chance: random.Random) -> None:
-    target.strike("lake")
+    target.strike_if_there("lake")
 
 
 def _drains(target: Target, _chance: random.Random) -> None:
@@ -112,6 +113,8 @@ def _a_key_is_made(target: Target, _chance: random.Random) -> None:
     made = target.service.try_command("keys", "create", "--kind", "client", "--name", "soak")
     assert made.returncode == -signal.SIGKILL, f"keys create ended with {made.returncode}: {made.stderr}"
     assert not made.stdout, "a key was told by a command that died before it could know the key durable"
+    # As whoever is told nothing does. It leaves nothing of the one before.
+    target.service.command("keys", "create", "--kind", "client", "--name", "soak")
 
 
 _DIES_BEFORE = {Needs.LEFT_IN_STAGING: "write: after create", Needs.NOT_LET_GO: "move: after rename"}
@@ -199,7 +202,7 @@ def _while_it_drains(target: Target, chance: random.Random) -> None:
     if victim == "supervisor":
         target.kill_supervisor("supervisor, while it drains")
     else:
-        target.strike_if_there(victim, "a child, while the service drains")
+        target.strike_if_there(victim, "while the service drains")
     target.wait_until_it_has_ended()
 
 

@@ -27,7 +27,7 @@ _LAST = "set aside: after rename the segment"
 
 
 def set_aside(points: Sequence[Point]) -> Act:
-    """The lake writer ends by its own fault until a segment is condemned, and dies at these steps of setting it aside."""
+    """The lake writer ends by its own fault until a segment is condemned, and dies at these steps of doing so."""
 
     def act(target: Target, chance: random.Random) -> None:
         folder = target.service.data_dir / "log/damaged"

@@ -53,7 +53,7 @@ class Step:
         behind: the verb of the operation before it; "" for any.
         skip: how many like it come first.
         needs: what brings it about.
-        phases: where it can be killed. Only before it where it fails as a rule, as an unlink of what mostly isn't there.
+        phases: where it can be killed. Only before it where it mostly fails: an unlink of what isn't there.
     """
 
     stage: str
@@ -121,8 +121,17 @@ def _steps(role: str, needs: Needs, stage: str, *rows: tuple[str, str, str] | tu
 
 def _replace(role: str, needs: Needs, stage: str, folder: str, name: str, *, others_before: int = 0) -> list[Step]:
     """The steps of `disk.replace_file`, where that many other files of the folder are replaced first."""
-    staged = f"*{folder}/.{name}.*[0-9]"
+    staged = f"*{folder}/.{name}.new"
     return [
+        Step(
+            stage=stage,
+            name="unlink what was left",
+            role=role,
+            verb="unlink",
+            path=staged,
+            needs=needs,
+            phases=("before",),
+        ),
         *_steps(
             role,
             needs,
@@ -202,14 +211,20 @@ _WORKER = [
     ),
 ]
 _LAKE = [
-    *_steps("lake", Needs.FIRST_FILE, "prepare", ("mkdir .staging/", "mkdir", "*/lake/.staging")),
+    *_steps(
+        "lake",
+        Needs.FIRST_FILE,
+        "prepare",
+        ("mkdir lake/", "mkdir", "*/data/lake"),
+        ("mkdir .staging/", "mkdir", "*/lake/.staging"),
+    ),
     *_steps(
         "lake",
         Needs.FIRST_FILE,
         "make_folders",
         ("mkdir events/", "mkdir", "*/lake/events"),
         ("mkdir the day's folder", "mkdir", _DATE),
-        ("mkdir the hour's folder", "mkdir", f"{_DATE}/{_HOUR}"),
+        ("mkdir the hour's folder", "mkdir", _HOUR),
     ),
     *_steps("lake", Needs.LEFT_IN_STAGING, "prepare", ("unlink what was left", "unlink", _STAGED)),
     *_replace("lake", Needs.LOAD, "write, take in hand", "/lake/.staging", "current.json"),
@@ -231,7 +246,7 @@ _LAKE = [
         ("unlink current.json", "unlink", "*/lake/.staging/current.json"),
     ),
     *_steps("lake", Needs.LOAD, "sync", ("sync", "sync", _STAGED)),
-    *_steps("lake", Needs.LOAD, "move", ("rename", "rename", f"*/lake/events/*/{_HOUR}/2*.parquet")),
+    *_steps("lake", Needs.LOAD, "move", ("rename", "rename", f"*/lake/events{_HOUR}/2*.parquet")),
     *_steps("lake", Needs.LOAD, "sync_folder", ("sync the hour's folder", "sync_folder", _HOUR, "rename")),
     *_steps(
         "lake",
@@ -264,9 +279,9 @@ _LAKE = [
         "lake",
         Needs.SET_ASIDE,
         "set aside",
-        ("create the report", "create", "*/log/damaged/.*.json*"),
-        ("write the report", "write", "*/log/damaged/.*.json*"),
-        ("sync the report", "sync", "*/log/damaged/.*.json*"),
+        ("create the report", "create", "*/log/damaged/.*.json.new"),
+        ("write the report", "write", "*/log/damaged/.*.json.new"),
+        ("sync the report", "sync", "*/log/damaged/.*.json.new"),
         ("rename the report", "rename", "*/log/damaged/*.json"),
         ("rename the segment", "rename", "*/log/damaged/*.kills_the_writer"),
         ("sync sealed/", "sync_folder", "*/log/sealed", "sync_folder"),

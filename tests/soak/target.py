@@ -104,11 +104,11 @@ class Target:
         else:
             self._wait_until_gone(*processes)
 
-    def strike_if_there(self, role: str, what: str) -> None:
+    def strike_if_there(self, role: str, when: str = "") -> None:
         """SIGKILL to the process of a role, if there is one."""
         process = self.process(role)
         if process is not None and _send(process, signal.SIGKILL):
-            self.dies(what)
+            self.dies(", ".join(filter(None, (kind_of(role), when))))
 
     def strike_all(self) -> None:
         """SIGKILL to all processes at once, the supervisor first: it starts nobody any more."""
