@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.soak.plan import Chosen, Plan
 from tests.soak.progress import Progress
 from tests.soak.report import report
 from tests.soak.soak import Limits, Result, Soak
@@ -30,7 +31,9 @@ def main() -> int:
     limits = Limits(kills=asked.kills, check_every=asked.check_every, seconds=asked.minutes * 60)
     sys.stderr.write(f"seed {seed}, in {folder}\n")
     with Progress() as progress:
-        soak = Soak(folder, limits, seed=seed, tell=progress.say)
+        plan = Chosen(asked.only, seed=seed) if asked.only else Plan(asked.kills, seed=seed)
+        environment = {"PLANTED_FAULT": asked.plant} if asked.plant else {}
+        soak = Soak(folder, limits, plan=plan, seed=seed, environment=environment, tell=progress.say)
         progress.follow(soak, kills=asked.kills)
         result = soak.run()
     print(report(result))
@@ -57,6 +60,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=120, help="no longer than this (120)")
     parser.add_argument("--check-every", type=int, default=25, help="compare after so many deaths (25)")
     parser.add_argument("--keep", type=Path, help="a folder, new or empty, in which everything is kept")
+    parser.add_argument("--only", nargs="+", metavar="ACT", help="these acts or steps alone, in turn, by their names")
+    parser.add_argument(
+        "--plant", metavar="FAULT", help="let the service break a promise: tests/support/injected/planted.py"
+    )
     return parser.parse_args()
 
 

@@ -100,14 +100,12 @@ class Load:
     def end(self) -> None:
         """Let them finish what they have in hand, and end."""
         self._ended.set()
-        self._paused.clear()
         for client in self._clients:
-            client.join(timeout=_PATIENT_S * 3)
+            if client.is_alive():
+                client.join(timeout=_PATIENT_S * 3)
             assert not client.is_alive(), "a client does not end"
-
-    def end_soon(self) -> None:
-        """Let them end with what they have in hand; nobody waits for it."""
-        self._ended.set()
+            if client.error is not None:
+                raise client.error
 
     def is_served_since(self, at: float) -> bool:
         """Whether attempts begun after this moment, on the monotonic clock, were acknowledged, of either protocol."""

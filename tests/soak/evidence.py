@@ -13,13 +13,22 @@ __all__ = ["evidence_of"]
 _MOST_CHARACTERS = 4000
 
 
-def evidence_of(finding: Finding, data_dir: Path, ledger: Ledger | None) -> str:
-    """A finding in words: what the client saw, what the lake has, and where the service says that the request is."""
+def evidence_of(finding: Finding, data_dir: Path, ledger: Ledger | None, *, in_full: bool = True) -> str:
+    """A finding in words: what the client saw, what the lake has, and where the service says that the request is.
+
+    Args:
+        finding: what must not be.
+        data_dir: where it was found.
+        ledger: the clients'.
+        in_full: with what takes some time to find out.
+    """
     lines = [finding.what, *_indented(finding.detail[:_MOST_CHARACTERS])]
     if finding.attempt is None or ledger is None or not ledger.knows(finding.attempt):
         return "\n".join(lines)
     story = ledger.stories([finding.attempt]).get(finding.attempt, "not in the journal")
     lines += ["  the client's journal:", *_indented(story.replace("\t", "  "), by=4)]
+    if not in_full:
+        return "\n".join(lines)
     lines += ["  rows of the lake:", *_indented(_rows(data_dir, finding.attempt), by=4)]
     if request_id := story.rpartition("\t")[2]:
         lines += ["  sluice trace:", *_indented(_trace(data_dir, request_id), by=4)]

@@ -16,8 +16,9 @@ __all__ = ["ACTS", "LONG_ACTS", "Act", "at_point"]
 
 # Until a process that hangs is found and killed: a worker by its health checks, others by their stillness.
 _FOUND_WITHIN_S = 240.0
-_TRIES_TO_REACH = 4
-_REACHED_WITHIN_S = 12.0
+# What brings a step about is done again where it came to nothing. A longer wait each time: doing it again too soon could
+# be what keeps the step from being reached.
+_REACHED_WITHIN_S = (10.0, 20.0, 40.0, 80.0)
 _POINT = {point.name: point for point in POINTS}
 # What recovery does whenever it runs, and what it does besides where a worker died in the middle of a write.
 _RECOVERS_ALWAYS = ("sync log/", "sync the data folder", "sync sealed/", "sync open/")
@@ -52,10 +53,9 @@ def at_point(point: Point) -> Act:
             _dies_at(target, chance, _POINT[_DIES_BEFORE[needs]])
         with_it = [_POINT[_DIES_BESIDE[needs]]] if needs in _DIES_BESIDE else []
         rule_ids = target.arm(point, *with_it, chance=chance, besides=_failures(target, needs))
-        for _ in range(_TRIES_TO_REACH):
-            # Where the death comes before it, by what is still going on from the act before, all the better.
+        for seconds in _REACHED_WITHIN_S:
             _PROVOKE.get(needs, _nothing)(target, chance)
-            if target.acts_within(rule_ids[0], _REACHED_WITHIN_S):
+            if target.acts_within(rule_ids[0], seconds):
                 break
         for beside, rule_id in zip(with_it, rule_ids[1:], strict=True):
             target.died_at(beside, rule_id)

@@ -169,7 +169,8 @@ class Ledger:
         """The journal's lines of some attempts."""
         wanted = {str(attempt) for attempt in attempts}
         with self._lock:
-            self._journal.flush()
+            if not self._journal.closed:
+                self._journal.flush()
         with self._path.open(encoding="utf-8") as lines:
             return {
                 int(line.partition("\t")[0]): line.rstrip("\n") for line in lines if line.partition("\t")[0] in wanted

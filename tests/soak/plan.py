@@ -2,19 +2,45 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
-from itertools import zip_longest
+from collections.abc import Iterator, Sequence
+from itertools import cycle, zip_longest
 
 from tests.soak.kills import ACTS, LONG_ACTS, Act, at_point
 from tests.soak.set_aside import SET_ASIDE_ACTS
 from tests.soak.steps import POINTS, Needs, Point
 
-__all__ = ["FULL_ROUND_KILLS", "Plan"]
+__all__ = ["FULL_ROUND_KILLS", "Chosen", "Plan"]
 
 # With fewer, a run takes a sample of all kinds.
 FULL_ROUND_KILLS = 400
 
 _FIRST = (Needs.FIRST_START, Needs.FIRST_FILE)
+
+
+class Chosen:
+    """These acts in turn, without an end: for those who know what they are after.
+
+    Args:
+        acts: names of acts, and of points.
+        seed: of all choices.
+    """
+
+    def __init__(self, acts: Sequence[str], *, seed: int) -> None:
+        self.chance = random.Random(seed)
+        known = {act.name: act for act in (*ACTS, *LONG_ACTS, *map(at_point, POINTS))}
+        self._acts = [known[name] for name in acts]
+
+    def first_starts(self) -> list[Act]:
+        """None."""
+        return []
+
+    def acts(self) -> Iterator[Act]:
+        """In turn."""
+        return cycle(self._acts)
+
+    def must_die_at(self) -> list[str]:
+        """Nowhere in particular."""
+        return []
 
 
 class Plan:

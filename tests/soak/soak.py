@@ -13,7 +13,7 @@ from tests.soak.kills import Act
 from tests.soak.lake import Finding, LakeReader, compare
 from tests.soak.ledger import Ledger
 from tests.soak.leftovers import NewMessages, leftovers
-from tests.soak.plan import Plan
+from tests.soak.plan import Chosen, Plan
 from tests.soak.set_aside import attempts_set_aside, give_back
 from tests.soak.target import Tally, Target
 
@@ -22,6 +22,7 @@ __all__ = ["Limits", "Result", "Soak"]
 _SERVER_KEY, _CLIENT_KEY = "secret-soak-0123456789abcdef", "client-soak-0123456789abcdef"
 _TRIES_TO_FLUSH = 3
 _MOST_TOLD = 20
+_MOST_IN_FULL = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,8 @@ class Soak:
     Args:
         folder: everything that is kept of it: the data folder, messages, the journal of attempts.
         limits: how long it goes on.
-        seed: of its choices; what happens in between is up to the machine.
+        plan: what is done; what happens in between is up to the machine.
+        seed: of the clients' choices.
         environment: what the service's processes have beyond this process's.
         tell: is given each act in words.
     """
@@ -85,6 +87,7 @@ class Soak:
         folder: Path,
         limits: Limits,
         *,
+        plan: Plan | Chosen,
         seed: int,
         environment: dict[str, str] | None = None,
         tell: Callable[[str], None] = lambda _: None,
@@ -92,7 +95,7 @@ class Soak:
         self._folder = folder
         self._limits = limits
         self._tell = tell
-        self._plan = Plan(limits.kills, seed=seed)
+        self._plan = plan
         self._environment = environment or {}
         self._data_dir = folder / "data"
         self._reader = LakeReader(self._data_dir)
@@ -121,17 +124,15 @@ class Soak:
             self._target = target = Target(self._folder, run_folders=run_folders, environment=self._environment)
             self.result.tally = target.tally
             self.result.ledger = ledger = Ledger(self._folder / "attempts.tsv")
-            cleanup.callback(self._note_the_end)
-            cleanup.callback(target.end)
+            cleanup.callback(ledger.close)
+            cleanup.callback(self._end, target)
             try:
                 self._run(target, ledger)
             except AssertionError as exc:
                 self._violated([Finding(what="the run could not go on", detail=str(exc))])
             except KeyboardInterrupt:
                 self.result.cut_short = "interrupted"
-            finally:
-                if target.load is not None:
-                    target.load.end_soon()
+        self.result.seconds = time.monotonic() - self._began
         return self.result
 
     def _run(self, target: Target, ledger: Ledger) -> None:
@@ -221,10 +222,15 @@ class Soak:
         self._violated(findings)
 
     def _violated(self, findings: list[Finding]) -> None:
-        for finding in findings[:_MOST_TOLD]:
-            self.result.violations.append(evidence_of(finding, self._data_dir, self.result.ledger))
+        for number, finding in enumerate(findings[:_MOST_TOLD]):
+            told = evidence_of(finding, self._data_dir, self.result.ledger, in_full=number < _MOST_IN_FULL)
+            self.result.violations.append(told)
         if len(findings) > _MOST_TOLD:
             self.result.violations.append(f"and {len(findings) - _MOST_TOLD} more")
 
-    def _note_the_end(self) -> None:
-        self.result.seconds = time.monotonic() - self._began
+    @staticmethod
+    def _end(target: Target) -> None:
+        # Without a service no client waits long.
+        target.end()
+        if target.load is not None:
+            target.load.end()

@@ -44,8 +44,9 @@ def test_everything_that_a_real_service_does_to_its_disk_is_a_named_step(tmp_pat
         assert service.post("a").status_code == 202
         dead = service.kill("worker-0")
         wait_until(
-            lambda: set(CHILDREN) <= service.run_file.children.keys()
-            and service.run_file.children["worker-0"].pid != dead,
+            lambda: (
+                set(CHILDREN) <= service.run_file.children.keys() and service.run_file.children["worker-0"].pid != dead
+            ),
             within_s=20,
             what="the worker is replaced",
         )
