@@ -28,9 +28,11 @@ class Rule:
         phase: before the operation is done, or after.
         skip: how many that are meant pass first, in each process.
         times: how often it acts, in all processes together; None: each time, as long as the rule stands.
-        action: `kill` and `stop` are SIGKILL and SIGSTOP to the process itself, `exit` ends it with 70, `error` is an
-            OSError, `hang` waits until the rule is gone (two minutes at most).
+        action: `kill` and `stop` are SIGKILL and SIGSTOP to the process itself, `tear` is SIGKILL in the middle of a
+            write, `exit` ends it with 70, `error` is an OSError, `hang` waits until the rule is gone (two minutes at
+            most).
         errno: of the error.
+        behind: the verb of the operation that the process began before this one; "" for any.
     """
 
     id: str
@@ -40,8 +42,9 @@ class Rule:
     phase: Literal["before", "after"] = "before"
     skip: int = 0
     times: int | None = None
-    action: Literal["kill", "stop", "exit", "error", "hang"] = "kill"
+    action: Literal["kill", "stop", "tear", "exit", "error", "hang"] = "kill"
     errno: int = 0
+    behind: str = ""
 
 
 class DiskFaults:

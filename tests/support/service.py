@@ -63,7 +63,7 @@ class Service:
         if error is None:
             assert code == 0, f"sluice up ended with {code}\n{self.messages()[-4000:]}"
 
-    def start(self, *, until_ready: bool = True) -> None:
+    def start(self, *, until_ready: bool = True, within_s: float = _START_WITHIN_S) -> None:
         """Start it; return when it is ready."""
         assert self._process is None
         command = [SLUICE, "up", "--data-dir", str(self.data_dir), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
@@ -72,7 +72,14 @@ class Service:
                 [*command, *self._flags], env=self._environment, stdout=messages, stderr=messages
             )
         if until_ready:
-            wait_until(self._is_ready_or_dead, within_s=_START_WITHIN_S, what="the service is ready")
+            wait_until(self._is_ready_or_dead, within_s=within_s, what="the service is ready")
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was stopped, or its supervisor has ended by itself."""
+        if self._process is not None and self._process.poll() is not None:
+            self._process = None
+        return self._process is None
 
     def begin_to_stop(self) -> None:
         """Send SIGTERM."""

@@ -8,10 +8,11 @@ import fnmatch
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import process_role
 
 from sluice import disk
 
@@ -19,26 +20,18 @@ _LOOK_AGAIN_S = 0.005
 _HANG_LIMIT_S = 120.0
 
 
-def _role() -> str:
-    """`worker-0` …, `lake`, `supervisor`; of any other process the name of what it runs."""
-    arguments = sys.orig_argv
-    if "sluice.ingest.worker" in arguments:
-        return f"worker-{json.loads(arguments[-1])['index']}"
-    if "sluice.lake.writer" in arguments:
-        return "lake"
-    return "supervisor" if "up" in arguments else Path(arguments[0]).name
-
-
 class _Faults:
     def __init__(self, rules: str) -> None:
         self._path = Path(rules)
         self._fired_path = f"{rules}.fired"
-        self._role = _role()
+        self._role = process_role.role()
         self._seen: tuple[int, int] | None = None
         self._rules: list[dict[str, Any]] = []
         self._passed: dict[str, int] = {}
+        self._behind = self._verb = ""
 
     def before(self, operation: disk.Operation) -> None:
+        self._behind, self._verb = self._verb, operation.verb
         self._act("before", operation)
 
     def after(self, operation: disk.Operation) -> None:
@@ -65,6 +58,7 @@ class _Faults:
         return (
             self._role.startswith(rule["role"])
             and rule["verb"] in ("", operation.verb)
+            and rule.get("behind", "") in ("", self._behind)
             and any(fnmatch.fnmatchcase(path, rule["path"]) for path in (operation.path, operation.to))
         )
 
@@ -100,6 +94,9 @@ class _Faults:
         match rule["action"]:
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "tear":
+                self._write_half(operation)
+                os.kill(os.getpid(), signal.SIGKILL)
             case "stop":
                 os.kill(os.getpid(), signal.SIGSTOP)
             case "exit":
@@ -108,6 +105,11 @@ class _Faults:
                 raise OSError(rule["errno"], os.strerror(rule["errno"]), operation.path)
             case "hang":
                 self._wait_until_gone(rule["id"])
+
+    def _write_half(self, operation: disk.Operation) -> None:
+        fd = os.open(operation.path, os.O_WRONLY | os.O_CLOEXEC)
+        os.pwrite(fd, operation.data[: (len(operation.data) + 1) // 2], operation.offset)
+        os.close(fd)
 
     def _wait_until_gone(self, rule_id: str) -> None:
         deadline = time.monotonic() + _HANG_LIMIT_S

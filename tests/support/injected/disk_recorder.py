@@ -1,6 +1,7 @@
 """Records what this process does below the data folder, each operation with when it ended.
 
-A line of the record is JSON: {"ns": CLOCK_MONOTONIC, "pid", "phase": "before"|"after", "verb", "path", "data": hex}.
+A line of the record is JSON: {"ns": CLOCK_MONOTONIC, "pid", "role", "phase": "before"|"after", "verb",
+"path", "to", "data": hex}.
 With a gate (a path), a `datasync` of a log segment begins only once that file exists.
 """
 
@@ -8,6 +9,8 @@ import json
 import os
 import time
 from pathlib import Path
+
+import process_role
 
 from sluice import disk
 
@@ -19,6 +22,7 @@ class _Recorder:
     def __init__(self, record: str, gate: str) -> None:
         self._fd = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._gate = gate
+        self._role = process_role.role()
 
     def before(self, operation: disk.Operation) -> None:
         self._write("before", operation)
@@ -34,9 +38,11 @@ class _Recorder:
         line = {
             "ns": time.monotonic_ns(),
             "pid": os.getpid(),
+            "role": self._role,
             "phase": phase,
             "verb": operation.verb,
             "path": operation.path,
+            "to": operation.to,
             "data": operation.data.hex() if "/log/open/" in operation.path else "",
         }
         os.write(self._fd, json.dumps(line).encode() + b"\n")

@@ -22,3 +22,8 @@ if os.environ.get("DISK_FAULTS"):
     import disk_faults
 
     disk_faults.install(os.environ["DISK_FAULTS"])
+
+if os.environ.get("PLANTED_FAULT"):
+    import planted
+
+    planted.install(os.environ["PLANTED_FAULT"])

@@ -1,0 +1,278 @@
+"""Clients that send without an end, each in a thread of its own, and keep the ledger. None sends an attempt twice."""
+
+import random
+import threading
+import time
+from dataclasses import dataclass
+
+import grpc
+import httpx
+
+from sluice.events.v1 import events_service_pb2_grpc as services
+from tests.soak.attempts import Attempt, Sending, choose_size, json_body, make_attempt, message
+from tests.soak.ledger import Answer, Ledger, Outcome
+from tests.support.waiting import wait_until
+
+__all__ = ["Door", "Load"]
+
+_PATIENT_S = 30.0
+_IMPATIENT_S = 0.02
+_SHARE_OF_IMPATIENT = 0.02
+_SHARE_OF_FAULTS = 0.06
+_PAUSE_AFTER_AN_ANSWER_S = 0.02
+_PAUSE_AFTER_NONE_S = 0.1
+# A client that begins anew connects anew, too.
+_SHARE_OF_NEW_CONNECTIONS = 0.1
+
+# gRPC itself sends nothing again, and its own pauses are for servers that are far away.
+_CHANNEL_OPTIONS = (
+    ("grpc.enable_retries", 0),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 300),
+)
+_REFUSING = {
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.UNIMPLEMENTED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Where events go in.
+
+    Attributes:
+        address: `host:port`, the same over restarts.
+        server_key: one that opens both doors.
+        client_key: one that opens only that for SDKs.
+    """
+
+    address: str
+    server_key: str
+    client_key: str
+
+
+class Load:
+    """A number of clients on one service.
+
+    Args:
+        door: of the service.
+        ledger: what they keep.
+        seed: of their choices.
+        rest: how many send JSON.
+        native: how many call by gRPC.
+    """
+
+    def __init__(self, door: Door, ledger: Ledger, *, seed: int, rest: int = 4, native: int = 2) -> None:
+        self._ledger = ledger
+        self._paused = threading.Event()
+        self._ended = threading.Event()
+        kinds: list[type[_Client]] = [_RestClient] * rest + [_NativeClient] * native
+        self._clients = [
+            kind(door, ledger, random.Random(f"{seed} {index}"), self._paused, self._ended)
+            for index, kind in enumerate(kinds)
+        ]
+
+    def start(self) -> None:
+        """Let them begin."""
+        for client in self._clients:
+            client.start()
+
+    def pause(self) -> None:
+        """Let each finish what it has in hand; return when none has anything."""
+        self._paused.set()
+        wait_until(
+            lambda: all(client.rests for client in self._clients),
+            within_s=_PATIENT_S * 3,
+            what="each client has its answer, or has given up",
+        )
+        for client in self._clients:
+            if client.error is not None:
+                raise client.error
+
+    def resume(self) -> None:
+        """Let them go on."""
+        self._paused.clear()
+
+    def end(self) -> None:
+        """Let them finish what they have in hand, and end."""
+        self._ended.set()
+        for client in self._clients:
+            if client.is_alive():
+                client.join(timeout=_PATIENT_S * 3)
+            assert not client.is_alive(), "a client does not end"
+            if client.error is not None:
+                raise client.error
+
+    def is_served_since(self, at: float) -> bool:
+        """Whether attempts begun after this moment, on the monotonic clock, were acknowledged, of either protocol."""
+        return all(
+            any(client.served_at > at for client in self._clients if isinstance(client, kind))
+            for kind in {type(client) for client in self._clients}
+        )
+
+    @property
+    def oldest_wait_s(self) -> float:
+        """For how long the client that waits longest has been waiting for its answer."""
+        now = time.monotonic()
+        return max((now - since for client in self._clients if (since := client.waits_since)), default=0.0)
+
+
+class _Client(threading.Thread):
+    protocol = ""
+
+    def __init__(
+        self, door: Door, ledger: Ledger, chance: random.Random, paused: threading.Event, ended: threading.Event
+    ) -> None:
+        super().__init__(daemon=True, name=f"client-{self.protocol}")
+        self._door = door
+        self._ledger = ledger
+        self._chance = chance
+        self._paused = paused
+        self._ended = ended
+        self.rests = False
+        self.served_at = 0.0
+        self.waits_since: float | None = None
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            while not self._ended.is_set():
+                if self._paused.is_set():
+                    self.rests = True
+                    time.sleep(0.01)
+                    continue
+                self.rests = False
+                self._attempt()
+        except Exception as exc:  # noqa: BLE001  whatever it is, whoever waits for this thread raises it
+            self.error = exc
+        finally:
+            self.rests = True
+            self.disconnect()
+
+    def send(self, attempt: Attempt) -> Answer:
+        raise NotImplementedError
+
+    def disconnect(self) -> None:
+        raise NotImplementedError
+
+    def faults(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def key_for(self, sending: Sending) -> str:
+        if sending.fault == "key":
+            return "secret-that-nobody-made"
+        return self._door.server_key if sending.webhook else self._door.client_key
+
+    def _attempt(self) -> None:
+        count = choose_size(self._chance)
+        attempt = make_attempt(self._ledger.begin(count), self._chance, count=count, sending=self._choose_sending())
+        if not attempt.sending.kept_alive:
+            self.disconnect()
+        sent_at, began = time.time(), time.monotonic()
+        self.waits_since = began
+        answer = self.send(attempt)
+        self.waits_since = None
+        door = f"{self.protocol}{' webhook' if attempt.sending.webhook else ''}"
+        self._ledger.end(attempt.id, answer, door=door, must_fail=attempt.sending.fault, sent_at=sent_at)
+        if answer.outcome is Outcome.ACKNOWLEDGED:
+            self.served_at = began
+        answered = answer.outcome in (Outcome.ACKNOWLEDGED, Outcome.REFUSED)
+        time.sleep(self._chance.random() * (_PAUSE_AFTER_AN_ANSWER_S if answered else _PAUSE_AFTER_NONE_S))
+
+    def _choose_sending(self) -> Sending:
+        chance = self._chance
+        return Sending(
+            webhook=chance.random() < 0.25,
+            gzip=chance.random() < 0.5,
+            kept_alive=chance.random() >= _SHARE_OF_NEW_CONNECTIONS,
+            fault=chance.choice(self.faults()) if chance.random() < _SHARE_OF_FAULTS else "",
+            timeout_s=_IMPATIENT_S if chance.random() < _SHARE_OF_IMPATIENT else _PATIENT_S,
+        )
+
+
+class _RestClient(_Client):
+    protocol = "rest"
+    _http: httpx.Client | None = None
+
+    def faults(self) -> tuple[str, ...]:
+        return ("key", "event", "syntax")
+
+    def disconnect(self) -> None:
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+
+    def send(self, attempt: Attempt) -> Answer:
+        # Without certificates, whose reading takes longer than a request.
+        self._http = self._http or httpx.Client(verify=False, trust_env=False)
+        path = "webhooks/event_webhook" if attempt.sending.webhook else "log_event"
+        headers = {
+            "content-type": "application/json",
+            "statsig-api-key": self.key_for(attempt.sending),
+            "statsig-client-time": str(int(time.time() * 1000)),
+            **({"content-encoding": "gzip"} if attempt.sending.gzip else {}),
+        }
+        try:
+            answer = self._http.post(
+                f"http://{self._door.address}/v1/{path}",
+                content=json_body(attempt),
+                headers=headers,
+                timeout=attempt.sending.timeout_s,
+            )
+        except httpx.HTTPError as exc:
+            return Answer(outcome=Outcome.UNANSWERED, status=type(exc).__name__)
+        return Answer(
+            outcome=_outcome_of(answer.status_code),
+            status=str(answer.status_code),
+            request_id=answer.headers.get("x-request-id", ""),
+        )
+
+
+class _NativeClient(_Client):
+    protocol = "grpc"
+    _channel: grpc.Channel | None = None
+
+    def faults(self) -> tuple[str, ...]:
+        return ("key", "event", "compressed")
+
+    def disconnect(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def send(self, attempt: Attempt) -> Answer:
+        self._channel = self._channel or grpc.insecure_channel(self._door.address, options=_CHANNEL_OPTIONS)
+        stub = services.EventsServiceStub(self._channel)
+        method = stub.ReceiveWebhookEvent if attempt.sending.webhook else stub.LogEvent
+        try:
+            _, call = method.with_call(
+                message(attempt),
+                metadata=[("statsig-api-key", self.key_for(attempt.sending))],
+                timeout=attempt.sending.timeout_s,
+                # Native calls go uncompressed: docs/grpc.md.
+                compression=grpc.Compression.Gzip if attempt.sending.fault == "compressed" else None,
+            )
+        except grpc.RpcError as exc:
+            return _answer_of(exc.code())
+        request_id = dict(call.initial_metadata()).get("x-request-id", "")
+        return Answer(outcome=Outcome.ACKNOWLEDGED, status="OK", request_id=request_id)
+
+
+def _outcome_of(status: int) -> Outcome:
+    if status == 202:
+        return Outcome.ACKNOWLEDGED
+    if 400 <= status < 500:
+        return Outcome.REFUSED
+    assert status >= 500, f"an answer that nobody expects: {status}"
+    return Outcome.FAILED
+
+
+def _answer_of(code: grpc.StatusCode) -> Answer:
+    if code in _REFUSING:
+        return Answer(outcome=Outcome.REFUSED, status=code.name)
+    outcome = Outcome.UNANSWERED if code is grpc.StatusCode.DEADLINE_EXCEEDED else Outcome.FAILED
+    return Answer(outcome=outcome, status=code.name)

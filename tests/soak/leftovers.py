@@ -1,0 +1,114 @@
+"""What a service that has nothing to do may have on the disk and among the processes, and nothing else."""
+
+import json
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from sluice.supervisor.run_file import RunFile, read_run_file
+from tests.soak.lake import Finding
+from tests.support.waiting import wait_until
+
+__all__ = ["NewMessages", "leftovers"]
+
+_SETTLES_WITHIN_S = 30.0
+_DATA_FOLDER = {".keys.lock", "first-keys", "keys.json", "lake", "log", "run.json"}
+_RUN_FOLDER = {"envoy.sock", "metrics", "run-folder", "worker-0.sock", "worker-1.sock"}
+_ENVOY_FILES = "envoy"
+
+
+def leftovers(data_dir: Path, run_folders: Path, *, mark: bytes, set_aside: Collection[str]) -> list[Finding]:
+    """Look at a service that runs, whose clients rest and whose log was flushed.
+
+    Args:
+        data_dir: its data folder.
+        run_folders: where its folders of sockets are made, and nobody else's.
+        mark: what stands in the environment of each of its processes, and of no other.
+        set_aside: names that may be below log/damaged/.
+    """
+    log, lake = data_dir / "log", data_dir / "lake"
+    return [
+        *_unless_settled("data folder", lambda: sorted(_names(data_dir) - _DATA_FOLDER)),
+        *_unless_settled("log/", lambda: sorted(_names(log) - {"open", "sealed", "damaged"})),
+        *_unless_settled("log/open/", lambda: sorted(_names(log / "open"))),
+        *_unless_settled("log/sealed/", lambda: sorted(_names(log / "sealed"))),
+        *_unless_settled("log/damaged/", lambda: sorted(_names(log / "damaged") - set(set_aside))),
+        *_unless_settled("lake/", lambda: sorted(_names(lake) - {"events", ".staging"})),
+        *_unless_settled("lake/.staging/", lambda: sorted(_names(lake / ".staging"))),
+        *_unless_settled("processes", lambda: _other_processes(data_dir, mark)),
+        *_unless_settled("run folders", lambda: _other_run_folders(data_dir, run_folders)),
+    ]
+
+
+def _unless_settled(where: str, look: Callable[[], list[str]]) -> list[Finding]:
+    try:
+        wait_until(lambda: not look(), within_s=_SETTLES_WITHIN_S)
+    except AssertionError:
+        return [Finding(what=f"left over: {where}", detail=", ".join(look()))]
+    return []
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _other_processes(data_dir: Path, mark: bytes) -> list[str]:
+    run = read_run_file(data_dir)
+    known = set() if run is None else {run.supervisor.pid, *(child.pid for child in run.children.values())}
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(folder.name) not in known and mark in (folder / "environ").read_bytes():
+                found.append(f"{folder.name}: {(folder / 'cmdline').read_bytes()[:200]!r}")
+        except OSError:
+            continue  # it has ended, or is another user's
+    return found
+
+
+def _other_run_folders(data_dir: Path, run_folders: Path) -> list[str]:
+    run = read_run_file(data_dir)
+    own = None if run is None else Path(run.sockets)
+    others = [str(path) for path in run_folders.iterdir() if path != own]
+    return others + ([] if own is None or run is None else _other_names(own, run))
+
+
+def _other_names(own: Path, _run: RunFile) -> list[str]:
+    return [str(own / name) for name in _names(own) - _RUN_FOLDER if not name.startswith(_ENVOY_FILES)]
+
+
+class NewMessages:
+    """What the service's processes have told since the last look.
+
+    Args:
+        path: where they write lines of JSON.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    def errors(self, *, expected: Collection[str]) -> list[Finding]:
+        """Messages that say that data was lost or a person must act, and tracebacks.
+
+        Args:
+            expected: parts of messages that were provoked.
+        """
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            content = file.read()
+        self._read += len(content)
+        lines = content.decode(errors="replace").splitlines()
+        return [
+            Finding(what="an ERROR, or a traceback", detail="\n".join(lines[number : number + 12])[:3000])
+            for number, line in enumerate(lines)
+            if _is_error(line) and not any(part in line for part in expected)
+        ]
+
+
+def _is_error(line: str) -> bool:
+    if line.startswith("Traceback "):
+        return True
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(message, dict) and str(message.get("level", "")).lower() in ("error", "critical")
