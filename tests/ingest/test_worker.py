@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -136,6 +138,33 @@ def test_calls_under_load_are_answered_or_refused_when_it_is_told_to_end(worker:
     assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
     assert worker.wait() == 0
     assert len(worker.bodies()) == codes.count(grpc.StatusCode.OK)
+
+
+def _descriptors(worker: _Worker) -> tuple[int, list[int]]:
+    """Of the socket that listens, and of the connections that it has taken."""
+    # Num RefCount Protocol Flags Type St Inode Path, as in proc_net_unix(5); Flags: 10000, it listens.
+    lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    listens = {f"socket:[{line[6]}]": line[3] == "00010000" for line in lines if line[7:] == [str(worker.socket)]}
+    opened: dict[int, str] = {}
+    for entry in Path(f"/proc/{worker.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # a file that it has closed meanwhile
+            opened[int(entry.name)] = str(entry.readlink())
+    [listening] = [number for number, target in opened.items() if listens.get(target)]
+    return listening, [number for number, target in opened.items() if listens.get(target) is False]
+
+
+def test_no_connection_outlives_a_killed_workers_listening_socket_which_would_take_another(worker: _Worker) -> None:
+    with ExitStack() as cleanup:
+        for _ in range(100):
+            connection = cleanup.enter_context(socket.socket(socket.AF_UNIX))
+            connection.settimeout(10)
+            connection.connect(str(worker.socket))
+            assert connection.recv(1)  # the worker has taken it, and speaks first
+        listening, accepted = _descriptors(worker)
+
+    # The kernel closes a dead process's sockets from the highest number down.
+    assert len(accepted) == 100
+    assert listening > max(accepted)
 
 
 def test_keys_that_cant_be_read_are_an_error_at_the_start(tmp_path: Path) -> None:

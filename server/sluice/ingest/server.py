@@ -10,6 +10,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
 from sluice.ingest import service_body, service_typed
+from sluice.ingest.first_to_close import closed_first
 
 if TYPE_CHECKING:
     from sluice.ingest.call import Desk
@@ -53,7 +54,8 @@ class DoorServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if reflection:
             enable_server_reflection([service_typed.SERVICE], self._server)
-        self._server.add_insecure_port(f"unix:{socket}")
+        with closed_first():
+            self._server.add_insecure_port(f"unix:{socket}")
         Path(socket).chmod(_SOCKET_MODE)
         self._serving: bool | None = None
 
