@@ -85,7 +85,13 @@ def test_a_suspect_is_not_mixed_with_others() -> None:
 
 def test_one_that_goes_last_waits_until_nothing_else_is_due() -> None:
     one, two = _sealed(1), _sealed(2, hour=_NEXT_HOUR)
-    suspects = Suspects(last=frozenset({one.id}))
+    suspects = Suspects(last=(one.id,))
 
     assert _chosen(one, two, at_once=True, suspects=suspects) == [two]
     assert _chosen(one, at_once=True, suspects=suspects) == [one]
+
+
+def test_of_those_that_come_last_the_one_that_was_named_first_comes_first() -> None:
+    older, newer = _sealed(1), _sealed(2)
+
+    assert _chosen(older, newer, at_once=True, suspects=Suspects(last=(newer.id, older.id))) == [newer]

@@ -31,13 +31,13 @@ def test_deaths_are_counted_for_each_segment_in_hand() -> None:
     assert blame.last == ()
 
 
-def test_after_a_sigkill_a_segment_goes_last_and_is_not_counted() -> None:
+def test_after_a_sigkill_a_segment_goes_last_behind_those_of_sigkills_before_and_is_not_counted() -> None:
     blame = Blame()
-    blame.note(-signal.SIGKILL, ["a"])
     blame.note(-signal.SIGKILL, ["a", "b"])
+    blame.note(-signal.SIGKILL, ["a"])
 
     assert blame.deaths == {}
-    assert blame.last == ("a", "b")
+    assert blame.last == ("b", "a")
 
 
 def test_a_death_with_nothing_in_hand_blames_nothing() -> None:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from sluice import disk
 from sluice.errors import SluiceError
 from sluice.log.backlog import backlog
-from sluice.log.segment import LOG_FOLDER, Folders, parse_damaged
+from sluice.log.segment import LOG_FOLDER, Folders
+from sluice.log.segment_files import damaged_files
 from sluice.supervisor.process_id import is_alive
 from sluice.supervisor.run_file import read_run_file
 
@@ -97,9 +98,8 @@ def _in_log(folders: Folders) -> set[str]:
 
 
 def _damaged(folders: Folders) -> dict[str, str]:
-    """Files that hold what was set aside, with the segments that they come from."""
-    names = {name: parse_damaged(name) for name in disk.file_names(folders.damaged)}
-    return {name: parsed.id.text for name, parsed in names.items() if parsed is not None and not parsed.is_report}
+    """Files that hold what was set aside, or tell of what is missing, with the segments that they come from."""
+    return {file.path.name: file.id for file in damaged_files(folders.log)}
 
 
 def _ask_or_publish(data_dir: Path, publish: Callable[[float], None], deadline: float) -> None:

@@ -29,11 +29,11 @@ class Suspects:
 
     Attributes:
         alone: those that a writer held when it died.
-        last: those among which one let it be killed, or can't be read: taken when nothing else is due.
+        last: those among which one let it be killed, or can't be read: taken when nothing else is due, in this order.
     """
 
     alone: frozenset[str] = field(default_factory=frozenset)
-    last: frozenset[str] = field(default_factory=frozenset)
+    last: tuple[str, ...] = ()
 
 
 def next_file(
@@ -58,12 +58,14 @@ def next_file(
     Returns:
         Segments of one hour, oldest first; empty when nothing is due.
     """
-    for hour, group in groupby((s for s in waiting if s.id not in suspects.last), key=lambda segment: segment.hour):
+    last = frozenset(suspects.last)
+    for hour, group in groupby((s for s in waiting if s.id not in last), key=lambda segment: segment.hour):
         segments = list(group)
         if at_once or _is_due(hour, segments, now, size_bytes, age_s):
             return _first_of(segments, size_bytes, suspects)
-    for segment in waiting:
-        if segment.id in suspects.last and (at_once or _is_due(segment.hour, [segment], now, size_bytes, age_s)):
+    suspected = {segment.id: segment for segment in waiting if segment.id in last}
+    for segment in (suspected[id_] for id_ in suspects.last if id_ in suspected):
+        if at_once or _is_due(segment.hour, [segment], now, size_bytes, age_s):
             return [segment]
     return []
 

@@ -91,7 +91,7 @@ class LakeWriter:
             data_dir=data_dir, table=table, staging=Staging(data_dir), published=Published(table), log=log
         )
         self._condemned = {id_ for id_, deaths in config.blamed.items() if deaths >= MAX_DEATHS}
-        self._suspects = Suspects(alone=frozenset(config.blamed), last=frozenset(config.last))
+        self._suspects = Suspects(alone=frozenset(config.blamed), last=config.last)
         self._troubles = Troubles()
         self._is_prepared = False
         self._file_bytes = config.lake_size_bytes
@@ -122,7 +122,7 @@ class LakeWriter:
         except SegmentUnreadable as exc:
             if exc.is_its_own:
                 # It must not hold up the others.
-                self._suspects = replace(self._suspects, last=self._suspects.last | {exc.segment.id})
+                self._suspects = replace(self._suspects, last=_with_at_end(self._suspects.last, exc.segment.id))
             self._troubles.unreadable(exc.segment.id, Failure.UNREADABLE_SEGMENT, exc)
         except PublishFailed as exc:
             self._troubles.failed(exc)
@@ -211,7 +211,7 @@ class LakeWriter:
         ids = {segment.id for segment in waiting}
         self._lake.published.keep_only(hours)
         self._troubles.keep_only(hours | ids)
-        self._suspects = replace(self._suspects, last=self._suspects.last & ids)
+        self._suspects = replace(self._suspects, last=tuple(id_ for id_ in self._suspects.last if id_ in ids))
         self._failed &= hours | ids
         return waiting
 
@@ -240,6 +240,10 @@ class LakeWriter:
         )
         # What decoding took is not kept for the next file, which may be hours away.
         pa.default_memory_pool().release_unused()
+
+
+def _with_at_end(ids: tuple[str, ...], latest: str) -> tuple[str, ...]:
+    return (*(id_ for id_ in ids if id_ != latest), latest)
 
 
 def _twins(waiting: Sequence[Sealed]) -> list[Sealed]:

@@ -65,7 +65,7 @@ class ListedSegment:
         hour: the receive hour of its records, `YYYYMMDDTHH` in UTC.
         node: who wrote it.
         records: whole records; None for a damaged stretch, and for an open one that can't be read.
-        bytes: the file's size now.
+        bytes: the file's size now; 0 where bytes are missing, of which only a report tells.
         age_s: seconds since its file was last written.
         locked: whether a living writer holds it.
         reason: why it is in damaged/, else "".
@@ -250,7 +250,7 @@ def _listed(segment: SegmentFile, *, now: float) -> ListedSegment | None:
         hour=parsed.hour,
         node=parsed.node,
         records=records,
-        bytes=identity.size_bytes,
+        bytes=0 if segment.is_report else identity.size_bytes,
         age_s=max(0.0, now - identity.written_ns / 1e9),
         locked=segment.locked,
         reason=segment.reason,

@@ -68,7 +68,7 @@ def locate_record(folder: Path, request_id: bytes, *, hours: Collection[str] | N
     Raises:
         OSError: a folder or a file can't be read.
     """
-    files = [*segment_files(folder), *damaged_files(folder)]
+    files = [*segment_files(folder), *(file for file in damaged_files(folder) if not file.is_report)]
     if hours is not None:
         files = [file for file in files if (parsed := parse_id(file.id)) and parsed.hour in hours]
     return [found for file in files for found in _located_in(file, request_id)]

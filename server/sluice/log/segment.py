@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOG_FOLDER",
+    "REPORT_SUFFIX",
     "DamagedName",
     "Folders",
     "SegmentId",
@@ -51,6 +52,9 @@ __all__ = [
 
 # Of the data folder.
 LOG_FOLDER = "log"
+
+# Of the file beside what is set aside.
+REPORT_SUFFIX = ".json"
 
 # A file name has 255 bytes: 48 for hour and uuid7, 42 for two counts, and a reason.
 _MAX_NODE_CHARACTERS = 64

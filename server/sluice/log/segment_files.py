@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from sluice import disk
-from sluice.log.segment import Folders, State, parse_damaged, parse_id, parse_sealed, sealed_name
+from sluice.log.segment import REPORT_SUFFIX, Folders, State, parse_damaged, parse_id, parse_sealed, sealed_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,7 @@ class SegmentFile:
         locked: whether a living writer holds it.
         offset: where in the segment a stretch begins; None for a segment.
         reason: why it is in damaged/, else "".
+        is_report: there are no bytes, only a report of bytes that are missing.
     """
 
     state: State
@@ -44,6 +45,7 @@ class SegmentFile:
     locked: bool = False
     offset: int | None = None
     reason: str = ""
+    is_report: bool = False
 
 
 def segment_files(folder: Path) -> list[SegmentFile]:
@@ -65,23 +67,28 @@ def segment_files(folder: Path) -> list[SegmentFile]:
 
 
 def damaged_files(folder: Path) -> list[SegmentFile]:
-    """What was set aside, without the reports beside it.
+    """What was set aside, without the reports beside it; where bytes are missing the report itself.
 
     Args:
         folder: the log's, `log/` of the data folder.
     """
     damaged = Folders(folder).damaged
+    names = disk.file_names(damaged)
+    kept = frozenset(names)
     return [
         SegmentFile(
             state=State.DAMAGED,
             path=damaged / name,
             id=parsed.id.text,
-            sealed=parse_sealed(name.removesuffix(f".{parsed.reason.value}")) if parsed.offset is None else None,
+            sealed=parse_sealed(name.removesuffix(REPORT_SUFFIX).removesuffix(f".{parsed.reason.value}"))
+            if parsed.offset is None
+            else None,
             offset=parsed.offset,
             reason=parsed.reason.value,
+            is_report=parsed.is_report,
         )
-        for name in disk.file_names(damaged)
-        if (parsed := parse_damaged(name)) and not parsed.is_report
+        for name in names
+        if (parsed := parse_damaged(name)) and not (parsed.is_report and name.removesuffix(REPORT_SUFFIX) in kept)
     ]
 
 

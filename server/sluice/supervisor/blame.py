@@ -33,7 +33,10 @@ class Blame:
 
     @property
     def last(self) -> tuple[str, ...]:
-        """Ids of segments that a writer had in hand when it was killed: to be taken when nothing else is left."""
+        """Ids of segments that a writer had in hand when it was killed: to be taken when nothing else is left.
+
+        The latest comes last, so that one with which every writer is killed holds up no other.
+        """
         return tuple(self._last)
 
     def note(self, exit_code: int, in_hand: Iterable[str]) -> None:
@@ -42,4 +45,6 @@ class Blame:
             for segment in in_hand:
                 self._deaths[segment] = self._deaths.get(segment, 0) + 1
         elif exit_code == -signal.SIGKILL:
-            self._last.update(dict.fromkeys(in_hand))
+            for segment in in_hand:
+                self._last.pop(segment, None)
+                self._last[segment] = None
