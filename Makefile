@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-transcoding test-clients test-spark test-containers lint format types gen docs \
+.PHONY: help up test test-transcoding test-power-cut test-clients test-spark test-containers lint format types gen docs \
 	proto-image client-wheel lock clean check-python check-java
 
 help: ## list the targets
@@ -18,6 +18,9 @@ test: lint types ## every check and every test
 
 test-transcoding: $(VENV)/.installed-dev ## 10,000 generated bodies through both transcodings; takes some minutes
 	SLUICE_TEST_BODIES=10000 $(BIN)/pytest tests/service/test_transcoding.py $(ARGS)
+
+test-power-cut: $(VENV)/.installed-dev ## the power fails 20 times as often as in make test; takes about 10 minutes
+	SLUICE_TEST_POWER_CUTS=20 $(BIN)/pytest tests/power_cut --timeout 0 $(ARGS)
 
 test-clients: $(VENV)/.installed-dev ## real clients in Node, Chromium, Go and Java against a real service
 	@$(BIN)/python -m tests.clients.prepare
