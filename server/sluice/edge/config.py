@@ -43,6 +43,8 @@ class EdgeConfig:
         max_body_bytes: largest body, decompressed; every other limit on bytes follows from it (limits.py).
         max_connections: more are closed as soon as they are made.
         max_requests: more at a time are answered 503.
+        worker_requests: how many of them one worker has at a time; the others wait. One for each of Envoy's threads it
+            has in any case.
         max_heap_bytes: near it, new requests are answered 503.
         concurrency: Envoy's worker threads.
         request_timeout_s: a request that takes longer to arrive is answered 408.
@@ -67,6 +69,7 @@ class EdgeConfig:
     max_body_bytes: int = 10 * _MIB
     max_connections: int = 10_000
     max_requests: int = 1024
+    worker_requests: int = 48
     max_heap_bytes: int = 1024 * _MIB
     concurrency: int = 2
     request_timeout_s: int = 30

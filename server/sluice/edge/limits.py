@@ -16,6 +16,7 @@ __all__ = [
     "grpc_body_bytes",
     "max_receive_message_bytes",
     "typed_body_bytes",
+    "worker_requests",
 ]
 
 MAX_HEADERS_KIB = 32
@@ -35,6 +36,12 @@ _MOST_BYTES_PER_BYTE_OF_JSON = 6
 # Of what Envoy makes typed messages: it takes some 40 MiB for one of 1 MiB, and a thread for 0.3 s, before any key is
 # looked at.
 _TYPED_BODY_BYTES = 1024 * 1024
+
+# Fewer would leave a worker idle while a commit runs; so many keep it busy on a disk that takes 100 ms for one.
+_MIN_WORKER_REQUESTS = 16
+_MAX_WORKER_REQUESTS = 256
+# What a worker has of requests that still arrive, or are refused, beside those that it handles.
+_ARRIVING = 8
 
 
 def typed_body_bytes(max_body_bytes: int) -> int:
@@ -61,3 +68,15 @@ def max_receive_message_bytes(max_body_bytes: int, *, typed: bool) -> int:
 def buffer_bytes(max_body_bytes: int, *, typed: bool) -> int:
     """What Envoy must be able to hold of one request: a whole message, and a read that goes beyond it."""
     return max_receive_message_bytes(max_body_bytes, typed=typed) + READ_BYTES
+
+
+def worker_requests(max_body_bytes: int, *, in_flight_bytes: int) -> int:
+    """How many requests a worker is sent at a time: of the largest, eight times as many bytes as it may handle at once.
+
+    gRPC takes in the whole of a message before the worker can look at it, so that only their number bounds its memory.
+
+    Args:
+        max_body_bytes: the largest body.
+        in_flight_bytes: what the worker handles at once.
+    """
+    return min(_MAX_WORKER_REQUESTS, max(_MIN_WORKER_REQUESTS, _ARRIVING * in_flight_bytes // max_body_bytes))

@@ -84,6 +84,8 @@ def render(config: EdgeConfig) -> str:
         read_bytes=limits.READ_BYTES,
         request_timeout_s=config.request_timeout_s,
         stream_idle_timeout_s=max(config.request_timeout_s, config.answer_timeout_s) + 5,
+        # Each thread has a connection of its own to each worker.
+        streams=max(1, config.worker_requests // config.concurrency),
         supervisor_host=config.supervisor_host,
         supervisor_port=config.supervisor_port,
         supervisor_type="STATIC" if is_ip_address(config.supervisor_host) else "STRICT_DNS",

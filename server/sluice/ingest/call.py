@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import grpc
 
+    from sluice.ingest.caller import Caller
     from sluice.ingest.receive import Door, Receiver
     from sluice.ingest.violations import Invalid
 
@@ -65,30 +66,35 @@ class Desk:
         self._calls += 1
         self._idle.clear()
         try:
-            return await self._answer(context, door, body, accepted)
+            request_id = self._new_request_id()
+            caller = caller_of(context.invocation_metadata() or ())
+            outcome = await self._outcome(door, caller, body, request_id)
+            # What `abort` raises keeps this frame until the garbage collector comes; a body may be large.
+            del body
+            return await _reply(context, outcome, request_id_text(request_id), caller, accepted)
         finally:
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
 
-    async def _answer(self, context: Context, door: Door, body: bytes | Invalid, accepted: bytes) -> bytes:
-        request_id = self._new_request_id()
-        id_text = request_id_text(request_id)
-        caller = caller_of(context.invocation_metadata() or ())
+    async def _outcome(self, door: Door, caller: Caller, body: bytes | Invalid, request_id: bytes) -> Outcome:
         try:
-            outcome: Outcome = await self._receiver.receive(door, caller, body, request_id)
+            return await self._receiver.receive(door, caller, body, request_id)
         except Exception:  # noqa: BLE001  whatever it is, the caller gets an answer and the operator a message
-            _messages.exception("request failed by a fault", request_id=id_text)
-            outcome = Unavailable(Why.FAULT)
-        headers = (("x-request-id", id_text),)
-        if isinstance(outcome, Accepted):
-            await context.send_initial_metadata(headers)
-            return accepted
-        answer = answer_to(outcome, transcoded=caller.transcoded)
-        trailers: tuple[tuple[str, str | bytes], ...] = answer.trailers
-        if answer.trailers_only:
-            trailers = (*headers, *trailers)
-        else:
-            await context.send_initial_metadata((*headers, *answer.headers))
-        await context.abort(answer.code, answer.message, trailers)
-        raise AssertionError("abort always raises")
+            _messages.exception("request failed by a fault", request_id=request_id_text(request_id))
+            return Unavailable(Why.FAULT)
+
+
+async def _reply(context: Context, outcome: Outcome, request_id: str, caller: Caller, accepted: bytes) -> bytes:
+    headers = (("x-request-id", request_id),)
+    if isinstance(outcome, Accepted):
+        await context.send_initial_metadata(headers)
+        return accepted
+    answer = answer_to(outcome, transcoded=caller.transcoded)
+    trailers: tuple[tuple[str, str | bytes], ...] = answer.trailers
+    if answer.trailers_only:
+        trailers = (*headers, *trailers)
+    else:
+        await context.send_initial_metadata((*headers, *answer.headers))
+    await context.abort(answer.code, answer.message, trailers)
+    raise AssertionError("abort always raises")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sluice.ingest import metrics
 from sluice.ingest.admission import Admission
@@ -86,12 +86,13 @@ async def serve(
     )
     await server.start()
     _messages.info("listening", socket=config.socket)
-    watch = asyncio.gather(_follow(keys), _watch(server, log, admission))
-    either: list[asyncio.Future[Any]] = [watch, asyncio.ensure_future(stop.asked.wait())]
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    if watch.done():
-        watch.result()
-    watch.cancel()
+    looks = [asyncio.create_task(look) for look in (_follow(keys), _watch(server, log, admission))]
+    asked = asyncio.create_task(stop.asked.wait())
+    await asyncio.wait({*looks, asked}, return_when=asyncio.FIRST_COMPLETED)
+    for look in looks:
+        if look.done():
+            look.result()
+        look.cancel()
     metrics.READY.set(0)
     await server.show_health(serving=False)
     await _finish_calls(config, server=server, desk=desk, receiver=receiver, stop=stop)

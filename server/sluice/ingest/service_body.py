@@ -46,7 +46,9 @@ def handlers(desk: Desk) -> grpc.GenericRpcHandler:
 
 def _call(desk: Desk, door: Door) -> Callable[[bytes, Context], Awaitable[bytes]]:
     async def call(message: bytes, context: Context) -> bytes:
-        return await desk.answer(context, door, _body(message), _ACCEPTED)
+        answered = desk.answer(context, door, _body(message), _ACCEPTED)
+        del message  # as there
+        return await answered
 
     return call
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sluice.edge.config import EdgeConfig, Transcoding
-from sluice.edge.limits import max_receive_message_bytes
+from sluice.edge.limits import max_receive_message_bytes, worker_requests
 from sluice.ingest.config import WorkerConfig
 from sluice.lake.config import WriterConfig
 
@@ -99,6 +99,7 @@ def edge_config(
         supervisor_port=admin.port,
         transcoding=Transcoding(settings.transcoding),
         max_body_bytes=settings.max_body,
+        worker_requests=worker_requests(settings.max_body, in_flight_bytes=settings.in_flight),
         concurrency=settings.workers,
         reflection=_reflects(settings),
         access_log=settings.access_log,
