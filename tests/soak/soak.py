@@ -149,7 +149,7 @@ class Soak:
                 break
             self._do(act, target)
             target.heal()
-            if self.kills >= self._next_check:
+            if self.kills >= self._next_check and not self._has_done_enough():
                 self._check(target, load, ledger)
                 self._next_check = self.kills + self._limits.check_every
         if not self.result.violations:
@@ -196,7 +196,7 @@ class Soak:
             return
         self._reader.forget()
         ledger.forget_what_was_found()
-        self._compare(target, ledger, set(), set())
+        self._violated(compare(self._reader, ledger))
         code = target.service.stop()
         if code:
             self._violated([Finding(what=f"sluice up ended with {code}", detail="it was told to stop, and was idle")])
