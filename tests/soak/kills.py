@@ -16,8 +16,8 @@ __all__ = ["ACTS", "LONG_ACTS", "Act", "at_point"]
 
 # Until a process that hangs is found and killed: a worker by its health checks, others by their stillness.
 _FOUND_WITHIN_S = 240.0
-# What brings a step about is done again where it came to nothing. A longer wait each time: doing it again too soon could
-# be what keeps the step from being reached.
+# What brings a step about is done again where it came to nothing; after a longer wait each time, as doing it too soon
+# may be what keeps the step from being reached.
 _REACHED_WITHIN_S = (10.0, 20.0, 40.0, 80.0)
 _POINT = {point.name: point for point in POINTS}
 # What recovery does whenever it runs, and what it does besides where a worker died in the middle of a write.

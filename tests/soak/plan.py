@@ -27,7 +27,7 @@ class Chosen:
 
     def __init__(self, acts: Sequence[str], *, seed: int) -> None:
         self.chance = random.Random(seed)
-        known = {act.name: act for act in (*ACTS, *LONG_ACTS, *map(at_point, POINTS))}
+        known = {act.name: act for act in (*ACTS, *LONG_ACTS, *SET_ASIDE_ACTS, *map(at_point, POINTS))}
         self._acts = [known[name] for name in acts]
 
     def first_starts(self) -> list[Act]:
@@ -83,12 +83,13 @@ class Plan:
         return acts
 
     def _sample(self) -> Iterator[Act]:
-        """Each kind of act once, and between them a point of each circumstance in turn."""
+        """Each kind of act once, and behind each two of them a point, of another circumstance each time."""
         turns = zip_longest(*self._points.values())
-        points = [at_point(point) for turn in turns for point in turn if point is not None]
-        for act, point in zip(ACTS, points, strict=False):
+        points = (at_point(point) for turn in turns for point in turn if point is not None)
+        for number, act in enumerate(ACTS):
             yield act
-            yield point
+            if number % 2:
+                yield next(points)
 
 
 def _by_needs(chance: random.Random) -> dict[Needs, list[Point]]:

@@ -50,7 +50,7 @@ def set_aside(points: Sequence[Point]) -> Act:
         for point, rule_id in zip(points, rule_ids, strict=True):
             target.died_at(point, rule_id)
 
-    return Act(name="a segment is set aside", do=act)
+    return Act(name=f"a segment is set aside; {points[-1].name}", do=act)
 
 
 def _acts() -> tuple[Act, ...]:

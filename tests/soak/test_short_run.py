@@ -10,6 +10,7 @@ from tests.soak.report import report
 from tests.soak.soak import Limits, Result, Soak
 
 _SEED = 20260101
+_KILLS = 16
 
 
 def _run(folder: Path, plan: Plan | Chosen, *, kills: int, plant: str = "") -> Result:
@@ -22,10 +23,10 @@ def _run(folder: Path, plan: Plan | Chosen, *, kills: int, plant: str = "") -> R
 
 @pytest.mark.timeout(900)  # on a machine that others use too, each start may take many times as long
 def test_kills_of_all_kinds_under_load_break_no_promise(tmp_path: Path) -> None:
-    result = _run(tmp_path, Plan(20, seed=_SEED), kills=20)
+    result = _run(tmp_path, Plan(_KILLS, seed=_SEED), kills=_KILLS)
 
     assert result.violations == []
-    assert result.tally.kills.total() >= 20
+    assert result.tally.kills.total() >= _KILLS
     assert result.ledger is not None
     classes = result.ledger.classes()
     assert min(classes[Outcome.ACKNOWLEDGED], classes[Outcome.REFUSED]) > 0
