@@ -1,5 +1,6 @@
 """Each acknowledged request is in the lake exactly once, whatever step the writer dies at."""
 
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -114,6 +115,21 @@ def test_the_folders_above_are_synced_once_per_process_and_hour(tmp_path: Path) 
     synced = [operation.path for operation in observer.seen if operation.verb == "sync_folder"]
     assert str(files(tmp_path)[0].parent) in synced
     assert str(tmp_path) not in synced
+
+
+def test_a_folder_that_was_removed_meanwhile_is_made_again_durably(tmp_path: Path) -> None:
+    log = _log_of_two_segments()
+    writer = started(tmp_path, log)
+    publish_all(writer)
+    shutil.rmtree(files(tmp_path)[0].parents[1])
+    log.seal([record(_body("e"), number=4)])
+    observer = CrashBefore(-1)
+    with disk.observed(observer):
+        publish_all(writer)
+
+    synced = [operation.path for operation in observer.seen if operation.verb == "sync_folder"]
+    assert {str(folder) for folder in [*files(tmp_path)[0].parents][:5]} <= set(synced)
+    assert in_lake(tmp_path) == ["e"]
 
 
 def test_a_file_names_its_segments_and_its_version(tmp_path: Path) -> None:

@@ -127,8 +127,11 @@ def _sync(publication: Publication, _lake: Lake) -> None:
     publication.file.sync()
 
 
-def _make_folders(publication: Publication, _lake: Lake) -> None:
-    disk.make_folders(publication.target.parent)
+def _make_folders(publication: Publication, lake: Lake) -> None:
+    folder = publication.target.parent
+    if not disk.exists(folder):
+        lake.synced.discard(folder)  # whoever keeps a lake small may remove it, and its date's, at any time
+        disk.make_folders(folder)
 
 
 def _move(publication: Publication, lake: Lake) -> None:
