@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-transcoding test-clients test-spark test-containers lint format types gen docs \
+.PHONY: help up test test-transcoding test-corruption test-clients test-spark test-containers lint format types gen docs \
 	proto-image client-wheel lock clean check-python check-java
 
 help: ## list the targets
@@ -18,6 +18,10 @@ test: lint types ## every check and every test
 
 test-transcoding: $(VENV)/.installed-dev ## 10,000 generated bodies through both transcodings; takes some minutes
 	SLUICE_TEST_BODIES=10000 $(BIN)/pytest tests/service/test_transcoding.py $(ARGS)
+
+test-corruption: $(VENV)/.installed-dev ## each flip and truncation of a segment, through every door; takes some minutes
+	SLUICE_TEST_ALL_DAMAGE=1 $(BIN)/pytest --timeout 3600 tests/log/test_corruption_sealed.py tests/log/test_corruption_open.py \
+	  tests/lake/test_corruption.py $(ARGS)
 
 test-clients: $(VENV)/.installed-dev ## real clients in Node, Chromium, Go and Java against a real service
 	@$(BIN)/python -m tests.clients.prepare
