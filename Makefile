@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-transcoding test-power-cut test-clients test-spark test-containers lint format types gen docs \
-	proto-image client-wheel lock clean check-python check-java
+.PHONY: help up test soak test-transcoding test-power-cut test-corruption test-clients test-spark test-containers \
+	lint format types gen docs proto-image client-wheel lock clean check-python check-java
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -21,6 +21,10 @@ test-transcoding: $(VENV)/.installed-dev ## 10,000 generated bodies through both
 
 test-power-cut: $(VENV)/.installed-dev ## the power fails 20 times as often as in make test; takes about 10 minutes
 	SLUICE_TEST_POWER_CUTS=20 $(BIN)/pytest tests/power_cut --timeout 0 $(ARGS)
+
+test-corruption: $(VENV)/.installed-dev ## each flip and truncation of a segment, through every door; takes some minutes
+	SLUICE_TEST_ALL_DAMAGE=1 $(BIN)/pytest --timeout 3600 tests/log/test_corruption_sealed.py tests/log/test_corruption_open.py \
+	  tests/lake/test_corruption.py $(ARGS)
 
 test-clients: $(VENV)/.installed-dev ## real clients in Node, Chromium, Go and Java against a real service
 	@$(BIN)/python -m tests.clients.prepare

@@ -66,7 +66,6 @@ def _content_set_aside(folders: Folders) -> dict[int, bytes]:
         ),
     ],
 )
-@pytest.mark.timeout(3600)
 def test_rows_of_all_whole_records_are_in_the_lake_and_all_else_is_set_aside(
     walk: Callable[[], Iterator[Mutant]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

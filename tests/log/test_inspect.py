@@ -78,6 +78,17 @@ def test_verifying_names_each_fault_by_segment_offset_and_reason(log: Path) -> N
     ]
 
 
+def test_what_was_set_aside_of_an_archived_segment_is_no_fault_of_it(log: Path) -> None:
+    bad = sealed_segment(log, _ONE + _BROKEN_LENGTH + _TWO, records=3)
+    segments = LocalSegments(log, archive=True)
+    segments.done([bad])
+    assert [fault.state for fault in verify_segments(log)] == [State.ARCHIVED]
+
+    segments.set_aside(bad, [Damage(offset=len(_ONE), data=_BROKEN_LENGTH, reason=DamageReason.BROKEN_LENGTH)])
+
+    assert list(verify_segments(log)) == []
+
+
 async def test_a_write_that_is_going_on_is_no_fault(log: Path) -> None:
     alive = appender(log)
     await alive.start()

@@ -8,6 +8,7 @@ import pytest
 
 from sluice.supervisor.process_id import ProcessId, process_id
 from sluice.supervisor.run_file import RUN_FILE_NAME, RunFile, read_run_file, remove_run_file, write_run_file
+from tests.support.foreign import KINDS
 
 
 @pytest.fixture
@@ -28,6 +29,19 @@ def test_what_is_written_is_read(tmp_path: Path, run: RunFile) -> None:
 
     assert read_run_file(tmp_path) == run
     assert run.is_alive
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_whatever_has_its_name_is_none_that_can_be_understood_and_is_replaced(
+    tmp_path: Path, run: RunFile, kind: str
+) -> None:
+    KINDS[kind](tmp_path / RUN_FILE_NAME)
+
+    assert read_run_file(tmp_path) is None
+    write_run_file(tmp_path, run)
+    assert read_run_file(tmp_path) == run
+    if kind == "a folder":
+        assert (tmp_path / f"{RUN_FILE_NAME}.foreign/thesis.txt").read_text() == "precious"
 
 
 def test_its_names_are_those_that_other_tools_rely_on(tmp_path: Path, run: RunFile) -> None:

@@ -1,6 +1,7 @@
 """The folder of sockets: private, short, and gone when its service is."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from sluice.supervisor.run_folder import (
     lock_sockets,
     make_run_folder,
     remove_dead_run_folders,
+    remove_stale_sockets,
 )
 
 
@@ -145,3 +147,31 @@ def test_two_services_dont_share_a_folder_of_sockets(tmp_path: Path) -> None:
     finally:
         os.close(held)
     os.close(lock_sockets(tmp_path))
+
+
+def test_sockets_of_workers_that_are_gone_are_removed_from_a_chosen_folder_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path is short
+    for name in ("worker-0.sock", "worker-7.sock", "envoy.sock"):
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(name)
+    (tmp_path / "worker-1.sock").write_text("mine")
+
+    remove_stale_sockets(tmp_path)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["envoy.sock", "worker-1.sock"]
+
+
+def test_a_run_folder_that_another_start_has_just_removed_stops_no_start(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(path: Path) -> None:
+        raise FileNotFoundError(path)
+
+    folder = temporary / "sluice-12345678"
+    folder.mkdir()
+    (folder / "run-folder").touch()
+    monkeypatch.setattr("sluice.disk.lock_folder", gone)
+
+    remove_dead_run_folders()

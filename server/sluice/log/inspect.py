@@ -167,6 +167,7 @@ def verify_segments(folder: Path) -> Iterator[Fault]:
     Args:
         folder: the log's, `log/` of the data folder.
     """
+    set_aside = {(file.id, file.offset, file.reason) for file in damaged_files(folder)}
     for segment in segment_files(folder):
         try:
             content = _content(segment)
@@ -179,7 +180,10 @@ def verify_segments(folder: Path) -> Iterator[Fault]:
         order = _Order(segment)
         for part in records_in(content[:end], sealed=segment.sealed):
             if isinstance(part, Damage):
-                yield _fault(segment, part.offset, len(part.data), part.reason.value, part.detail)
+                # An archived segment keeps the bytes that were set aside of it.
+                place = (segment.id, part.offset, part.reason.value)
+                if segment.state is not State.ARCHIVED or place not in set_aside:
+                    yield _fault(segment, part.offset, len(part.data), part.reason.value, part.detail)
             else:
                 yield from order.faults_of(*part, content)
         if end < len(content) and not segment.locked:
