@@ -34,6 +34,10 @@ class Chosen:
         """None."""
         return []
 
+    def first_file(self) -> list[Point]:
+        """None."""
+        return []
+
     def acts(self) -> Iterator[Act]:
         """In turn."""
         return cycle(self._acts)
@@ -60,12 +64,15 @@ class Plan:
         """Before the service has ever been up, in this order."""
         return [at_point(point) for point in POINTS if point.step.needs is Needs.FIRST_START] if self.is_full else []
 
+    def first_file(self) -> list[Point]:
+        """When the first file is written, in this order."""
+        return [point for point in POINTS if point.step.needs is Needs.FIRST_FILE] if self.is_full else []
+
     def acts(self) -> Iterator[Act]:
         """Without an end."""
         if not self.is_full:
             yield from self._sample()
         else:
-            yield from (at_point(point) for point in POINTS if point.step.needs is Needs.FIRST_FILE)
             yield from self._round(*LONG_ACTS, *SET_ASIDE_ACTS)
         while True:
             yield from self._round()

@@ -138,11 +138,18 @@ class Soak:
     def _run(self, target: Target, ledger: Ledger) -> None:
         for act in self._plan.first_starts():
             self._do(act, target)
+        # They come one after the other, and each only once in a data folder's life.
+        first_file = self._plan.first_file()
+        rule_ids = target.arm(*first_file, chance=self._plan.chance)
         target.start()
         target.service.import_keys(_SERVER_KEY, _CLIENT_KEY)
         door = target.door(server_key=_SERVER_KEY, client_key=_CLIENT_KEY)
         load = target.load = Load(door, ledger, seed=self.result.seed)
         load.start()
+        for point, rule_id in zip(first_file, rule_ids, strict=True):
+            self._tell(f"{self.kills:5} kills  {point.name}")
+            target.died_at(point, rule_id, stands=True)
+        target.faults.set()
         target.heal()
         for act in self._plan.acts():
             if self._has_done_enough() or self.result.violations:
