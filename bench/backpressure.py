@@ -100,21 +100,21 @@ def _measure(service: Service, options: argparse.Namespace) -> None:
     with _situation(service, "idle"):
         time.sleep(3)
     with _situation(service, "small bodies") as notes:
-        notes |= _load(service, options.seconds, connections=32, events=20)
+        notes.update(_load(service, options.seconds, connections=32, events=20))
     with _situation(service, "large bodies") as notes:
-        notes |= _load(service, options.seconds, **large)
+        notes.update(_load(service, options.seconds, **large))
     with _lake_stopped(service):
         with _situation(service, "large, lake stopped") as notes:
             deadline = time.monotonic() + 240
             while service.is_ready() and time.monotonic() < deadline:
-                notes |= _load(service, 5, **large)
+                notes.update(_load(service, 5, **large))
             notes["waiting MiB"] = service.readyz()["lake"]["waiting_bytes"] // _MIB
         with _situation(service, "log full: 503") as notes:
-            notes |= _load(service, options.seconds, **large)
+            notes.update(_load(service, options.seconds, **large))
     with _situation(service, "catching up") as notes:
         began = time.monotonic()
         while (left := service.readyz()["lake"]["waiting_bytes"]) > 200 * _MIB and time.monotonic() - began < 300:
-            notes |= _load(service, 5, connections=32, events=20)
+            notes.update(_load(service, 5, connections=32, events=20))
         notes["left MiB"] = left // _MIB
         notes["after s"] = round(time.monotonic() - began)
 

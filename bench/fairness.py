@@ -109,8 +109,8 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}", flush=True)
     with tempfile.TemporaryDirectory(prefix="fairness-", dir=options.folder) as folder:
         data_dir = Path(folder) / "data"
-        append_backlog(data_dir, options.backlog_mib << 20)
-        with Service(data_dir, "--lake-size", "32MiB", "--drain-timeout", "600s") as service:
+        append_backlog(data_dir, options.backlog_mib << 20, seal_size_bytes=8 << 20)
+        with Service(data_dir, "--lake-size", "8MiB", "--drain-timeout", "600s") as service:
             os.kill(service.pid("lake"), signal.SIGSTOP)
             service.wait_until_all_workers_get_requests(os.cpu_count() or 1)
             _load(service, seconds=2, connections=8, rate=0)
