@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
@@ -21,6 +22,10 @@ _SHARE_OF_IMPATIENT = 0.02
 _SHARE_OF_FAULTS = 0.06
 _PAUSE_AFTER_AN_ANSWER_S = 0.03
 _PAUSE_AFTER_NONE_S = 0.1
+# A lake writer that comes back on a slow machine would have ever more to do.
+_MANY_SEGMENTS = 200
+_TIMES_SLOWER = 8
+_LOOK_AT_BACKLOG_EVERY_S = 1.0
 # A client that begins anew connects anew, too.
 _SHARE_OF_NEW_CONNECTIONS = 0.1
 
@@ -48,11 +53,13 @@ class Door:
         address: `host:port`, the same over restarts.
         server_key: one that opens both doors.
         client_key: one that opens only that for SDKs.
+        backlog: tells how many segments wait for the lake; clients send less often while they are many.
     """
 
     address: str
     server_key: str
     client_key: str
+    backlog: Callable[[], int]
 
 
 class Load:
@@ -137,6 +144,8 @@ class _Client(threading.Thread):
         self.served_at = 0.0
         self.waits_since: float | None = None
         self.error: Exception | None = None
+        self._looked_at = 0.0
+        self._slower = 1
 
     def run(self) -> None:
         try:
@@ -181,7 +190,15 @@ class _Client(threading.Thread):
         if answer.outcome is Outcome.ACKNOWLEDGED:
             self.served_at = began
         answered = answer.outcome in (Outcome.ACKNOWLEDGED, Outcome.REFUSED)
-        time.sleep(self._chance.random() * (_PAUSE_AFTER_AN_ANSWER_S if answered else _PAUSE_AFTER_NONE_S))
+        pause_s = _PAUSE_AFTER_AN_ANSWER_S if answered else _PAUSE_AFTER_NONE_S
+        time.sleep(self._chance.random() * pause_s * self._look_at_backlog())
+
+    def _look_at_backlog(self) -> int:
+        now = time.monotonic()
+        if now - self._looked_at > _LOOK_AT_BACKLOG_EVERY_S:
+            self._looked_at = now
+            self._slower = _TIMES_SLOWER if self._door.backlog() > _MANY_SEGMENTS else 1
+        return self._slower
 
     def _choose_sending(self) -> Sending:
         chance = self._chance

@@ -21,7 +21,7 @@ from tests.support.waiting import wait_until
 __all__ = ["SET_ASIDE_ACTS", "attempts_set_aside", "give_back"]
 
 _REASON = f".{DamageReason.KILLS_THE_WRITER.value}"
-_WITHIN_S = 180.0
+_WITHIN_S = 600.0
 # Once a segment has its new name it is never set aside again, so a run has but one death behind that.
 _LAST = "set aside: after rename the segment"
 
