@@ -94,7 +94,9 @@ def test_a_worker_that_dies_while_segments_cannot_be_sealed_is_recovered_later(f
         tries = len(faults.fired(rule.id))
         wait_until(lambda: len(faults.fired(rule.id)) > tries, what="recovery is tried again")
         load.wait_for("202", "OK")
-        left = [path for path in (service.data_dir / "log/open").iterdir() if faults.fired(rule.id)[0]["path"] == str(path)]
+        left = [
+            path for path in (service.data_dir / "log/open").iterdir() if faults.fired(rule.id)[0]["path"] == str(path)
+        ]
         assert len(left) == 1
     told.wait_for(level="warning", event="recovery has succeeded")
 

@@ -1,10 +1,10 @@
 """Clients that send without a pause while something fails, each attempt once, and a ledger by which the lake is judged.
 
-    how an attempt ended           what the lake must have
-    acknowledged: 202, OK          all its events, once
-    refused: 4xx and the like      nothing
-    failed: 5xx, UNAVAILABLE       nothing, or all its events once
-    unanswered                     the same
+how an attempt ended           what the lake must have
+acknowledged: 202, OK          all its events, once
+refused: 4xx and the like      nothing
+failed: 5xx, UNAVAILABLE       nothing, or all its events once
+unanswered                     the same
 """
 
 import threading
