@@ -1,4 +1,4 @@
-"""The disk refuses the log, in the real processes of a service: 503 while it lasts, then all goes on, and nothing is lost.
+"""The disk refuses the log, in the real processes of a service: 503 while it lasts, and nothing is lost.
 
 The errors are raised by the processes' own disk.py where a rule says (tests/support/disk_faults.py); a disk that is
 really full: test_faults_full_disk.py.
@@ -6,6 +6,7 @@ really full: test_faults_full_disk.py.
 
 import errno
 import os
+import resource
 from collections.abc import Iterator
 
 import pytest
@@ -95,6 +96,23 @@ def test_while_the_disk_refuses_it_is_503_and_told_once_and_it_heals_by_itself(
     assert len(errors) <= 3 * _over(told)
     for error in errors:
         assert told.counted("sluice_log_failures_total", cause=error["cause"]) > 0
+
+
+def test_writes_that_the_system_cuts_in_the_middle_leave_no_request_in_part(faulty: Faulty) -> None:
+    service, _, _ = faulty
+    told = Told(service)
+    workers = [service.pid(f"worker-{index}") for index in range(_WORKERS)]
+    # Larger than what they write their messages to.
+    with load_on(service, text="x" * 60_000) as load:
+        before = [resource.prlimit(pid, resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY)) for pid in workers]
+        load.wait_for("503", "UNAVAILABLE", within_s=60)
+        for pid, limits in zip(workers, before, strict=True):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+        load.wait_for("202", "OK", more=5)
+    load.ledger.check(service)
+
+    error = told.messages(level="error", event="log takes no events")[0]
+    assert (error["cause"], error["error"]) == ("write", "write failed: File too large")
 
 
 def _over(told: Told) -> int:

@@ -6,6 +6,7 @@ Records are dated by the clock. One that is set back begins new segments, and a 
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from sluice import telemetry
@@ -20,7 +21,8 @@ __all__ = ["ClockWatch"]
 _LEAST_STEP_S = 1.0
 # A look that was interrupted for longer tells nothing.
 _LONGEST_LOOK_S = 0.1
-_BETWEEN_MESSAGES_S = 10.0
+# A clock that is set again and again fills no disk with messages.
+_MOST_TOLD, _WITHIN_S = 5, 60.0
 
 _messages = telemetry.messages_of("supervisor")
 
@@ -43,7 +45,7 @@ class ClockWatch:
         self._steady = steady
         self._offset_s: float | None = None
         self._untold: list[float] = []
-        self._told_at = float("-inf")
+        self._told_at: deque[float] = deque(maxlen=_MOST_TOLD)
 
     def look(self) -> None:
         """Tell if the clock was set since the last look, or lately and that was not told yet."""
@@ -57,10 +59,10 @@ class ClockWatch:
         if abs(step_s) >= _LEAST_STEP_S:
             metrics.CLOCK_STEPS.labels("forward" if step_s > 0 else "back").inc()
             self._untold.append(step_s)
-        # A clock that is set again and again fills no disk with messages.
-        if self._untold and now - self._told_at >= _BETWEEN_MESSAGES_S:
+        told_enough = len(self._told_at) == _MOST_TOLD and now - self._told_at[0] < _WITHIN_S
+        if self._untold and not told_enough:
             _messages.warning(
                 "the clock was set; nothing is refused", seconds=round(sum(self._untold), 3), steps=len(self._untold)
             )
-            self._told_at = now
+            self._told_at.append(now)
             self._untold = []
