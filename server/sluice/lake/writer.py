@@ -29,6 +29,7 @@ from sluice import telemetry
 from sluice.lake import metrics
 from sluice.lake.config import WriterConfig
 from sluice.lake.load import SegmentUnreadable
+from sluice.lake.niceness import be_nice
 from sluice.lake.parquet import UnreadableFile
 from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER
 from sluice.lake.plan import Suspects, next_file
@@ -244,6 +245,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"error: the argument is no lake writer's configuration: {exc}\n")
         return 2
     telemetry.configure(role="lake")
+    be_nice()
     writer = LakeWriter(config, LocalSegments(Path(config.data_dir) / LOG_FOLDER, archive=config.archive))
     loop = _Loop(writer, config.lifeline_fd)
     loop.listen()
