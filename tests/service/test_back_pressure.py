@@ -17,6 +17,7 @@ from google.rpc import error_details_pb2
 
 from sluice.events.v1 import events_pb2 as pb
 from sluice.events.v1 import events_service_pb2_grpc as services
+from sluice.lake.niceness import NICENESS
 from tests.support.disk_faults import DiskFaults, Rule
 from tests.support.grpc_errors import details_of
 from tests.support.service import Service
@@ -103,6 +104,13 @@ def _waits_for(service: Service, cause: str, *, ready: bool) -> None:
     wait_until(is_told, within_s=10, what=f"/readyz names {cause}")
 
 
+def _niceness(pid: int) -> list[int]:
+    """Of the process, and of its session where the scheduler takes sessions for groups (sched(7))."""
+    autogroup = Path(f"/proc/{pid}/autogroup")
+    of_session = [int(autogroup.read_text().split()[-1])] if autogroup.exists() else []
+    return [os.getpriority(os.PRIO_PROCESS, pid), *of_session]
+
+
 def _assert_callers_are_told(service: Service, clients: _Clients) -> None:
     """Over HTTP and gRPC, by a worker or by Envoy: 503, UNAVAILABLE, and when to come again; never 429."""
     clients.post()
@@ -158,6 +166,14 @@ def test_a_lake_that_stands_still_fills_the_log_to_its_limit_and_then_requests_a
         assert len(_messages(service, "log takes events again")) == 1
         assert service.readyz()["log_causes"] == []
         assert _metric(service, 'sluice_log_outages{cause="log_full"}') == 0
+
+
+def test_the_doors_go_first_where_both_want_a_processor(tmp_path: Path) -> None:
+    with Service(tmp_path / "data", "--workers", "1") as service:
+        lake, others = service.pid("lake"), [service.pid("worker-0"), service.pid("envoy")]
+        wait_until(lambda: _niceness(lake) == [NICENESS] * len(_niceness(lake)), within_s=20, what="it steps back")
+
+        assert [_niceness(pid)[0] for pid in others] == [0, 0]
 
 
 def test_a_disk_that_hangs_is_503_within_a_callers_patience_and_goes_on_without_a_restart(tmp_path: Path) -> None:

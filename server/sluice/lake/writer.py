@@ -32,6 +32,7 @@ from sluice.lake import metrics
 from sluice.lake.config import WriterConfig
 from sluice.lake.load import SegmentUnreadable
 from sluice.lake.metrics import Failure
+from sluice.lake.niceness import be_nice
 from sluice.lake.parquet import UnreadableFile
 from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER
 from sluice.lake.plan import Suspects, next_file
@@ -322,6 +323,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     telemetry.configure(role="lake")
     metering.tell_if_apart()
+    be_nice()
     writer = LakeWriter(config, LocalSegments(Path(config.data_dir) / LOG_FOLDER, archive=config.archive))
     loop = _Loop(writer, config.lifeline_fd)
     loop.listen()

@@ -1,0 +1,26 @@
+"""Lets other processes go first where there are too few processors: callers wait for the doors, and nobody for this.
+
+A process that is nice still gets a part: the lake writer falls behind, it does not stand still. What it is behind is
+bounded by the log's budget.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["NICENESS", "be_nice"]
+
+# Measured by bench/fairness.py: with more the lake gets too little to keep up, with less the doors' slowest answers
+# become slower.
+NICENESS = 5
+
+
+def be_nice() -> None:
+    """Step back by `NICENESS`, and all threads that are started later."""
+    niceness = os.nice(NICENESS)
+    # Where sessions are groups to the scheduler, that is niceness within the group alone, and each child of the
+    # supervisor has a session. Source: sched(7), "The autogroup feature"; it is absent in control groups.
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
