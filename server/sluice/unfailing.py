@@ -39,13 +39,13 @@ class UnfailingStream:
     def __init__(self, file: TextIO, *, lost_line: Callable[[int], str]) -> None:
         self._file = file
         self._lost_line = lost_line
-        self._send = _sender(file)
+        self._unwaiting = _unwaiting(file)
         self._rest = b""
         self._lost = 0
 
     def write(self, text: str) -> None:
         """Write a line, or lose it."""
-        if self._send is None:
+        if self._unwaiting is None:
             with suppress(OSError):
                 self._file.write(text)
             return
@@ -65,7 +65,7 @@ class UnfailingStream:
 
     def flush(self) -> None:
         """Write what Python holds back."""
-        if self._send is not None:
+        if self._unwaiting is not None:
             return
         try:
             self._file.flush()
@@ -76,14 +76,19 @@ class UnfailingStream:
                 os.dup2(null, self._file.fileno())
                 os.close(null)
 
+    def close(self) -> None:
+        """Give back what was opened; standard error itself stays open."""
+        if self._unwaiting is not None:
+            self._unwaiting.close()
+
     def _take(self, data: bytes) -> int:
         """Send; return how many bytes were taken."""
-        assert self._send is not None
+        assert self._unwaiting is not None
         taken = 0
         may_wait = not self._lost
         while taken < len(data):
             try:
-                taken += self._send(data[taken:])
+                taken += self._unwaiting.send(data[taken:])
             except BlockingIOError:
                 if not may_wait:
                     break
@@ -92,20 +97,42 @@ class UnfailingStream:
         return taken
 
 
-def _sender(file: TextIO) -> Callable[[bytes], int] | None:
+class _Pipe:
+    """A pipe, opened anew: whether writing waits belongs to the open file, which others have too."""
+
+    def __init__(self, fd: int) -> None:
+        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        self._fd = os.open(f"/proc/self/fd/{fd}", flags)  # noqa: TID251  not below the data folder
+
+    def send(self, data: bytes) -> int:
+        return os.write(self._fd, data)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class _Connection:
+    """A socket, as systemd's journal gives one."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket = socket.socket(fileno=os.dup(fd))
+
+    def send(self, data: bytes) -> int:
+        return self._socket.send(data, socket.MSG_DONTWAIT)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _unwaiting(file: TextIO) -> _Pipe | _Connection | None:
     """What sends without waiting; None where writing never waits, or nothing better than the file itself is known."""
-    try:
+    with suppress(OSError, ValueError):
         fd = file.fileno()
         mode = os.fstat(fd).st_mode
         if stat.S_ISFIFO(mode):
-            # Opened anew: whether it waits belongs to the open file, which others have too.
-            own = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # noqa: TID251  not below the data folder
-            return lambda data: os.write(own, data)
+            return _Pipe(fd)
         if stat.S_ISSOCK(mode):
-            connection = socket.socket(fileno=os.dup(fd))
-            return lambda data: connection.send(data, socket.MSG_DONTWAIT)
-    except (OSError, ValueError):
-        return None
+            return _Connection(fd)
     return None
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 from pathlib import Path
@@ -18,8 +17,6 @@ from tests.support.waiting import wait_until
 
 _MIB = 1 << 20
 _FLAGS = ("--workers", "1", "--seal-size", "1MiB", "--seal-age", "300ms", "--lake-age", "300ms", "--lake-size", "4MiB")
-# Hardly to be compressed: what the lake writes of it takes as much room as it does in the log.
-_TEXT = random.Random(1).randbytes(6000).hex()
 
 
 def _hold(service: Service, role: str) -> int:
@@ -35,8 +32,10 @@ def test_a_log_that_fills_the_disk_to_its_floor_is_emptied_by_the_lake_alone(tmp
         Service(small / "data", *_FLAGS, "--min-free", "10MiB") as service,
     ):
         told = Told(service)
+        service.post("first")
+        wait_until(lambda: _published(told), within_s=40, what="the lake writer is up")
         lake = _hold(service, "lake")
-        with load_on(service, rest=3, text=_TEXT) as load:
+        with load_on(service, rest=3, text_bytes=12_000) as load:
             load.wait_for("503", "UNAVAILABLE", more=5, within_s=60)
             full = told.wait_for(level="error", cause="disk_floor")
             free_bytes = disk.free_bytes(small)
@@ -60,7 +59,7 @@ def test_a_disk_that_is_full_to_the_last_byte_is_503_until_somebody_frees_some(t
     ):
         told = Told(service)
         service.pid("lake")
-        with load_on(service, text=_TEXT) as load:
+        with load_on(service, text_bytes=12_000) as load:
             with filled(small, but_bytes=_MIB):
                 load.wait_for("503", "UNAVAILABLE", more=10, within_s=60)
                 log = told.wait_for(level="error", event="log takes no events")

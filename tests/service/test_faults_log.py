@@ -103,7 +103,7 @@ def test_writes_that_the_system_cuts_in_the_middle_leave_no_request_in_part(faul
     told = Told(service)
     workers = [service.pid(f"worker-{index}") for index in range(_WORKERS)]
     # Larger than what they write their messages to.
-    with load_on(service, text="x" * 60_000) as load:
+    with load_on(service, text_bytes=60_000) as load:
         before = [resource.prlimit(pid, resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY)) for pid in workers]
         load.wait_for("503", "UNAVAILABLE", within_s=60)
         for pid, limits in zip(workers, before, strict=True):

@@ -7,6 +7,7 @@ failed: 5xx, UNAVAILABLE       nothing, or all its events once
 unanswered                     the same
 """
 
+import os
 import threading
 import time
 from collections import Counter
@@ -81,12 +82,12 @@ class Load:
         service: whom they send to.
         rest: how many post JSON.
         native: how many call by gRPC.
-        text: of each event, to make it larger.
+        text_bytes: how much text each event has beside, which hardly can be compressed.
     """
 
-    def __init__(self, service: Service, *, rest: int = 2, native: int = 1, text: str = "") -> None:
+    def __init__(self, service: Service, *, rest: int = 2, native: int = 1, text_bytes: int = 0) -> None:
         self.ledger = Ledger()
-        self._text = text
+        self._text_bytes = text_bytes
         self._key = service.server_key
         self._rest, self._native = service.rest, service.grpc
         self._is_over = threading.Event()
@@ -117,6 +118,9 @@ class Load:
         )
         return time.monotonic() - began
 
+    def _text(self) -> str:
+        return os.urandom(self._text_bytes // 2).hex()
+
     def _counts(self) -> Counter[str]:
         return Counter(list(self.ledger.answers.values()))
 
@@ -125,14 +129,14 @@ class Load:
         time.sleep(_PAUSE_S)
 
     def _post(self, client_name: str) -> None:
-        event = {"user": {"userID": client_name}, "time": 1767225600000, "metadata": {"text": self._text}}
+        event = {"user": {"userID": client_name}, "time": 1767225600000}
         headers = {"statsig-api-key": self._key, "statsig-client-time": "1767225600000"}
         with httpx.Client(timeout=40) as client:
             for number in count():
                 if self._is_over.is_set():
                     return
                 attempt = f"{client_name}-{number}"
-                body = {"events": [event | {"eventName": attempt}] * EVENTS}
+                body = {"events": [event | {"eventName": attempt, "metadata": {"text": self._text()}}] * EVENTS}
                 try:
                     answer = client.post(f"{self._rest}/v1/log_event", json=body, headers=headers)
                 except httpx.HTTPError as exc:
@@ -149,7 +153,7 @@ class Load:
                     return
                 attempt = f"{client_name}-{number}"
                 event = pb.Event(event_name=attempt, time=1767225600000, user=pb.User(user_id=client_name))
-                event.metadata["text"] = self._text
+                event.metadata["text"] = self._text()
                 try:
                     stub.LogEvent(
                         pb.LogEventRequest(events=[event] * EVENTS),
@@ -163,9 +167,9 @@ class Load:
 
 
 @contextmanager
-def load_on(service: Service, *, rest: int = 2, native: int = 1, text: str = "") -> Iterator[Load]:
+def load_on(service: Service, *, rest: int = 2, native: int = 1, text_bytes: int = 0) -> Iterator[Load]:
     """Load until the block ends; it has begun to be acknowledged, by both protocols, when the block begins."""
-    load = Load(service, rest=rest, native=native, text=text)
+    load = Load(service, rest=rest, native=native, text_bytes=text_bytes)
     try:
         load.wait_for(*(["202"] if rest else []), *(["OK"] if native else []), within_s=30)
         yield load
