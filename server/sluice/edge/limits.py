@@ -1,4 +1,4 @@
-"""Every limit on bytes, derived from the largest body (`--max-body`), in one place.
+"""Every limit on bytes, derived from the largest body (`--max-body`), in one place; and limits that are fixed.
 
 What refuses a body equals the limit; what merely holds one stands above it, so that a body which is too large is always
 answered 413 by the filter that counts, and never runs into a buffer or into gRPC's own limit (RESOURCE_EXHAUSTED, which
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 __all__ = [
     "MAX_HEADERS_KIB",
+    "MAX_TOOL_CALLS",
     "READ_BYTES",
     "buffer_bytes",
     "grpc_body_bytes",
@@ -19,6 +20,9 @@ __all__ = [
 ]
 
 MAX_HEADERS_KIB = 32
+
+# Calls of gRPC's own services, health and reflection, at the same time.
+MAX_TOOL_CALLS = 1024
 
 # One read of a connection.
 READ_BYTES = 64 * 1024

@@ -80,6 +80,7 @@ def render(config: EdgeConfig) -> str:
         max_headers_kib=limits.MAX_HEADERS_KIB,
         max_heap_bytes=config.max_heap_bytes,
         max_requests=config.max_requests,
+        max_tool_calls=limits.MAX_TOOL_CALLS,
         open_grpc_tools="|".join((_HEALTH, _REFLECTION) if config.reflection else (_HEALTH,)),
         read_bytes=limits.READ_BYTES,
         request_timeout_s=config.request_timeout_s,

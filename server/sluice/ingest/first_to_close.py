@@ -29,7 +29,7 @@ def closed_first() -> Iterator[None]:
     """What is opened within has a higher number than what is opened later."""
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     room = _ROOM if most == resource.RLIM_INFINITY else min(_ROOM, most // 2)
-    held = []
+    held: list[int] = []
     try:
         while not held or held[-1] < room:
             held.append(os.eventfd(0))
