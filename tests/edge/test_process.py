@@ -8,7 +8,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sluice.edge import AddressTaken, AdminUnreachable, EdgeConfig, EnvoyFailed, EnvoyMissing, EnvoyProcess, binary
 from tests.support.edge import post, running_edge
@@ -154,6 +156,39 @@ def test_a_drain_lets_requests_in_flight_end_and_takes_no_new_connection(short_f
 
     assert answer.status == 202
     assert answer.header("connection") == "close"
+
+
+def test_new_connections_are_refused_soon_after_a_drain_has_begun(short_folder):
+    with running_edge(short_folder, workers=1) as edge:
+        edge.run(edge.envoy.begin_drain())
+
+        # While they are taken, a client that comes back again and again keeps the drain from its end.
+        wait_until(lambda: _refuses_connections(edge.address), within_s=4)
+
+
+def test_a_health_watch_is_no_request_that_a_drain_waits_for(edge):
+    with grpc.insecure_channel("{}:{}".format(*edge.address)) as channel:
+        watches = [health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest()) for _ in range(3)]
+        for watch in watches:
+            assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        with ThreadPoolExecutor(1) as pool:
+            release = threading.Event()
+
+            async def wait_for_release(_call):
+                await asyncio.to_thread(release.wait, 10)
+
+            for worker in edge.workers:
+                worker.answer = wait_for_release
+            in_flight = pool.submit(edge.post)
+            wait_until(lambda: len(edge.calls) == 1)
+            beside_a_request = edge.run(edge.envoy.active_requests())
+            release.set()
+            in_flight.result()
+        wait_until(lambda: edge.run(edge.envoy.active_requests()) == 0)
+        for watch in watches:
+            watch.cancel()
+
+    assert beside_a_request == 1
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])

@@ -16,6 +16,7 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sluice import disk
 from sluice.events.v1 import events_pb2, events_service_pb2_grpc
@@ -186,6 +187,46 @@ def test_a_drain_under_load_loses_nothing_and_leaves_nothing_behind(tmp_path: Pa
     assert [pid for pid in pids if process_id(pid) is not None] == []
     assert not sockets.exists()
     assert not (tmp_path / "data/run.json").exists()
+
+
+def test_native_callers_that_keep_sending_and_watch_health_hold_up_no_drain(tmp_path: Path) -> None:
+    service = Service(tmp_path / "data", "--workers", "1")
+    service.start()
+    metadata = [("statsig-api-key", service.server_key)]
+    request = events_pb2.LogEventRequest(events=[events_pb2.Event(event_name="e", user=events_pb2.User(user_id="u"))])
+    acknowledged: list[str] = []
+    failed: set[grpc.StatusCode] = set()
+    stopped = threading.Event()
+
+    def call_without_a_pause(channel: grpc.Channel) -> None:
+        stub = events_service_pb2_grpc.EventsServiceStub(channel)
+        while not stopped.is_set():
+            try:
+                _, call = stub.LogEvent.with_call(request, metadata=metadata, timeout=20)
+            except grpc.RpcError as error:
+                failed.add(error.code())
+            else:
+                acknowledged.append(dict(call.initial_metadata())["x-request-id"])
+
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 100)]
+    with contextlib.ExitStack() as cleanup:
+        channels = [cleanup.enter_context(grpc.insecure_channel(service.grpc, options)) for _ in range(4)]
+        watch = health_pb2_grpc.HealthStub(channels[0]).Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        pool = cleanup.enter_context(ThreadPoolExecutor(4))
+        cleanup.callback(stopped.set)
+        calling = [pool.submit(call_without_a_pause, channel) for channel in channels]
+        wait_until(lambda: len(acknowledged) >= 50, within_s=40, what="calls are acknowledged")
+        service.begin_to_stop()
+        code = service.wait()
+        stopped.set()
+        for each in calling:
+            each.result(timeout=60)
+
+    assert code == 0
+    assert "gave up waiting" not in service.messages()
+    assert failed <= {grpc.StatusCode.UNAVAILABLE}
+    assert set(acknowledged) <= {str(row[0]) for row in service.rows("select request_id from events")}
 
 
 def test_a_drain_waits_for_a_request_that_is_still_arriving(tmp_path: Path) -> None:

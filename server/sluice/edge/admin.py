@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 import socket
 from typing import cast
+from urllib.parse import quote
 
 from sluice.errors import SluiceError
 
@@ -19,6 +21,7 @@ _TIMEOUT_S = 5.0
 
 _ACTIVE_REQUESTS = "http.edge.downstream_rq_active"
 _HEALTHY_WORKERS = "cluster.workers.membership_healthy"
+_ACTIVE_TOOL_CALLS = "cluster.tools.upstream_rq_active"
 
 
 class AdminUnreachable(SluiceError):
@@ -49,12 +52,13 @@ class EnvoyAdmin:
         return str(address["address"]), int(address["port_value"])
 
     async def active_requests(self) -> int:
-        """How many requests Envoy has begun and not yet answered, of all kinds."""
-        return await self._gauge(_ACTIVE_REQUESTS)
+        """How many requests Envoy has begun and not yet answered, but for gRPC's own health and reflection."""
+        found = await self._gauges(_ACTIVE_REQUESTS, _ACTIVE_TOOL_CALLS)
+        return max(0, found.get(_ACTIVE_REQUESTS, 0) - found.get(_ACTIVE_TOOL_CALLS, 0))
 
     async def healthy_workers(self) -> int:
         """How many workers Envoy would send a request to."""
-        return await self._gauge(_HEALTHY_WORKERS)
+        return (await self._gauges(_HEALTHY_WORKERS)).get(_HEALTHY_WORKERS, 0)
 
     async def fail_health_check(self) -> None:
         """Tell load balancers in front, by answers to their health checks, to look elsewhere."""
@@ -68,10 +72,11 @@ class EnvoyAdmin:
         """Take no new connection from now on; requests in flight go on."""
         await self._request("POST", "/drain_listeners")
 
-    async def _gauge(self, name: str) -> int:
-        _, body = await self._request("GET", f"/stats?format=json&filter=^{name.replace('.', '%5C.')}$")
-        stats = cast("list[dict[str, int]]", json.loads(body)["stats"])
-        return next((stat["value"] for stat in stats if "value" in stat), 0)
+    async def _gauges(self, *names: str) -> dict[str, int]:
+        wanted = quote("|".join(re.escape(name) for name in names))
+        _, body = await self._request("GET", f"/stats?format=json&filter=^({wanted})$")
+        stats = cast("list[dict[str, str | int]]", json.loads(body)["stats"])
+        return {str(stat["name"]): int(stat["value"]) for stat in stats if "value" in stat}
 
     async def _request(self, method: str, target: str) -> tuple[int, bytes]:
         try:

@@ -52,7 +52,8 @@ class EdgeConfig:
             20 s), so that Envoy never loses an answer that somebody still waits for.
         idle_timeout_s: an idle connection is closed.
         reflection: whether callers may ask by gRPC reflection which services there are.
-        drain_s: how long new connections are still taken after a drain has begun.
+        drain_s: how long new connections are still taken after a drain has begun, at most. While clients come back
+            for more, the drain lasts that long.
         access_log: a line of JSON on standard error for each request. Queries are left out: the API key may stand
             there.
         json_messages: Envoy's messages are lines of JSON, as those of the other processes.
@@ -76,7 +77,7 @@ class EdgeConfig:
     answer_timeout_s: int = 30
     idle_timeout_s: int = 300
     reflection: bool = False
-    drain_s: int = 5
+    drain_s: int = 1
     access_log: bool = False
     json_messages: bool = False
 

@@ -135,7 +135,7 @@ class EnvoyProcess:
         await self._admin.close_listeners()
 
     async def active_requests(self) -> int:
-        """How many requests are not yet answered; streams such as a health watch count until they end.
+        """How many requests are not yet answered; calls of gRPC's own health and reflection don't count.
 
         Raises:
             AdminUnreachable: Envoy does not answer.
