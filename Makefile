@@ -34,6 +34,9 @@ test-clients: $(VENV)/.installed-dev ## real clients in Node, Chromium, Go and J
 test-containers: $(VENV)/.installed-dev ## docs/containers.md with a Docker engine: builds both images, runs compose.yaml
 	WITH_AN_ENGINE=1 $(BIN)/pytest tests/containers $(ARGS)
 
+soak: $(VENV)/.installed-dev ## a service under load dies 500 times, at every step; is each 202 in the lake once?
+	@$(BIN)/python -m tests.soak $(ARGS)
+
 test-spark: check-java $(VENV)/.installed-dev build/spark-3.5/.installed build/spark-4/.installed ## Spark 3.5 and 4 read the lake; needs Java 17
 	$(BIN)/pytest tests/spark/check_readers.py $(ARGS)
 

@@ -53,13 +53,13 @@ class Door:
         address: `host:port`, the same over restarts.
         server_key: one that opens both doors.
         client_key: one that opens only that for SDKs.
-        backlog: tells how many segments wait for the lake; clients send less often while they are many.
+        backlog: tells how many segments wait for the lake: clients send less often while they are many.
     """
 
     address: str
     server_key: str
     client_key: str
-    backlog: Callable[[], int]
+    backlog: Callable[[], int] = lambda: 0
 
 
 class Load:
@@ -71,15 +71,24 @@ class Load:
         seed: of their choices.
         rest: how many send JSON.
         native: how many call by gRPC.
+        only_good: none sends what must be refused, or gives up early.
     """
 
-    def __init__(self, door: Door, ledger: Ledger, *, seed: int, rest: int = 4, native: int = 2) -> None:
-        self._ledger = ledger
+    def __init__(
+        self, door: Door, ledger: Ledger, *, seed: int, rest: int = 4, native: int = 2, only_good: bool = False
+    ) -> None:
         self._paused = threading.Event()
         self._ended = threading.Event()
         kinds: list[type[_Client]] = [_RestClient] * rest + [_NativeClient] * native
         self._clients = [
-            kind(door, ledger, random.Random(f"{seed} {index}"), self._paused, self._ended)
+            kind(
+                door,
+                ledger,
+                chance=random.Random(f"{seed} {index}"),
+                paused=self._paused,
+                ended=self._ended,
+                only_good=only_good,
+            )
             for index, kind in enumerate(kinds)
         ]
 
@@ -132,7 +141,14 @@ class _Client(threading.Thread):
     protocol = ""
 
     def __init__(
-        self, door: Door, ledger: Ledger, chance: random.Random, paused: threading.Event, ended: threading.Event
+        self,
+        door: Door,
+        ledger: Ledger,
+        *,
+        chance: random.Random,
+        paused: threading.Event,
+        ended: threading.Event,
+        only_good: bool,
     ) -> None:
         super().__init__(daemon=True, name=f"client-{self.protocol}")
         self._door = door
@@ -140,6 +156,7 @@ class _Client(threading.Thread):
         self._chance = chance
         self._paused = paused
         self._ended = ended
+        self._only_good = only_good
         self.rests = False
         self.served_at = 0.0
         self.waits_since: float | None = None
@@ -202,12 +219,13 @@ class _Client(threading.Thread):
 
     def _choose_sending(self) -> Sending:
         chance = self._chance
+        odd = not self._only_good
         return Sending(
             webhook=chance.random() < 0.25,
             gzip=chance.random() < 0.5,
             kept_alive=chance.random() >= _SHARE_OF_NEW_CONNECTIONS,
-            fault=chance.choice(self.faults()) if chance.random() < _SHARE_OF_FAULTS else "",
-            timeout_s=_IMPATIENT_S if chance.random() < _SHARE_OF_IMPATIENT else _PATIENT_S,
+            fault=chance.choice(self.faults()) if odd and chance.random() < _SHARE_OF_FAULTS else "",
+            timeout_s=_IMPATIENT_S if odd and chance.random() < _SHARE_OF_IMPATIENT else _PATIENT_S,
         )
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from sluice.supervisor.run_file import RunFile, read_run_file
+from sluice.supervisor.run_file import read_run_file
 from tests.soak.lake import Finding
 from tests.support.waiting import wait_until
 
@@ -12,8 +12,7 @@ __all__ = ["NewMessages", "leftovers"]
 
 _SETTLES_WITHIN_S = 30.0
 _DATA_FOLDER = {".keys.lock", "first-keys", "keys.json", "lake", "log", "run.json"}
-_RUN_FOLDER = {"envoy.sock", "metrics", "run-folder", "worker-0.sock", "worker-1.sock"}
-_ENVOY_FILES = "envoy"
+_RUN_FOLDER = ("envoy", "metrics", "run-folder", "worker-0.sock", "worker-1.sock")
 
 
 def leftovers(data_dir: Path, run_folders: Path, *, mark: bytes, set_aside: Collection[str]) -> list[Finding]:
@@ -65,14 +64,12 @@ def _other_processes(data_dir: Path, mark: bytes) -> list[str]:
 
 
 def _other_run_folders(data_dir: Path, run_folders: Path) -> list[str]:
+    """Run folders of dead services, and what is in the living one's that no process of it needs."""
     run = read_run_file(data_dir)
-    own = None if run is None else Path(run.sockets)
-    others = [str(path) for path in run_folders.iterdir() if path != own]
-    return others + ([] if own is None or run is None else _other_names(own, run))
-
-
-def _other_names(own: Path, _run: RunFile) -> list[str]:
-    return [str(own / name) for name in _names(own) - _RUN_FOLDER if not name.startswith(_ENVOY_FILES)]
+    own = run_folders / "none" if run is None else Path(run.sockets)
+    others = [path for path in run_folders.iterdir() if path != own]
+    others += [own / name for name in _names(own) if not name.startswith(_RUN_FOLDER)]
+    return [str(path) for path in others]
 
 
 class NewMessages:
