@@ -20,6 +20,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from bench.load import body_of
@@ -32,6 +33,7 @@ from sluice.log.segment import LOG_FOLDER
 
 _MIB = 2**20
 _MAX_BODY_BYTES = 10 * _MIB
+_TOGETHER = 64
 
 
 def _entry(body: bytes, events: int, body_format: Body = Body.JSON) -> Entry:
@@ -85,8 +87,8 @@ async def _append(folder: Path, entries: Iterator[Entry], seal_size_bytes: int) 
         folder, "bench", seal_age_s=3600, seal_size_bytes=seal_size_bytes, queue_bytes=1 << 30, min_free_bytes=0
     )
     await log.start()
-    for entry in entries:
-        await log.append(entry)
+    for together in iter(lambda: list(islice(entries, _TOGETHER)), []):
+        await asyncio.gather(*map(log.append, together))
     await log.close()
 
 

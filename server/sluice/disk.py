@@ -167,6 +167,14 @@ class File(io.RawIOBase):
         self._position += count
         return count
 
+    def readall(self) -> bytes:
+        """The rest of the file, into memory once: io.RawIOBase joins pieces of 8 KiB, which takes twice as much."""
+        content = self.read_at(self._position, max(0, self.size() - self._position))
+        self._position += len(content)
+        # It may have grown meanwhile, and one call gives 2 GiB at most.
+        rest = super().readall()
+        return content + rest if rest else content
+
     def read_at(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes from `offset` on; fewer where the file ends before."""
         return os.pread(self._fd, size, offset)

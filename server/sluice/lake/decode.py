@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sluice.lake import decode_json, decode_proto
 from sluice.lake.fields import MAX_EVENTS_AT_ONCE, UndecodableBody, is_large
-from sluice.lake.rows import rows_of
+from sluice.lake.rows import MAX_REPEATED_BYTES, rows_of
 from sluice.storage.v1 import log_record_pb2 as storage
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ _REQUEST_ID_BYTES = 16
 # Records are decoded together until they hold this much: it spreads the fixed 0.6 ms of building columns, and bounds
 # what is in memory as Python objects. One record can be larger.
 _STRETCH_BYTES = 4 * 1024 * 1024
+# What requests say of themselves stands on each of their rows: bodies of 4 MiB could become 750 MiB, and several times
+# as much on the way. Counted as if all of a body stood there; of usual ones some 8,000 events come together.
+_STRETCH_REPEATED_BYTES = 16 * MAX_REPEATED_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,16 +81,20 @@ def decode(records: Sequence[storage.LogRecord]) -> Rows:
 def in_stretches(found: Iterable[tuple[_Place, storage.LogRecord]]) -> Iterator[list[tuple[_Place, storage.LogRecord]]]:
     """Records, each with where it was found, in stretches that `decode` may be given: of bounded size, never empty."""
     stretch: list[tuple[_Place, storage.LogRecord]] = []
-    body_bytes = events = 0
+    body_bytes = events = repeated_bytes = 0
     for place, record in found:
+        repeats = min(len(record.body) * record.event_count, MAX_REPEATED_BYTES)
         if stretch and (
-            body_bytes + len(record.body) > _STRETCH_BYTES or events + record.event_count > MAX_EVENTS_AT_ONCE
+            body_bytes + len(record.body) > _STRETCH_BYTES
+            or events + record.event_count > MAX_EVENTS_AT_ONCE
+            or repeated_bytes + repeats > _STRETCH_REPEATED_BYTES
         ):
             yield stretch
-            stretch, body_bytes, events = [], 0, 0
+            stretch, body_bytes, events, repeated_bytes = [], 0, 0, 0
         stretch.append((place, record))
         body_bytes += len(record.body)
         events += record.event_count
+        repeated_bytes += repeats
     if stretch:
         yield stretch
 
