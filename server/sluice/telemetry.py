@@ -9,14 +9,14 @@ of its counts with it. Where a process counts: metering.py.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import sys
-from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import structlog
+
+from sluice.unfailing import UnfailingStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,41 +62,27 @@ def configure(*, role: str, json: bool | None = None) -> None:
         if as_json
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
+    processors: list[Processor] = [
+        _adding(role),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *render,
+    ]
+
+    def lost_line(lost: int) -> str:
+        line: Any = {"room": "messages", "event": "messages were lost: nobody read them", "lost": lost}
+        for process in processors:
+            line = process(None, "warning", line)
+        return f"{line}\n"
+
     structlog.configure(
-        processors=[
-            _adding(role),
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *render,
-        ],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Unfailing(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(
+            file=cast("TextIO", UnfailingStream(sys.stderr, lost_line=lost_line))
+        ),
         cache_logger_on_first_use=False,
     )
-
-
-class _Unfailing:
-    """Standard error whose messages get lost where they can't be written: a full disk, a reader that has gone.
-
-    What a process does must not depend on whether somebody can read about it.
-    """
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def write(self, text: str) -> None:
-        with suppress(OSError):
-            self._file.write(text)
-
-    def flush(self) -> None:
-        try:
-            self._file.flush()
-        except OSError as exc:
-            if exc.errno in {errno.EPIPE, errno.EIO}:
-                # Nobody will ever read there. What is buffered has to go somewhere when Python ends, else that fails.
-                null = os.open(os.devnull, os.O_WRONLY)  # noqa: TID251  not below the data folder
-                os.dup2(null, self._file.fileno())
-                os.close(null)
 
 
 def _adding(role: str) -> Processor:

@@ -30,6 +30,24 @@ def test_ids_grow_when_the_clock_steps_back(monkeypatch: pytest.MonkeyPatch) -> 
     assert before < made[0]
 
 
+def test_a_segments_id_follows_a_clock_that_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    before = ids.new_segment_uuid()
+    monkeypatch.setattr(time, "time_ns", lambda: (now_ms - 7_200_000) * 1_000_000)
+    after = [ids.new_segment_uuid() for _ in range(100)]
+
+    assert before.int >> 80 >= now_ms
+    assert {made.int >> 80 for made in after} == {now_ms - 7_200_000}
+    assert after == sorted(set(after))
+
+
+def test_segments_ids_grow_while_a_corrected_clock_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ids.new_segment_uuid()
+    monkeypatch.setattr(time, "time_ns", lambda: ((before.int >> 80) - 900) * 1_000_000)
+
+    assert before < ids.new_segment_uuid()
+
+
 def test_ids_grow_when_the_random_part_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
     sequence = ids._Sequence()
     monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
+import structlog
 
 from sluice.supervisor.child import Child
 from sluice.supervisor.keeper import FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_AFTER_S, End, Keeper, pause_before_start
@@ -99,6 +100,33 @@ def test_one_that_ends_soon_is_started_again_only_after_a_pause() -> None:
 
         assert started == [False, False, True]
         assert kept.ends[0].exit_code == 3
+        await kept.end()
+
+    asyncio.run(scenario())
+
+
+def test_one_that_cannot_be_started_is_tried_again_and_told_once() -> None:
+    async def scenario() -> None:
+        kept = _Kept(_ENDS_WITH_3)
+        starts = kept.keeper._start
+        await kept.keeper.start_first(0.0)
+
+        async def refuses() -> Child:
+            raise OSError(24, "Too many open files")
+
+        kept.keeper._start = refuses
+        await kept.until(lambda: kept.ends != [], now=1.0)
+        with structlog.testing.capture_logs() as messages:
+            for now in range(2, 100, 10):
+                assert not await kept.keeper.tick(now)
+            kept.keeper._start = starts
+            assert await kept.keeper.tick(200.0)
+
+        assert [m["event"] for m in messages] == [
+            "child can't be started, and is tried again",
+            "child can be started again",
+            "child started again",
+        ]
         await kept.end()
 
     asyncio.run(scenario())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sluice.ingest.outcome import Error
     from sluice.log.ports import Entry
 
-__all__ = ["IN_FLIGHT_BYTES", "READY", "count_accepted", "count_refused", "label_of"]
+__all__ = ["FAULTS", "IN_FLIGHT_BYTES", "READY", "count_accepted", "count_refused", "label_of"]
 
 _OLDER_LABELS = {Reason.INVALID_EVENTS: "invalid", Reason.INVALID_REQUEST: "invalid"}
 
@@ -25,10 +25,16 @@ _BODY_BYTES = Counter(
     ["source"],
 )
 _REFUSED = Counter("sluice_requests_refused", "Requests that were answered with an error, by reason.", ["reason"])
+FAULTS = Counter(
+    "sluice_ingest_faults", "Seconds in which a worker had no descriptors left, or could not read the keys.", ["cause"]
+)
 IN_FLIGHT_BYTES = Gauge(
     "sluice_in_flight_bytes", "Bodies that are being handled, in bytes.", multiprocess_mode="livesum"
 )
 READY = Gauge("sluice_workers_ready", "Workers that take requests.", multiprocess_mode="livesum")
+
+for _cause in ("descriptors", "keys"):
+    FAULTS.labels(_cause)
 
 # labels() looks each up under a lock; once is enough.
 _ACCEPTED = {

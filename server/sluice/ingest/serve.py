@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from sluice.ingest import metrics
 from sluice.ingest.admission import Admission
 from sluice.ingest.call import Desk
+from sluice.ingest.descriptors import Descriptors
 from sluice.ingest.receive import KeysInForce, Receiver
 from sluice.ingest.server import DoorServer
 from sluice.log.ports import Appender
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FollowedKeys", "Stop", "WorkerLog", "serve"]
 
-_LOOK_AT_KEYS_S = 1.0
+_LOOK_AGAIN_S = 1.0
 _LOOK_AT_HEALTH_S = 0.1
 # For the answers of given-up calls, and then for calls that never end by themselves: health watches, reflection.
 _LAST_ANSWERS_S = 2.0
@@ -43,6 +44,10 @@ class FollowedKeys(KeysInForce, Protocol):
 
     def reload_if_changed(self) -> bool:
         """Read the file anew if it was changed."""
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the file couldn't be read the last time, so that older keys are in force."""
 
 
 class WorkerLog(Appender, Protocol):
@@ -95,14 +100,18 @@ async def serve(
 
 
 async def _watch(server: DoorServer, keys: FollowedKeys, log: Appender, admission: Admission) -> None:
-    """Follow the keys' file, and show whether the log takes records."""
-    look_at_keys = 0.0
+    """Follow the keys' file, and show whether requests can be taken."""
+    descriptors = Descriptors()
+    look_again_at = 0.0
     while True:
         now = time.monotonic()
-        if now >= look_at_keys:
+        if now >= look_again_at:
+            descriptors.look()
             keys.reload_if_changed()
-            look_at_keys = now + _LOOK_AT_KEYS_S
-        healthy = log.healthy
+            if keys.is_unreadable:
+                metrics.FAULTS.labels("keys").inc()
+            look_again_at = now + _LOOK_AGAIN_S
+        healthy = log.healthy and descriptors.are_left
         metrics.READY.set(healthy)
         metrics.IN_FLIGHT_BYTES.set(admission.in_flight_bytes)
         await server.show_health(serving=healthy)

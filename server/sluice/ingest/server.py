@@ -9,12 +9,13 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
+from sluice.errors import SluiceError
 from sluice.ingest import service_body, service_typed
 
 if TYPE_CHECKING:
     from sluice.ingest.call import Desk
 
-__all__ = ["DoorServer"]
+__all__ = ["CannotListen", "DoorServer"]
 
 # Above all that Envoy lets in (32 KiB of headers, edge/limits.py), with what it adds. gRPC's own limits, 8 and 16 KiB,
 # would answer RESOURCE_EXHAUSTED, and between the two by chance.
@@ -27,6 +28,10 @@ _HEALTH_OF = ("", service_typed.SERVICE)
 _SOCKET_MODE = 0o660
 
 
+class CannotListen(SluiceError):
+    """The socket can't be made."""
+
+
 class DoorServer:
     """Listens from `start` to `stop`.
 
@@ -35,6 +40,9 @@ class DoorServer:
         socket: path of the Unix socket.
         max_receive_bytes: gRPC's limit for one message.
         reflection: whether it answers.
+
+    Raises:
+        CannotListen: the socket can't be made.
     """
 
     def __init__(self, desk: Desk, *, socket: str, max_receive_bytes: int, reflection: bool) -> None:
@@ -53,7 +61,11 @@ class DoorServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if reflection:
             enable_server_reflection([service_typed.SERVICE], self._server)
-        self._server.add_insecure_port(f"unix:{socket}")
+        try:
+            self._server.add_insecure_port(f"unix:{socket}")
+        except RuntimeError as exc:
+            # gRPC has written why to standard error, and says here only that.
+            raise CannotListen(f"can't listen on {socket}", hint="the line of gRPC above says why") from exc
         Path(socket).chmod(_SOCKET_MODE)
         self._serving: bool | None = None
 

@@ -43,6 +43,11 @@ class Keys:
         self._identity = disk.identity(path)
         self._by_hash = _by_hash(read_keys(path))
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the file couldn't be read the last time, so that older keys are in force."""
+        return self._unreadable
+
     def all(self) -> list[Key]:
         """Every key, revoked and expired ones too, in the order in which they were made."""
         return list(self._by_hash.values())

@@ -23,7 +23,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.log.ids import new_request_id
+from sluice.log.ids import new_segment_uuid
 from sluice.log.ports import DamageReason, Sealed
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def hour_of(time_us: int) -> str:
 
 def new_segment_id(*, hour: str, node: str) -> str:
     """Make an id that no segment ever had."""
-    return f"{hour}-{node}-{uuid.UUID(bytes=new_request_id())}"
+    return f"{hour}-{node}-{new_segment_uuid()}"
 
 
 def begun_at(segment_id: str) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,7 @@ __all__ = ["AdminAddressTaken", "AdminServer", "Snapshot"]
 _MAX_CONNECTIONS = 32
 _IDLE_S = 5.0
 _LONGEST_S = 15.0
+_AFTER_A_FAULT_S = 0.2
 
 _JSON = "application/json"
 # https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
@@ -77,9 +79,8 @@ class AdminServer:
                 f"can't listen on {host}:{port} for the admin port: {(exc.strerror or str(exc)).lower()}",
                 hint="choose another address with --admin, or --admin 127.0.0.1:0 for any free port",
             ) from exc
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, name="admin", daemon=True
-        )
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._serve, name="admin", daemon=True)
         self._thread.start()
 
     @property
@@ -94,9 +95,18 @@ class AdminServer:
 
     def close(self) -> None:
         """Stop listening."""
+        self._is_closing = True
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def _serve(self) -> None:
+        while not self._is_closing:
+            # Without descriptors the system refuses even to wait.
+            with suppress(OSError):
+                self._server.serve_forever(poll_interval=0.2)
+                return
+            time.sleep(_AFTER_A_FAULT_S)
 
     def answer(self, path: str) -> tuple[HTTPStatus, str, bytes]:
         """Status, content type and body for a path."""
@@ -135,6 +145,14 @@ class _Server(ThreadingHTTPServer):
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         super().__init__(address, _Handler)
+
+    def get_request(self) -> Any:
+        try:
+            return super().get_request()
+        except OSError:
+            # Who could not be taken waits on, and would be tried again at once.
+            time.sleep(_AFTER_A_FAULT_S)
+            raise
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002  as socketserver calls it
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from sluice import telemetry
 from sluice.settings.stages import edge_config, worker_config, writer_config
 from sluice.supervisor.child import PythonChild, PythonProgram
+from sluice.supervisor.descriptors import connections_that_fit
 from sluice.supervisor.drain import WORKERS_CALLS
 from sluice.supervisor.edge_child import EnvoyChild
 from sluice.supervisor.run_folder import METRICS_FOLDER
@@ -105,6 +106,7 @@ class Launcher:
             worker_sockets=[str(self._place.worker_socket(index)) for index in range(self._settings.workers)],
             json_messages=self._json_messages,
         )
+        config = replace(config, max_connections=connections_that_fit(config.max_connections))
         return await EnvoyChild.start(config, self._place.run_folder, port=port)
 
     async def _python(self, module: str, argument: bytes, *, role: str) -> Child:

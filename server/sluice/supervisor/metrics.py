@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sluice.metering import Counter, Gauge
 
-__all__ = ["ENDS", "FAILURES", "READY", "WAITING_BYTES", "WAITING_SECONDS"]
+__all__ = ["CLOCK_STEPS", "ENDS", "FAILURES", "READY", "WAITING_BYTES", "WAITING_SECONDS"]
 
 ENDS = Counter("sluice_child_ends", "Runs of child processes that ended without being told to.", ["child"])
 FAILURES = Counter("sluice_supervisor_failures", "What the supervisor could not do, and tries again.", ["cause"])
+CLOCK_STEPS = Counter("sluice_clock_steps", "Times that the clock was set by a second or more.", ["direction"])
 READY = Gauge("sluice_ready", "1 when the service is ready, else 0.", multiprocess_mode="livemax")
 WAITING_SECONDS = Gauge(
     "sluice_log_oldest_waiting_seconds",
@@ -20,3 +21,5 @@ WAITING_BYTES = Gauge(
 
 for _cause in ("recovery", "run_file", "first_keys", "child_start", "log_unlisted"):
     FAILURES.labels(_cause)
+for _direction in ("back", "forward"):
+    CLOCK_STEPS.labels(_direction)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sluice import disk, telemetry
 from sluice.errors import SluiceError
+from sluice.supervisor.descriptors import raise_limit
 from sluice.supervisor.folder_lock import hold_folder
 from sluice.supervisor.run_folder import make_run_folder, remove_dead_run_folders
 
@@ -36,6 +37,7 @@ def up(settings: Settings) -> int:
     """
     as_json = settings.messages == "json" or (settings.messages == "auto" and not sys.stderr.isatty())
     telemetry.configure(role="supervisor", json=as_json)
+    raise_limit()
     data_dir = settings.data_dir.absolute()
     _must_be_text(data_dir)
     disk.make_folders(data_dir)

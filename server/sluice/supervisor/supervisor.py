@@ -19,6 +19,7 @@ from sluice.outage import Outage
 from sluice.settings.units import Address
 from sluice.supervisor import metrics
 from sluice.supervisor.admin import AdminServer, Snapshot
+from sluice.supervisor.clock import ClockWatch
 from sluice.supervisor.drain import AT_ONCE_S, Drain, steps_at_once, steps_in_order
 from sluice.supervisor.figures import LakeLag, lake_lag, read_counts
 from sluice.supervisor.first_start import FIRST_KEYS_NAME, keep_first_keys, make_first_keys, things_to_paste
@@ -121,6 +122,7 @@ class Supervisor:
         self._stops_begun = 0
         self._lag = LakeLag()
         self._looked_at = -_LOOK_AT_LAG_S
+        self._clock = ClockWatch()
         self._lag_outage = Outage(
             _messages, fails="the log can't be looked at", is_over="the log can be looked at again"
         )
@@ -196,6 +198,7 @@ class Supervisor:
         if looks:
             self._looked_at = now
             self._look_at_lag()
+            self._clock.look()
             self._admin.close_overdue(now)
         self._admin.snapshot = Snapshot(facts=facts, lag=self._lag, turned_at=now)
         if is_ready and not self._announced:

@@ -2,8 +2,12 @@
 
 Only what Python asks for: `time.time` and `time.time_ns`. Envoy and the monotonic clock go on as they are, as in a
 machine whose wall clock is set.
+
+grpc's Python asks for the time to make a deadline of it, which grpc's core compares with the system's clock. Where a
+clock is really set both go along; so it is told the true time.
 """
 
+import sys
 import time
 from pathlib import Path
 
@@ -27,7 +31,8 @@ class _Shift:
         return _true_time_ns() + self._shift_ns
 
     def time(self) -> float:
-        return self.time_ns() / 1e9
+        asks = str(sys._getframe(1).f_globals.get("__name__", ""))
+        return (_true_time_ns() if asks.startswith("grpc.") else self.time_ns()) / 1e9
 
 
 def install(path: str) -> None:

@@ -118,9 +118,22 @@ class _Faults:
 
 def install(rules: str) -> None:
     """Follow the rules from now until this process ends."""
-    following = disk.observed(_Faults(rules))
+    faults = _Faults(rules)
+    following = disk.observed(faults)
     following.__enter__()
     _kept.append(following)
+    _let_reads_fail(faults)
+
+
+def _let_reads_fail(faults: _Faults) -> None:
+    """Reading is not observed; it is here the verb `read`."""
+    open_read = disk.open_read
+
+    def observed(path: Path) -> disk.File:
+        faults.before(disk.Operation(verb="read", path=str(path)))  # type: ignore[arg-type]
+        return open_read(path)
+
+    disk.open_read = observed
 
 
 # A context manager that is collected would end it.

@@ -1,0 +1,143 @@
+"""The disk refuses the lake writer: told once per outage, counted each time by its cause, and mended by itself."""
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from prometheus_client import REGISTRY
+
+from sluice import disk
+from sluice.lake.writer import LakeWriter, Outcome
+from tests.support.lake_log import MemoryLog, record
+from tests.support.lake_service import FailWhere, files, in_lake, publish_all, started
+
+
+def _body(name: str, *, text_bytes: int = 0) -> bytes:
+    # As random as text can be: it takes as much room in the lake as in the log.
+    metadata = json.dumps({"text": os.urandom(text_bytes // 2).hex()})
+    return f'{{"events":[{{"eventName":"{name}","time":1,"metadata":{metadata}}}]}}'.encode()
+
+
+def _log(*names: str, text_bytes: int = 0) -> MemoryLog:
+    log = MemoryLog()
+    for number, name in enumerate(names, 1):
+        log.seal([record(_body(name, text_bytes=text_bytes), number=number)])
+    return log
+
+
+def _counted(cause: str) -> float:
+    return REGISTRY.get_sample_value("sluice_lake_failures_by_cause_total", {"cause": cause}) or 0.0
+
+
+def _tries(writer: LakeWriter, times: int) -> list[Any]:
+    """What is told while it is tried so often."""
+    with structlog.testing.capture_logs() as messages:
+        for _ in range(times):
+            assert writer.run_once(0, at_once=True) is Outcome.FAILED
+    return messages
+
+
+def test_an_outage_is_told_once_and_counted_each_time_and_its_end_is_told(tmp_path: Path) -> None:
+    writer = started(tmp_path, _log("a"))
+    before = _counted("sync")
+    with disk.observed(FailWhere("sync", ".parquet")):
+        [error] = _tries(writer, 10)
+    with structlog.testing.capture_logs() as after:
+        publish_all(writer)
+
+    assert (error["log_level"], error["cause"]) == ("error", "sync")
+    assert "No space left on device" in error["error"]
+    assert "free space" in error["hint"]
+    assert _counted("sync") - before == 10
+    assert [m["event"] for m in after] == ["file published", "segments are published again"]
+    assert in_lake(tmp_path) == ["a"]
+
+
+class _SmallDisk:
+    """Room for so many bytes of what is staged: two of the segments below."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._size_bytes = size_bytes
+
+    def before(self, operation: disk.Operation) -> None:
+        end = operation.offset + len(operation.data)
+        if operation.verb == "write" and operation.path.endswith(".parquet") and end > self._size_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def after(self, operation: disk.Operation) -> None:
+        pass
+
+
+def test_where_there_is_no_room_for_a_file_smaller_ones_are_made_that_make_room(tmp_path: Path) -> None:
+    names = list("abcdefgh")
+    log = _log(*names, text_bytes=100_000)
+    writer = started(tmp_path, log)
+    with disk.observed(_SmallDisk(130_000)):
+        outcomes = publish_all(writer)
+
+    assert in_lake(tmp_path) == names
+    assert log.waiting() == []
+    assert 4 <= len(files(tmp_path)) <= len(names)
+    assert outcomes.count(Outcome.FAILED) <= len(names)
+
+
+def test_files_are_as_large_as_ever_when_there_is_room_again(tmp_path: Path) -> None:
+    log = _log("a", "b", text_bytes=100_000)
+    writer = started(tmp_path, log)
+    with disk.observed(FailWhere("write", ".parquet")):
+        _tries(writer, 4)
+    publish_all(writer)
+    for number in range(8):
+        log.seal([record(_body(f"later {number}"), number=100 + number)])
+    publish_all(writer)
+    before = len(files(tmp_path))
+    for number in range(8):
+        log.seal([record(_body(f"last {number}"), number=200 + number)])
+    publish_all(writer)
+
+    assert len(files(tmp_path)) == before + 1
+
+
+def test_a_file_of_the_lake_that_cannot_be_read_holds_up_its_own_hour_alone_and_only_for_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = _log("a")
+    publish_all(started(tmp_path, log))
+    [unreadable] = files(tmp_path)
+    log.seal([record(_body("same hour"), number=2)])
+    log.seal([record(_body("next hour"), number=3)], hour="20260131T08")
+    writer = started(tmp_path, log)
+    open_read = disk.open_read
+
+    def refuses(path: Path) -> disk.File:
+        if path == unreadable:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return open_read(path)
+
+    with monkeypatch.context() as patched, structlog.testing.capture_logs() as during:
+        patched.setattr(disk, "open_read", refuses)
+        publish_all(writer)
+        assert in_lake(tmp_path) == ["a", "next hour"]
+    with structlog.testing.capture_logs() as after:
+        publish_all(writer)
+
+    assert [m["cause"] for m in during if m["log_level"] == "error"] == ["unreadable_file"]
+    assert "Permission denied" in during[0]["error"]
+    assert [m["event"] for m in after if m["log_level"] == "warning"] == ["all that waits can be read again"]
+    assert in_lake(tmp_path) == ["a", "next hour", "same hour"]
+
+
+def test_a_lake_whose_folders_went_away_is_made_anew(tmp_path: Path) -> None:
+    log = _log("a")
+    writer = started(tmp_path, log)
+    (tmp_path / "lake").rename(tmp_path / "away")
+    (tmp_path / "lake").write_text("in the way")
+    assert publish_all(writer) == []
+    (tmp_path / "lake").unlink()
+    publish_all(writer)
+
+    assert in_lake(tmp_path) == ["a"]

@@ -1,0 +1,184 @@
+"""Disks that are really full, or read-only: file systems of some MiB that are mounted for these tests."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+
+from sluice import disk
+from tests.support.fault_load import Ledger, load_on
+from tests.support.service import SLUICE, Service
+from tests.support.small_disks import filled, mounted, remount
+from tests.support.told import Told
+from tests.support.waiting import wait_until
+
+_MIB = 1 << 20
+_FLAGS = ("--workers", "1", "--seal-size", "1MiB", "--seal-age", "300ms", "--lake-age", "300ms", "--lake-size", "4MiB")
+
+
+def _hold(service: Service, role: str) -> int:
+    """Stop a process: it stands still, until SIGCONT."""
+    pid = service.pid(role)
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+def test_a_log_that_fills_the_disk_to_its_floor_is_emptied_by_the_lake_alone(tmp_path: Path) -> None:
+    with (
+        mounted(tmp_path / "disk", kind="ext4", mebibytes=40) as small,
+        Service(small / "data", *_FLAGS, "--min-free", "10MiB") as service,
+    ):
+        told = Told(service)
+        service.post("first")
+        wait_until(lambda: _published(told), within_s=40, what="the lake writer is up")
+        lake = _hold(service, "lake")
+        with load_on(service, rest=3, text_bytes=12_000) as load:
+            load.wait_for("503", "UNAVAILABLE", more=5, within_s=60)
+            full = told.wait_for(level="error", cause="disk_floor")
+            free_bytes = disk.free_bytes(small)
+            os.kill(lake, signal.SIGCONT)
+            after_s = load.wait_for("202", "OK", within_s=60)
+            print(f"free at the floor: {free_bytes / _MIB:.1f} MiB; recovered {after_s:.1f} s after the lake")
+        wait_until(lambda: told.messages(event="log takes events again"), what="it is told that it is over")
+        load.ledger.check(service)
+
+        assert "free space on the disk" in full["hint"]
+        assert told.counted("sluice_log_failures_total", cause="disk_floor") > 0
+        # What is kept free is not for the log; a commit or two more may have been on their way.
+        assert 8 * _MIB <= free_bytes <= 11 * _MIB
+        assert told.messages(level="error", room="lake") == []
+
+
+def test_a_disk_that_is_full_to_the_last_byte_is_503_until_somebody_frees_some(tmp_path: Path) -> None:
+    with (
+        mounted(tmp_path / "disk", kind="tmpfs", mebibytes=16) as small,
+        Service(small / "data", *_FLAGS, "--min-free", "0B") as service,
+    ):
+        told = Told(service)
+        service.pid("lake")
+        with load_on(service, text_bytes=12_000) as load:
+            with filled(small, but_bytes=_MIB):
+                load.wait_for("503", "UNAVAILABLE", more=10, within_s=60)
+                log = told.wait_for(level="error", event="log takes no events")
+                lake = told.wait_for(level="error", event="nothing is published now", within_s=60)
+                wait_until(lambda: not service.is_ready(), what="it is not ready")
+                counted = len(told.messages(level="error"))
+            after_s = load.wait_for("202", "OK", within_s=60)
+            print(f"recovered after {after_s:.1f} s")
+        told.wait_for(level="warning", event="segments are published again", within_s=40)
+        load.ledger.check(service)
+
+        assert log["cause"] in {"disk_floor", "create", "write"}
+        assert "No space left on device" in lake["error"]
+        assert counted < 20
+
+
+def test_a_log_and_a_lake_on_disks_of_their_own_fail_each_for_itself(tmp_path: Path) -> None:
+    with (
+        mounted(tmp_path / "data/log", kind="tmpfs", mebibytes=32) as log,
+        mounted(tmp_path / "data/lake", kind="tmpfs", mebibytes=4) as lake,
+        Service(tmp_path / "data", *_FLAGS, "--min-free", "1MiB") as service,
+    ):
+        told = Told(service)
+        with load_on(service, rest=1) as load:
+            with filled(lake):
+                full = told.wait_for(level="error", event="nothing is published now", within_s=40)
+                load.wait_for("202", "OK", more=10)
+                assert service.is_ready()
+            told.wait_for(level="warning", event="segments are published again")
+            wait_until(lambda: _is_read_only(lake), within_s=30, what="the lake can be made read-only")
+            wait_until(lambda: "Read-only" in _last_error(told), within_s=40, what="the lake writer tells it")
+            load.wait_for("202", "OK", more=10)
+            assert "failed" not in load.ledger.classes()
+            remount(lake, "rw")
+            wait_until(lambda: len(told.messages(event="segments are published again")) == 2, what="it goes on")
+            wait_until(lambda: _is_read_only(log), within_s=30, what="the log can be made read-only")
+            load.wait_for("503", "UNAVAILABLE", more=5)
+            unwritable = told.wait_for(level="error", event="log takes no events")
+            remount(log, "rw")
+            after_s = load.wait_for("202", "OK", within_s=30)
+            print(f"the log recovered after {after_s:.1f} s")
+        load.ledger.check(service)
+
+        assert "No space left on device" in full["error"]
+        assert unwritable["error"].endswith("Read-only file system")
+        assert len(told.messages(level="error")) <= 8
+
+
+def _last_error(told: Told) -> str:
+    return str(told.messages(level="error")[-1]["error"])
+
+
+def _is_read_only(at: Path) -> bool:
+    """Make it so; that can't be done as long as a file there is open to be written."""
+    return subprocess.run(["mount", "-o", "remount,ro", str(at)], capture_output=True, check=False).returncode == 0
+
+
+def test_a_service_that_starts_on_a_full_disk_says_why_it_is_not_ready_and_becomes_so(tmp_path: Path) -> None:
+    ledger = Ledger()
+    with mounted(tmp_path / "disk", kind="tmpfs", mebibytes=16) as small:
+        service = Service(small / "data", *_FLAGS, "--min-free", "1MiB")
+        service.start()
+        ledger.answers["before"] = str(service.post(*["before"] * 3).status_code)
+        # Its segment stays below open/: what the next start finds, on a full disk.
+        left = [_hold(service, role) for role in ("lake", "worker-0")]
+        service.kill("supervisor")
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        try:
+            with filled(small, but_bytes=64 * 1024):
+                service.start(until_ready=False)
+                wait_until(lambda: "log_unwritable" in _reasons(service), within_s=60, what="it says what is missing")
+                told = [json.loads(line) for line in service.messages().splitlines() if '"log takes no events"' in line]
+                assert [message["cause"] for message in told] == ["disk_floor"]
+            wait_until(service.is_ready, within_s=30, what="it is ready when there is room")
+            ledger.answers["after"] = str(service.post(*["after"] * 3).status_code)
+            ledger.check(service)
+            assert ledger.classes() == {"acknowledged": 2}
+        finally:
+            service.stop()
+
+
+def test_a_first_start_on_a_full_disk_is_refused_in_plain_words_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", kind="tmpfs", mebibytes=1) as small, filled(small):
+        command = [SLUICE, "up", "--data-dir", str(small / "data"), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+        refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("error: ")
+        assert "No space left on device" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_a_full_temporary_folder_ends_no_process_and_holds_up_no_client(tmp_path: Path) -> None:
+    with (
+        mounted(tmp_path / "t", kind="tmpfs", mebibytes=4) as temporary,
+        Service(tmp_path / "data", *_FLAGS, environment={"TMPDIR": str(temporary)}) as service,
+    ):
+        service.pid("lake")
+        with load_on(service, rest=1) as load, filled(temporary):
+            told = Told(service)
+            killed = [service.kill(role) for role in ("worker-0", "lake", "envoy")]
+            load.wait_for("202", "OK", more=10, within_s=60)
+            wait_until(lambda: _published(told), within_s=40, what="the lake writer's successor publishes")
+            # Its figures have their room: those of the processes before went on.
+            assert told.counted("sluice_lake_rows_total") > 0
+            assert told.counted("sluice_child_ends_total") == len(killed)
+        load.ledger.check(service)
+
+        assert told.messages(level="error") == []
+
+
+def _published(told: Told) -> bool:
+    return bool(told.messages(role="lake", event="file published"))
+
+
+def _reasons(service: Service) -> list[str]:
+    try:
+        reasons: list[str] = service.readyz()["reasons"]
+    except (AssertionError, httpx.HTTPError):
+        return []
+    return reasons

@@ -1,0 +1,138 @@
+"""The disk refuses the lake alone, in the real lake writer: 202 goes on, segments wait, and nothing is lost or doubled.
+
+The errors are raised by the process's own disk.py where a rule says (tests/support/disk_faults.py); a disk that is
+really full: test_faults_full_disk.py.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.disk_faults import DiskFaults, Rule
+from tests.support.fault_load import Load, load_on
+from tests.support.service import Service
+from tests.support.told import Told
+from tests.support.waiting import wait_until
+
+_FLAGS = ("--workers", "1", "--seal-age", "100ms", "--lake-age", "100ms")
+
+Faulty = tuple[Service, DiskFaults, Load]
+
+
+def _rule(verb: str, path: str, error: int, *, role: str = "lake") -> Rule:
+    return Rule(f"{verb} {path}", role=role, verb=verb, path=path, action="error", errno=error)
+
+
+# Before the first file is published: later the folder of the hour is there.
+_MKDIR = _rule("mkdir", "*/received_hour=*", errno.EDQUOT)
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
+    """One service for all faults, one after the other: that none needs a restart is a part of the claim.
+
+    At the end its lake has what the ledger of all of them says.
+    """
+    folder = tmp_path_factory.mktemp("faults-lake")
+    faults = DiskFaults(folder)
+    faults.set(_MKDIR)
+    with Service(folder / "data", *_FLAGS, environment=faults.environment) as service:
+        with load_on(service, rest=1) as load:
+            yield service, faults, load
+        faults.set()
+        load.ledger.check(service)
+
+
+_FAULTS = [
+    pytest.param(_MKDIR, "make_folders", id="mkdir EDQUOT"),
+    pytest.param(_rule("create", "*/.staging/*.parquet", errno.ENOSPC), "write", id="create staged ENOSPC"),
+    pytest.param(_rule("write", "*/.staging/*.parquet", errno.ENOSPC), "write", id="write staged ENOSPC"),
+    pytest.param(_rule("write", "*/.staging/*.parquet", errno.EIO), "write", id="write staged EIO"),
+    pytest.param(_rule("rename", "*/.staging/current.json", errno.EROFS), "write", id="replace current.json EROFS"),
+    pytest.param(_rule("sync", "*/.staging/*.parquet", errno.EIO), "sync", id="fsync staged EIO"),
+    pytest.param(_rule("rename", "*/received_hour=*", errno.EIO), "move", id="rename EIO"),
+    pytest.param(_rule("sync_folder", "*/received_hour=*", errno.EIO), "sync_folder", id="fsync of the folder EIO"),
+    pytest.param(_rule("unlink", "*/log/sealed/*", errno.EROFS), "let_go", id="unlink segment EROFS"),
+    pytest.param(_rule("read", "*/log/sealed/*", errno.EIO), "unreadable_segment", id="read segment EIO"),
+    pytest.param(_rule("read", "*/log/sealed/*", errno.EMFILE), "unreadable_segment", id="read segment EMFILE"),
+]
+
+
+@pytest.mark.parametrize(("rule", "cause"), _FAULTS)
+def test_while_the_lake_refuses_202_goes_on_and_segments_wait_and_it_is_told_once_and_heals_by_itself(
+    faulty: Faulty, rule: Rule, cause: str
+) -> None:
+    service, faults, load = faulty
+    told = Told(service)
+    with faults.acting(rule):
+        error = told.wait_for(level="error", cause=cause)
+        load.wait_for("202", "OK", more=10)
+        wait_until(lambda: _waiting(service) >= 3, what="segments wait")
+        assert service.is_ready()
+    again = told.wait_for(level="warning", event="again")
+    wait_until(lambda: _waiting(service) <= 3, what="the lake has caught up")
+    print(f"recovered after {again['after_s']} s from its beginning")
+
+    assert os.strerror(rule.errno) in error["error"]
+    assert told.counted("sluice_lake_failures_total") > 0
+    assert told.counted("sluice_lake_failures_by_cause_total", cause=cause) > 0
+    # Of segments that can't be read the first are told each, since the others are published.
+    assert len(told.messages(level="error")) <= (20 if cause == "unreadable_segment" else 1)
+    assert {answer for answer in load.ledger.classes() if answer != "acknowledged"} == set()
+
+
+def test_a_worker_that_dies_while_segments_cannot_be_sealed_is_recovered_later(faulty: Faulty) -> None:
+    service, faults, load = faulty
+    told = Told(service)
+    rule = _rule("rename", "*/log/sealed/*", errno.EIO, role="supervisor")
+    with faults.acting(rule):
+        killed = service.kill("worker-0")
+        told.wait_for(level="error", event="recovery failed")
+        # It is tried again, and not told again.
+        tries = len(faults.fired(rule.id))
+        wait_until(lambda: len(faults.fired(rule.id)) > tries, what="recovery is tried again")
+        load.wait_for("202", "OK")
+        left = [
+            path for path in (service.data_dir / "log/open").iterdir() if faults.fired(rule.id)[0]["path"] == str(path)
+        ]
+        assert len(left) == 1
+    told.wait_for(level="warning", event="recovery has succeeded")
+
+    assert not left[0].exists()
+    assert service.pid("worker-0") != killed
+    assert [error["event"] for error in told.messages(level="error")] == [
+        "segment can't be recovered",
+        "recovery failed, and is tried again",
+    ]
+    assert told.counted("sluice_supervisor_failures_total", cause="recovery") >= 2
+
+
+def test_what_only_tells_of_the_service_fails_alone(faulty: Faulty) -> None:
+    service, faults, load = faulty
+    told = Told(service)
+    listed = service.command("keys", "list", "--json")
+    full = [
+        _rule("rename", "*/run.json", errno.ENOSPC, role="supervisor"),
+        _rule("write", "*/.keys.json.*", errno.ENOSPC, role=""),
+    ]
+    with faults.acting(*full):
+        service.kill("lake")
+        told.wait_for(level="error", event="run.json can't be written")
+        refused = service.try_command("keys", "create", "--kind", "server")
+        load.wait_for("202", "OK")
+        assert service.is_ready()
+    told.wait_for(level="warning", event="run.json can be written again")
+
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert "No space left on device" in refused.stderr
+    assert service.command("keys", "list", "--json") == listed
+    assert told.counted("sluice_supervisor_failures_total", cause="run_file") > 0
+    assert len(told.messages(level="error")) == 1
+
+
+def _waiting(service: Service) -> int:
+    waiting: int = service.readyz()["lake"]["waiting_segments"]
+    return waiting

@@ -1,0 +1,77 @@
+"""Recovery is tried until it succeeds, and tells that it does not once, not each time."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from sluice.log import RecoveryReport
+from sluice.supervisor.recovery import RETRY_S, Recovery
+
+
+def _report(*failed: str) -> RecoveryReport:
+    return RecoveryReport(sealed=(), cut_bytes=0, removed=(), set_aside=(), in_use=(), failed=tuple(failed), foreign=())
+
+
+class _Log:
+    """A log whose recovery comes to these, one after the other."""
+
+    def __init__(self, outcomes: Sequence[RecoveryReport | OSError]) -> None:
+        self._left = list(outcomes)
+        self.told_before: list[RecoveryReport | None] = []
+
+    def recover(self, before: RecoveryReport | None) -> RecoveryReport:
+        self.told_before.append(before)
+        outcome = self._left.pop(0)
+        if isinstance(outcome, OSError):
+            raise outcome
+        return outcome
+
+
+def _run(log: _Log, *, until_done: bool = True) -> tuple[Recovery, list[Any]]:
+    """Ask for recovery, and let time pass; what has come of it, and what was told."""
+
+    async def scenario() -> Recovery:
+        recovery = Recovery(log.recover)
+        recovery.ask()
+        now = 0.0
+        async with asyncio.timeout(20):
+            while not (recovery.is_done if until_done else recovery.has_run):
+                recovery.tick(now)
+                await asyncio.sleep(0.001)
+                now += RETRY_S / 4
+        return recovery
+
+    with structlog.testing.capture_logs() as messages:
+        return asyncio.run(scenario()), messages
+
+
+def test_a_log_that_cannot_be_looked_at_is_recovered_when_it_can() -> None:
+    log = _Log([OSError(5, "Input/output error")] * 5 + [_report()])
+
+    recovery, messages = _run(log)
+
+    assert recovery.has_run
+    assert len(log.told_before) == 6
+    assert [(m["log_level"], m["event"]) for m in messages] == [
+        ("error", "recovery failed, and is tried again"),
+        ("warning", "recovery has succeeded"),
+    ]
+
+
+def test_a_segment_that_cannot_be_recovered_is_tried_again_and_told_once() -> None:
+    log = _Log([_report("a", "b"), _report("b"), _report("b"), _report()])
+
+    _, messages = _run(log)
+
+    assert [m["log_level"] for m in messages] == ["error", "warning"]
+    # What was told before is known to the next run, so that it does not tell it again.
+    assert log.told_before == [None, _report("a", "b"), _report("b"), _report("b")]
+
+
+def test_workers_may_start_though_a_segment_cannot_be_recovered() -> None:
+    recovery, _ = _run(_Log([_report("a")]), until_done=False)
+
+    assert recovery.has_run
+    assert not recovery.is_done
