@@ -28,6 +28,7 @@ class _Load:
     def __init__(self, service: Service) -> None:
         self.acknowledged: list[str] = []
         self.not_acknowledged: Counter[str] = Counter()
+        self.failures_of: Counter[int] = Counter()
         self._url = f"{service.rest}/v1/log_event"
         self._headers = {"statsig-api-key": service.server_key, "statsig-client-time": "1767225600000"}
         self._stop = threading.Event()
@@ -49,12 +50,14 @@ class _Load:
                     answer = client.post(self._url, json={"events": [event] * _EVENTS}, headers=self._headers)
                 except httpx.HTTPError as exc:
                     self.not_acknowledged[type(exc).__name__] += 1
+                    self.failures_of[index] += 1
                     time.sleep(0.02)
                     continue
                 if answer.status_code == 202:
                     self.acknowledged.append(answer.headers["x-request-id"])
                 else:
                     self.not_acknowledged[str(answer.status_code)] += 1
+                    self.failures_of[index] += 1
 
 
 @contextmanager
@@ -102,8 +105,8 @@ def test_a_child_that_is_killed_under_load_is_replaced_and_nothing_is_lost(tmp_p
 
         _assert_each_is_in_the_lake_once(service, load)
         if role == "worker-0":
-            # No more than what it had in hand: the others went to the other worker.
-            assert sum(load.not_acknowledged.values()) <= _CLIENTS
+            # No more than what it had in hand, one of each client: the next went to the other worker.
+            assert max(load.failures_of.values(), default=0) <= 1, load.not_acknowledged
 
 
 def test_a_supervisor_that_is_killed_under_load_takes_all_with_it_and_the_next_start_loses_nothing(
