@@ -60,8 +60,12 @@ class Piece:
 
     @property
     def is_holed(self) -> bool:
-        """Whether something is missing before something that is there."""
-        return self.kept < self.filler_end < self.end
+        """Whether something else stands where bytes are missing.
+
+        Where nothing tells it from damage to a record that was acknowledged, recovery keeps it: noise always, zeros
+        where they begin within a checksum. Source: sluice/log/torn_tail.py.
+        """
+        return self.kept < self.filler_end
 
 
 class Fate(Protocol):

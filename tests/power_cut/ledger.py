@@ -113,8 +113,8 @@ class Ledger:
 
         Args:
             found: what is there.
-            holes_allowed: a power cut left part of an un-synced write out, and what stood behind it in: then that
-                stretch, which nobody was answered for, is below log/damaged/.
+            holes_allowed: a power cut left of an un-synced write what can't be told from damage: then that stretch,
+                which nobody was answered for, is below log/damaged/.
             archive: what is in the lake must be in the archive, too.
         """
         wrong = list(found.left)

@@ -21,7 +21,7 @@ class Watched:
 
     Attributes:
         lost: in words.
-        holed: whether a part of a write is missing before one that is there.
+        holed: whether what is there of a write can't be told from damage, see `Piece.is_holed`.
     """
 
     def __init__(self, fate: Fate) -> None:

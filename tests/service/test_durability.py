@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,18 @@ from tests.support.service import Service
 from tests.support.waiting import wait_until
 
 _INJECTED = Path(__file__).parents[1] / "support/injected"
-# One for all requests: making one takes longer than a request.
-_CLIENT = httpx.Client(timeout=30, verify=False)
 
 
-def _post(service: Service, marker: str) -> tuple[int, int]:
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    """One for all requests: making one takes longer than a request."""
+    with httpx.Client(timeout=30, verify=False) as opened:
+        yield opened
+
+
+def _post(client: httpx.Client, service: Service, marker: str) -> tuple[int, int]:
     """Post one event; return the status and the CLOCK_MONOTONIC at which the answer was here, in ns."""
-    answer = _CLIENT.post(
+    answer = client.post(
         f"{service.rest}/v1/log_event",
         json={"events": [{"user": {"userID": marker}, "eventName": "e", "time": 1767225600000}]},
         headers={"statsig-api-key": service.server_key, "statsig-client-time": str(int(time.time() * 1000))},
@@ -55,10 +61,12 @@ def recorded(tmp_path: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(_INJECTED), "DISK_RECORD": str(tmp_path / "record")}
 
 
-def test_every_answer_comes_after_the_datasync_of_its_write(tmp_path: Path, recorded: dict[str, str]) -> None:
+def test_every_answer_comes_after_the_datasync_of_its_write(
+    tmp_path: Path, recorded: dict[str, str], client: httpx.Client
+) -> None:
     with Service(tmp_path / "data", environment=recorded) as service, ThreadPoolExecutor(8) as pool:
         markers = [f"marker-{index:04}-end" for index in range(200)]
-        answers = dict(zip(markers, pool.map(lambda marker: _post(service, marker), markers), strict=True))
+        answers = dict(zip(markers, pool.map(lambda marker: _post(client, service, marker), markers), strict=True))
         operations = _operations(tmp_path / "record")
 
     for marker, (status, answered_ns) in answers.items():
@@ -68,19 +76,25 @@ def test_every_answer_comes_after_the_datasync_of_its_write(tmp_path: Path, reco
         assert ends[0] < answered_ns, f"{marker}: answered before its write was synced"
 
 
-def test_requests_that_wait_together_share_a_datasync(tmp_path: Path, recorded: dict[str, str]) -> None:
+def test_requests_that_wait_together_share_a_datasync(
+    tmp_path: Path, recorded: dict[str, str], client: httpx.Client
+) -> None:
     with (
         Service(tmp_path / "data", "--workers", "1", environment=recorded) as service,
         ThreadPoolExecutor(16) as pool,
     ):
-        assert {status for status, _ in pool.map(lambda index: _post(service, f"m{index}"), range(400))} == {202}
+        assert {status for status, _ in pool.map(lambda index: _post(client, service, f"m{index}"), range(400))} == {
+            202
+        }
         operations = _operations(tmp_path / "record")
 
     datasyncs = sum(line["verb"] == "datasync" and line["phase"] == "after" for line in operations)
     assert datasyncs < 400
 
 
-def test_there_is_no_answer_while_the_datasync_hangs(tmp_path: Path, recorded: dict[str, str]) -> None:
+def test_there_is_no_answer_while_the_datasync_hangs(
+    tmp_path: Path, recorded: dict[str, str], client: httpx.Client
+) -> None:
     gate = tmp_path / "gate"
     environment = {**recorded, "DISK_GATE": str(gate)}
 
@@ -94,7 +108,7 @@ def test_there_is_no_answer_while_the_datasync_hangs(tmp_path: Path, recorded: d
         Service(tmp_path / "data", "--workers", "1", environment=environment) as service,
         ThreadPoolExecutor(1) as pool,
     ):
-        waiting = pool.submit(_post, service, "held")
+        waiting = pool.submit(_post, client, service, "held")
         wait_until(syncing, within_s=20, what="the write reaches its datasync")
         opened_ns = time.monotonic_ns()
         assert not waiting.done()
