@@ -39,7 +39,7 @@ def _process(data_dir: Path, **values: Any) -> Iterator[subprocess.Popen[bytes]]
     writer = subprocess.Popen([sys.executable, "-m", "sluice.lake.writer", argument], pass_fds=fds)
     try:
         # Its first act, when it already listens to signals.
-        wait_until(lambda: writer.poll() is not None or (data_dir / "lake/.staging").exists())
+        wait_until(lambda: writer.poll() is not None or (data_dir / "lake/.staging").exists(), within_s=_LIMIT_S)
         yield writer
     finally:
         writer.kill()
