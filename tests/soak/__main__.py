@@ -9,6 +9,7 @@ attempts is kept. Exit 2: wrong usage. Exit 130: interrupted; nothing is kept. d
 import argparse
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -30,6 +31,8 @@ def main() -> int:
         return 2
     limits = Limits(kills=asked.kills, check_every=asked.check_every, seconds=asked.minutes * 60)
     sys.stderr.write(f"seed {seed}, in {folder}\n")
+    # Whoever ends it is told how far it came, and nothing is left that runs.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Progress() as progress:
         plan = Chosen(asked.only, seed=seed) if asked.only else Plan(asked.kills, seed=seed)
         environment = {"PLANTED_FAULT": asked.plant} if asked.plant else {}

@@ -16,7 +16,8 @@ def report(result: Result) -> str:
     if result.ledger is not None:
         lines += ["", *_ledger(result.ledger, result)]
     lines += ["", f"kills: {result.tally.kills.total()}", *_counted(result.tally.kills)]
-    lines += ["", "besides:", *_counted(result.tally.other)]
+    if result.tally.other:
+        lines += ["", "besides:", *_counted(result.tally.other)]
     lines += ["", f"deaths at {len(result.tally.points)} named steps:", *_counted(result.tally.points)]
     lines += ["", f"longest until it served again: {result.tally.longest_s:.1f} s"]
     if result.never:
