@@ -87,8 +87,10 @@ def test_a_worker_that_dies_while_segments_cannot_be_sealed_is_recovered_later(f
     service, faults, load = faulty
     told = Told(service)
     rule = _rule("rename", "*/log/sealed/*", errno.EIO, role="supervisor")
-    with faults.acting(rule):
-        killed = service.kill("worker-0")
+    # Then it has a segment open, with a record in it.
+    dies = Rule("worker-0 dies", role="worker-0", verb="datasync", path="*/log/open/*", phase="after", times=1)
+    killed = service.pid("worker-0")
+    with faults.acting(rule, dies):
         told.wait_for(level="error", event="recovery failed")
         # It is tried again, and not told again.
         tries = len(faults.fired(rule.id))
