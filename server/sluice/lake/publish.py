@@ -208,7 +208,10 @@ def let_go_of_published(segments: Sequence[Sealed], lake: Lake) -> None:
     Raises:
         PublishFailed: a step failed.
     """
+    folder = folder_of(lake.table, segments[0].hour)
+    with failing(Failure.SYNC_FOLDER):
+        disk.sync_folder(folder)
     with failing(Failure.SYNC_PARENTS):
-        disk.sync_folders_up_to(folder_of(lake.table, segments[0].hour), lake.data_dir)
+        disk.sync_folders_up_to(folder.parent, lake.data_dir)
     with failing(Failure.LET_GO):
         lake.log.done(segments)
