@@ -89,7 +89,7 @@ class Life:
 
     def fail(self, verb: str, part: str, how: str = "before") -> None:
         """Let an operation go wrong, once."""
-        self.history.faults.append(Fault(verb, part, how))  # type: ignore[arg-type]
+        self.history.faults.append(Fault(verb, part, how))  # type: ignore[arg-type]  a test writes them as text
 
     def meet(self, name: str, *, of: int = 2) -> None:
         """Go on when so many actors have come here."""

@@ -26,7 +26,7 @@ _MOST_STATES = 20_000
 
 
 def _small(name: str, **fields: object) -> Attempt:
-    return Attempt(name, events=1, **fields)  # type: ignore[arg-type]
+    return Attempt(name, events=1, **fields)  # type: ignore[arg-type]  those of Attempt
 
 
 def _nothing_happens(_life: Life) -> None:
@@ -43,7 +43,7 @@ def _at_rest(scratch: Path, day: Callable[[Life], None]) -> State:
 
 
 def _walk(walk: Walk, history: History, *, before: State | None = None, **settings: object) -> None:
-    states = every_state_of(history, before=before, **settings)  # type: ignore[arg-type]
+    states = every_state_of(history, before=before, **settings)  # type: ignore[arg-type]  those of every_state_of
     for state in islice(states, _MOST_STATES):
         walk.check(state)
     assert walk.states < _MOST_STATES
@@ -125,11 +125,14 @@ def test_an_archive_whose_folder_was_made_by_a_lake_writer_that_died(scratch: Pa
     assert walk.states >= 798
 
 
-def test_a_write_that_failed_half_way_and_its_cut(scratch: Path) -> None:
+def _walk_a_batch_that_fails(scratch: Path, *faults: tuple[str, ...]) -> Walk:
+    """Between two good ones. Each fault is of the worker's segment: a verb, and how."""
+
     def day(life: Life) -> None:
         worker = life.worker("n0")
         worker.send(_small("a"))
-        life.fail("write", "/open/20260131T07-n0-", "half")
+        for verb, *how in faults:
+            life.fail(verb, "/open/20260131T07-n0-", *how)
         worker.send(_small("b"), _small("c"))
         worker.mend()
         worker.send(_small("d"))
@@ -137,25 +140,15 @@ def test_a_write_that_failed_half_way_and_its_cut(scratch: Path) -> None:
     before = _at_rest(scratch, _nothing_happens)
     walk = Walk(scratch)
     _walk(walk, _live(scratch, day, state=before), before=before)
+    return walk
 
-    assert walk.states >= 98
+
+def test_a_write_that_failed_half_way_and_its_cut(scratch: Path) -> None:
+    assert _walk_a_batch_that_fails(scratch, ("write", "half")).states >= 98
 
 
 def test_a_fdatasync_that_failed_and_a_cut_that_failed_too(scratch: Path) -> None:
-    def day(life: Life) -> None:
-        worker = life.worker("n0")
-        worker.send(_small("a"))
-        life.fail("datasync", "/open/20260131T07-n0-")
-        life.fail("sync", "/open/20260131T07-n0-")
-        worker.send(_small("b"), _small("c"))
-        worker.mend()
-        worker.send(_small("d"))
-
-    before = _at_rest(scratch, _nothing_happens)
-    walk = Walk(scratch)
-    _walk(walk, _live(scratch, day, state=before), before=before)
-
-    assert walk.states >= 128
+    assert _walk_a_batch_that_fails(scratch, ("datasync",), ("sync",)).states >= 128
 
 
 def test_the_recovery_of_a_worker_that_was_killed_before_its_fdatasync_while_another_writes_on(scratch: Path) -> None:

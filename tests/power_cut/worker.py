@@ -116,7 +116,7 @@ class Worker:
 
     def _run(self, what: Callable[..., object], *arguments: object) -> None:
         async def work() -> None:
-            await what(*arguments)  # type: ignore[misc]
+            await what(*arguments)  # type: ignore[misc]  each is a coroutine function
 
         try:
             self._loop.run_until_complete(work())

@@ -4,10 +4,8 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,22 +13,10 @@ import pytest
 
 from sluice.supervisor.process_id import ProcessId, process_id
 from sluice.supervisor.run_file import read_run_file, write_run_file
+from tests.support.bystander import bystander
 from tests.support.disk_faults import ClockShift
 from tests.support.service import SLUICE, Service
 from tests.support.waiting import wait_until
-
-
-@contextmanager
-def _bystander() -> Iterator[ProcessId]:
-    """A process that does nothing."""
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    found = process_id(process.pid)
-    assert found is not None
-    try:
-        yield found
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _names_in(service: Service) -> list[str]:
@@ -50,7 +36,7 @@ def test_a_start_with_fewer_workers_takes_up_what_the_others_left_and_ends_no_pr
     os.kill(envoy, signal.SIGSTOP)
     before.kill("supervisor")
 
-    with _bystander() as orphan, _bystander() as stranger:
+    with bystander() as orphan, bystander() as stranger:
         left = read_run_file(tmp_path / "data")
         assert left is not None
         # As one that outlived its supervisor; and as one that has come to an orphan's id since.

@@ -1,8 +1,6 @@
 """One service per data folder, whatever was killed before: real processes hold the lock."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +10,9 @@ import pytest
 
 from sluice import disk
 from sluice.supervisor.folder_lock import FolderInUse, hold_folder
-from sluice.supervisor.process_id import ProcessId, end_process, is_alive, process_id
+from sluice.supervisor.process_id import ProcessId, end_process, is_alive
 from sluice.supervisor.run_file import RunFile, write_run_file
+from tests.support.bystander import bystander
 
 _NOBODY = ProcessId(pid=2**22 - 1, started=1)
 
@@ -23,15 +22,9 @@ def _holder(folder: Path, *, seconds: float) -> Iterator[ProcessId]:
     """A process that has inherited the folder's lock, and ends by itself after a while."""
     fd = disk.lock_folder(folder)
     assert fd is not None
-    process = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({seconds})"], pass_fds=(fd,))
-    os.close(fd)
-    found = process_id(process.pid)
-    assert found is not None
-    try:
+    with bystander(seconds=seconds, inherits=(fd,)) as found:
+        os.close(fd)
         yield found
-    finally:
-        process.kill()
-        process.wait(timeout=10)
 
 
 def _run_file(supervisor: ProcessId, **children: ProcessId) -> RunFile:

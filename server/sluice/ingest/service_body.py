@@ -47,7 +47,7 @@ def handlers(desk: Desk) -> grpc.GenericRpcHandler:
 def _call(desk: Desk, door: Door) -> Callable[[bytes, Context], Awaitable[bytes]]:
     async def call(message: bytes, context: Context) -> bytes:
         answered = desk.answer(context, door, _body(message), _ACCEPTED)
-        del message  # as there
+        del message  # as Desk.answer does with the body
         return await answered
 
     return call

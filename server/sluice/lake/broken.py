@@ -14,10 +14,7 @@ from sluice.lake.files import table_files
 from sluice.lake.parquet import open_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    import pyarrow.parquet as pq
 
 __all__ = ["find_broken"]
 
@@ -37,7 +34,7 @@ def find_broken(table: Path, *, whole: bool, within_s: float) -> str | None:
         try:
             path.name.encode()
             with disk.open_read(path) as file, closing(open_parquet(file)) as parquet:
-                for _ in _rows_of(parquet) if whole else ():
+                for _ in parquet.iter_batches(_ROWS_AT_ONCE) if whole else ():
                     if time.monotonic() > deadline:
                         return None
         except (FileNotFoundError, disk.NotARegularFile):
@@ -51,7 +48,3 @@ def find_broken(table: Path, *, whole: bool, within_s: float) -> str | None:
         if time.monotonic() > deadline:
             return None
     return None
-
-
-def _rows_of(parquet: pq.ParquetFile) -> Iterator[object]:
-    return iter(parquet.iter_batches(_ROWS_AT_ONCE))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 __all__ = ["NICENESS", "be_nice"]
 
-# Measured by bench/fairness.py: with more the lake gets too little to keep up, with less the doors' slowest answers
-# become slower.
+# A judgement between doors whose slowest answers get slower and a lake that gets too little: bench/fairness.py shows
+# both at part load, and scatters at full load.
 NICENESS = 5
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sluice import disk
 from sluice.lake.parquet import UnreadableFile, segments_named_in
 from sluice.lake.partition import SUFFIX, folder_of
+from sluice.log.foreign import leave_foreign
 from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
@@ -63,5 +64,5 @@ class Published:
                     with disk.open_read(folder / name) as file:
                         ids.update(segment.id for segment in segments_named_in(file))
                 except disk.NotARegularFile:
-                    _messages.warning("what is not the lake's is left alone", path=str(folder / name))
+                    leave_foreign(folder / name, _messages, room="lake")
         return ids

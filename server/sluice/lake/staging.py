@@ -9,13 +9,13 @@ fault, these are to blame.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from sluice import disk
 from sluice.lake.partition import LAKE_FOLDER, file_name
+from sluice.log.foreign import leave_foreign
 from sluice.telemetry import messages_of
 
 __all__ = ["STAGING_FOLDER", "Staging", "segments_in_hand"]
@@ -45,7 +45,8 @@ class Staging:
             try:
                 disk.unlink(path)
             except OSError as exc:
-                _leave(path, exc)
+                is_folder = isinstance(exc, IsADirectoryError)
+                leave_foreign(path, _messages, room="lake", is_in_the_way=is_folder, error=exc.strerror)
 
     def path_of(self, first_segment_id: str) -> Path:
         """Where the file of that name is written."""
@@ -58,18 +59,6 @@ class Staging:
     def put_down(self) -> None:
         """Tell the supervisor that nothing is being decoded."""
         disk.unlink(self.folder / _IN_HAND)
-
-
-def _leave(path: Path, error: OSError) -> None:
-    """Leave what is not the writer's; under another name, if the writer may need the one it has."""
-    aside = None
-    if isinstance(error, IsADirectoryError):
-        with suppress(OSError):
-            aside = disk.move_aside(path)
-    if aside is None:
-        _messages.warning("what is not the lake's is left alone", path=str(path), error=error.strerror)
-    else:
-        _messages.warning("what is not the lake's was in the way, and is moved aside", path=str(path), to=aside.name)
 
 
 def segments_in_hand(data_dir: str | Path) -> list[str]:

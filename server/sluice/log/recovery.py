@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from sluice import disk
 from sluice.log import metrics
+from sluice.log.foreign import leave_foreign
 from sluice.log.ports import DamageReason, Sealed
 from sluice.log.sealing import SealReason
 from sluice.log.segment import Folders, SegmentId, is_probe, parse_damaged, parse_id, parse_sealed, sealed_name
@@ -140,18 +141,8 @@ def _tell_foreign(path: Path, folders: Folders, found: _Found) -> None:
     found.foreign.append(foreign := str(path.relative_to(folders.log)))
     if foreign in found.told:
         return
-    aside = _cleared(path) if path.parent == folders.open and is_probe(path.name) else None
-    if aside is None:
-        _messages.warning("what is not the log's is left alone", path=str(path))
-    else:
-        _messages.warning("what is not the log's was in the way, and is moved aside", path=str(path), to=aside.name)
-
-
-def _cleared(path: Path) -> Path | None:
-    try:
-        return disk.move_aside(path)
-    except OSError:
-        return None  # the writer that needs the name says so
+    is_in_the_way = path.parent == folders.open and is_probe(path.name)
+    leave_foreign(path, _messages, room="log", is_in_the_way=is_in_the_way)
 
 
 def _recover_segment(folders: Folders, segment: SegmentId, twin: Sealed | None, found: _Found) -> None:

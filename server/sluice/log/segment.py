@@ -70,7 +70,7 @@ _COUNT = r"(?:0|[1-9][0-9]{0,18})"
 _ID_PATTERN = re.compile(_ID)
 _SEALED_PATTERN = re.compile(rf"(?P<id>{_ID})\.(?P<records>{_COUNT})\.(?P<bytes>{_COUNT})")
 _DAMAGED_PATTERN = re.compile(
-    rf"(?P<id>{_ID})\.(?P<first>{_COUNT})(?:\.(?P<second>{_COUNT}))?\.(?P<reason>[a-z_]+)(?P<report>\.json)?"
+    rf"(?P<id>{_ID})\.(?P<first>{_COUNT})(?:\.(?P<second>{_COUNT}))?\.(?P<reason>[a-z_]+)(?P<report>{re.escape(REPORT_SUFFIX)})?"
 )
 
 

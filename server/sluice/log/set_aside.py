@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sluice import disk
 from sluice.log import metrics
-from sluice.log.segment import sealed_name, stretch_name, whole_name
+from sluice.log.segment import REPORT_SUFFIX, sealed_name, stretch_name, whole_name
 from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _write_report(path: Path, report: dict[str, str | int]) -> None:
 
 
 def _report_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
+    return path.with_name(path.name + REPORT_SUFFIX)
 
 
 def _tell(reason: DamageReason, report: dict[str, str | int]) -> None:

@@ -234,7 +234,7 @@ class Supervisor:
     def _look_at_log(self, facts: Facts) -> None:
         # Only then: to read all metrics takes some milliseconds.
         ails = Health.NOT_SERVING in facts.workers
-        self._log_causes = read_log_causes(self._place.run_folder / "metrics") if ails else ()
+        self._log_causes = read_log_causes(self._place.metrics) if ails else ()
 
     def _count(self, is_ready: bool) -> None:
         metrics.READY.set(is_ready)

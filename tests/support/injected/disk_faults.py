@@ -132,7 +132,7 @@ def _let_reads_fail(faults: _Faults) -> None:
     open_read = disk.open_read
 
     def observed(path: Path) -> disk.File:
-        faults.before(disk.Operation(verb="read", path=str(path)))  # type: ignore[arg-type]
+        faults.before(disk.Operation(verb="read", path=str(path)))  # type: ignore[arg-type]  a verb of these tests
         return open_read(path)
 
     disk.open_read = observed

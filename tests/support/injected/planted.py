@@ -42,14 +42,14 @@ def _acknowledged_before_written() -> None:
         write_what_is_held(writer)
         close(writer)
 
-    SegmentWriter.commit, SegmentWriter.seal, SegmentWriter.close = commit, seal_all, close_all  # type: ignore[method-assign]
+    SegmentWriter.commit, SegmentWriter.seal, SegmentWriter.close = commit, seal_all, close_all  # type: ignore[method-assign]  the bug
 
 
 def _names_no_segments() -> None:
     from sluice.lake.parquet import FileRows  # noqa: PLC0415  only in the process that is meant
 
     close = FileRows.close
-    FileRows.close = lambda self, _segments: close(self, [])  # type: ignore[method-assign]
+    FileRows.close = lambda self, _segments: close(self, [])  # type: ignore[method-assign]  the bug
 
 
 def _let_go_before_moved() -> None:
