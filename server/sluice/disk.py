@@ -320,7 +320,7 @@ def move_new(source: Path, target: Path) -> None:
     Two steps, so it is for folders with one writer, as all below the data folder are.
     """
     if exists(target):
-        raise FileExistsError(f"{target} exists")
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     with _step("rename", source, to=target):
         os.rename(source, target)
 

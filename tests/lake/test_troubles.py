@@ -11,8 +11,11 @@ import structlog
 from prometheus_client import REGISTRY
 
 from sluice import disk
-from sluice.lake.writer import LakeWriter, Outcome
-from tests.support.lake_log import MemoryLog, record
+from sluice.lake.writer import MAX_DEATHS, LakeWriter, Outcome
+from sluice.log.ports import DamageReason
+from sluice.log.reader import LocalSegments
+from sluice.log.segment import parse_sealed, whole_name
+from tests.support.lake_log import NOW, MemoryLog, record, seal_on_disk
 from tests.support.lake_service import FailWhere, files, in_lake, publish_all, started
 
 
@@ -141,3 +144,90 @@ def test_a_lake_whose_folders_went_away_is_made_anew(tmp_path: Path) -> None:
     publish_all(writer)
 
     assert in_lake(tmp_path) == ["a"]
+
+
+def _seal(data_dir: Path, name: str, number: int, *, hours_ago: int = 0) -> Path:
+    records = [record(_body(name), number=number)]
+    return seal_on_disk(data_dir, records, number=number, at=NOW - 3600 * hours_ago)
+
+
+def _log_on_disk(data_dir: Path) -> LocalSegments:
+    return LocalSegments(data_dir / "log")
+
+
+@pytest.mark.parametrize("is_the_same", [True, False])
+def test_a_condemned_segment_that_was_set_aside_before_holds_up_no_other(tmp_path: Path, is_the_same: bool) -> None:
+    bad = _seal(tmp_path, "kills", 1)
+    segment = parse_sealed(bad.name)
+    assert segment is not None
+    kept = tmp_path / "log/damaged" / whole_name(segment, DamageReason.KILLS_THE_WRITER)
+    kept.write_bytes(bad.read_bytes() if is_the_same else b"of another one")
+    _seal(tmp_path, "good", 2)
+    writer = started(tmp_path, _log_on_disk(tmp_path), blamed={segment.id: MAX_DEATHS})
+    with structlog.testing.capture_logs() as messages:
+        publish_all(writer)
+        _seal(tmp_path, "later", 3)
+        publish_all(writer)
+
+    assert in_lake(tmp_path) == ["good", "later"]
+    assert kept.exists()
+    assert bad.exists() is not is_the_same
+    assert writer.leaves_some is not is_the_same
+    errors = [(m["cause"], m["event"]) for m in messages if m["log_level"] == "error"]
+    assert errors == ([] if is_the_same else [("set_aside", "not published, or not let go; the others are")])
+    assert [m for m in messages if m["log_level"] == "warning"] == []
+
+
+def test_damage_that_cannot_be_kept_holds_up_its_own_segment_alone_and_is_told_as_that(tmp_path: Path) -> None:
+    damaged = _seal(tmp_path, "whole", 1, hours_ago=1)
+    damaged.write_bytes(damaged.read_bytes() + b"behind its end")
+    _seal(tmp_path, "good", 2)
+    writer = started(tmp_path, _log_on_disk(tmp_path))
+    with disk.observed(FailWhere("create", "damaged")), structlog.testing.capture_logs() as during:
+        for _ in range(6):
+            writer.run_once(NOW, at_once=True)
+        _seal(tmp_path, "later", 3)
+        for _ in range(6):
+            writer.run_once(NOW, at_once=True)
+        assert in_lake(tmp_path) == ["good", "later"]
+    publish_all(writer)
+
+    assert {m["cause"] for m in during if m["log_level"] == "error"} == {"set_aside"}
+    assert in_lake(tmp_path) == ["good", "later", "whole"]
+
+
+def test_what_befalls_one_segment_is_told_once_however_many_others_are_published(tmp_path: Path) -> None:
+    stuck = _seal(tmp_path, "stuck", 1)
+    writer = started(tmp_path, _log_on_disk(tmp_path))
+    with disk.observed(FailWhere("unlink", stuck.name)), structlog.testing.capture_logs() as during:
+        for number in range(2, 8):
+            writer.run_once(NOW, at_once=True)
+            _seal(tmp_path, f"good {number}", number)
+            writer.run_once(NOW, at_once=True)
+    with structlog.testing.capture_logs() as after:
+        publish_all(writer)
+
+    assert [m["event"] for m in during if m["log_level"] in ("error", "warning")] == [
+        "nothing is published now; segments wait",
+        "segments are published again",
+        "not published, or not let go; the others are",
+    ]
+    assert [m["event"] for m in after if m["log_level"] == "warning"] == ["all that waits can be published again"]
+    assert in_lake(tmp_path) == [*(f"good {number}" for number in range(2, 8)), "stuck"]
+
+
+def test_all_is_not_said_to_be_well_while_an_hour_that_cannot_be_read_waits(tmp_path: Path) -> None:
+    _seal(tmp_path, "a", 1)
+    writer = started(tmp_path, _log_on_disk(tmp_path))
+    publish_all(writer)
+    [file] = files(tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(b"broken")
+    _seal(tmp_path, "same hour", 2)
+    writer = started(tmp_path, _log_on_disk(tmp_path))
+    publish_all(writer)
+    assert writer.leaves_some
+
+    file.write_bytes(whole)
+    publish_all(writer)
+    assert not writer.leaves_some

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sluice import disk
+from sluice.lake import writer
 from sluice.lake.writer import MAX_DEATHS, main
 from sluice.log.reader import LocalSegments
 from tests.support.lake_log import record, seal_on_disk
@@ -55,6 +56,46 @@ def test_sigterm_publishes_all_that_is_sealed_and_ends_with_0(tmp_path: Path) ->
         assert writer.wait(_LIMIT_S) == 0
     assert in_lake(tmp_path) == ["old", "young"]
     assert disk.entries(tmp_path / "log/sealed") == []
+
+
+def test_a_drain_ends_with_1_after_three_tries_however_long_the_outage_was_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[bool] = []
+
+    class Failing:
+        leaves_some = True
+
+        def run_once(self, _now: float, *, at_once: bool) -> writer.Outcome:
+            tries.append(at_once)
+            if len(tries) == 5:
+                signal.raise_signal(signal.SIGTERM)
+            return writer.Outcome.FAILED
+
+    monkeypatch.setattr(writer, "_FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr(writer, "_LAST_RETRY_S", 0.002)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    loop = writer._Loop(Failing(), None)  # type: ignore[arg-type]
+    try:
+        loop.listen()
+        assert loop.run() == 1
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert tries == [False] * 5 + [True] * 3
+
+
+def test_a_drain_ends_with_1_where_an_hour_cannot_be_read(tmp_path: Path) -> None:
+    _seal(tmp_path, "a", 1)
+    hour = time.strftime("received_date=%Y-%m-%d/received_hour=%H", time.gmtime())
+    (tmp_path / "lake/events" / hour).mkdir(parents=True)
+    (tmp_path / "lake/events" / hour / "broken.parquet").write_bytes(b"no Parquet")
+    with _process(tmp_path) as writer:
+        writer.send_signal(signal.SIGTERM)
+
+        assert writer.wait(_LIMIT_S) == 1
 
 
 def test_sigusr1_publishes_what_is_sealed_and_the_writer_goes_on(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from sluice.errors import SluiceError
 from sluice.framing import frame
 from sluice.lake.decode import decode, in_stretches
+from sluice.lake.failing import failing
+from sluice.lake.metrics import Failure
 from sluice.lake.parquet import FileRows, SegmentRows
 from sluice.log.ids import request_id_text
 from sluice.log.ports import Damage, DamageReason
@@ -67,7 +69,8 @@ def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
 
     Raises:
         SegmentUnreadable: a segment can't be read.
-        OSError: the file can't be written, or damage not be set aside.
+        PublishFailed: damage can't be set aside.
+        OSError: the file can't be written.
     """
     began = process_time()
     encode_s = 0.0
@@ -87,7 +90,8 @@ def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
                     rows.add(batch)
                     encode_s += process_time() - at
             if damages:
-                log.set_aside(segment, damages)
+                with failing(Failure.SET_ASIDE):
+                    log.set_aside(segment, damages)
             named.append(SegmentRows(id=segment.id, records=records))
         at = process_time()
         rows.close(named)

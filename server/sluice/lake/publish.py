@@ -15,20 +15,18 @@ folders or not: a killed predecessor may have made them.
 
 from __future__ import annotations
 
-import errno
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.errors import SluiceError
+from sluice.lake.failing import failing
 from sluice.lake.load import load
 from sluice.lake.metrics import Failure
 from sluice.lake.partition import file_name, folder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from sluice.lake.load import Loaded
@@ -36,35 +34,7 @@ if TYPE_CHECKING:
     from sluice.lake.staging import Staging
     from sluice.log.ports import Sealed, SealedSegments
 
-__all__ = ["STEPS", "Lake", "Publication", "PublishFailed", "failing", "let_go_of_published", "publish"]
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-
-
-class PublishFailed(SluiceError):
-    """The disk refused; nothing is lost.
-
-    Attributes:
-        cause: what failed.
-        no_room: whether the disk is full.
-    """
-
-    def __init__(self, cause: Failure, error: OSError) -> None:
-        no_room = error.errno in _NO_ROOM
-        super().__init__(
-            f"{cause.value} failed: {error}", hint="free space on the disk of the data folder" if no_room else ""
-        )
-        self.cause = cause
-        self.no_room = no_room
-
-
-@contextmanager
-def failing(cause: Failure) -> Iterator[None]:
-    """Let an OSError in the block be a PublishFailed of that cause."""
-    try:
-        yield
-    except OSError as exc:
-        raise PublishFailed(cause, exc) from exc
+__all__ = ["STEPS", "Lake", "Publication", "let_go_of_published", "publish"]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,6 +2,9 @@
 
 outage                        over when
 the disk refuses a step       a file was published, or nothing waits
+it refuses a step for one     every such hour or segment was published, or is gone
+hour or segment; the others
+are published meanwhile
 one hour or segment can't     every such hour or segment was read, or is gone
 be read; the others go on
 """
@@ -18,58 +21,100 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from sluice.errors import SluiceError
+    from sluice.lake.failing import PublishFailed
     from sluice.lake.metrics import Failure
-    from sluice.lake.publish import PublishFailed
 
 __all__ = ["Troubles"]
 
 _messages = telemetry.messages_of("lake")
 
 
+class _OfSome:
+    """An outage of some hours or segments, while the others go on."""
+
+    def __init__(self, *, fails: str, is_over: str) -> None:
+        self._outage = Outage(_messages, fails=fails, is_over=is_over)
+        self._now: set[str] = set()
+
+    def failed(self, cause: Failure, about: Collection[str], error: SluiceError) -> None:
+        self._now.update(about)
+        self._outage.failed(cause.value, about=min(about), error=error.message, hint=error.hint)
+
+    def over(self, *about: str) -> None:
+        self._now.difference_update(about)
+        if not self._now:
+            self._outage.over()
+
+    def keep_only(self, about: Collection[str]) -> None:
+        self.over(*(self._now - set(about)))
+
+
 class Troubles:
-    """All outages of one lake writer."""
+    """All outages of one lake writer.
+
+    An hour is named by its name, a segment by its id.
+    """
 
     def __init__(self) -> None:
         self._steps = Outage(
             _messages, fails="nothing is published now; segments wait", is_over="segments are published again"
         )
-        self._unreadable = Outage(
-            _messages,
-            fails="not published: it can't be read; the others are",
-            is_over="all that waits can be read again",
+        self._apart = _OfSome(
+            fails="not published, or not let go; the others are", is_over="all that waits can be published again"
         )
-        self._now: set[str] = set()
+        self._unreadable = _OfSome(
+            fails="not published: it can't be read; the others are", is_over="all that waits can be read again"
+        )
+        # For which a step failed, and whether others were published since.
+        self._failed: dict[str, bool] = {}
+
+    @property
+    def failed_for(self) -> Collection[str]:
+        """Hours and segments that a step failed for: better taken when nothing else is due."""
+        return self._failed.keys()
 
     def failed(self, error: PublishFailed) -> None:
         """A step failed."""
         _count(error.cause)
-        self._steps.failed(error.cause.value, error=error.message, hint=error.hint)
+        if any(self._failed.get(one) for one in error.about):
+            self._apart.failed(error.cause, error.about, error)
+        else:
+            self._steps.failed(error.cause.value, error=error.message, hint=error.hint)
+        for one in error.about:
+            self._failed.setdefault(one, False)
 
-    def unreadable(self, what: str, cause: Failure, error: SluiceError) -> None:
+    def left_apart(self, error: PublishFailed, about: str) -> None:
+        """A segment can't be set aside. That holds up no other."""
+        _count(error.cause)
+        self._apart.failed(error.cause, [about], error)
+
+    def unreadable(self, about: str, cause: Failure, error: SluiceError) -> None:
         """An hour, or a segment, can't be read; the others go on."""
         _count(cause)
-        self._now.add(what)
-        self._unreadable.failed(cause.value, about=what, error=error.message, hint=error.hint)
+        self._unreadable.failed(cause, [about], error)
 
-    def readable(self, *what: str) -> None:
+    def readable(self, *about: str) -> None:
         """These hours or segments were read."""
-        if self._now:
-            self._now.difference_update(what)
-            self._end_if_none()
+        self._unreadable.over(*about)
 
-    def keep_only(self, what: Collection[str]) -> None:
-        """Other hours and segments don't wait any more."""
-        if self._now:
-            self._now.intersection_update(what)
-            self._end_if_none()
+    def published(self, *about: str) -> None:
+        """These hours or segments were published and let go."""
+        self._steps.over()
+        for one in about:
+            self._failed.pop(one, None)
+        for one in self._failed:
+            self._failed[one] = True
+        self._apart.over(*about)
 
-    def go_well(self) -> None:
-        """A file was published, or nothing waits."""
+    def nothing_waits(self) -> None:
+        """All is in the lake."""
         self._steps.over()
 
-    def _end_if_none(self) -> None:
-        if not self._now:
-            self._unreadable.over()
+    def keep_only(self, about: Collection[str]) -> None:
+        """Other hours and segments don't wait any more."""
+        self._failed = {one: others_are for one, others_are in self._failed.items() if one in about}
+        self._apart.keep_only(about)
+        self._unreadable.keep_only(about)
 
 
 def _count(cause: Failure) -> None:

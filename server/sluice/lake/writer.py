@@ -30,13 +30,14 @@ import pyarrow as pa
 from sluice import metering, telemetry
 from sluice.lake import metrics
 from sluice.lake.config import WriterConfig
+from sluice.lake.failing import PublishFailed, failing
 from sluice.lake.load import SegmentUnreadable
 from sluice.lake.metrics import Failure
 from sluice.lake.niceness import be_nice
 from sluice.lake.parquet import UnreadableFile
 from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER
 from sluice.lake.plan import Suspects, next_file
-from sluice.lake.publish import Lake, Publication, PublishFailed, failing, let_go_of_published, publish
+from sluice.lake.publish import Lake, Publication, let_go_of_published, publish
 from sluice.lake.published import Published
 from sluice.lake.staging import Staging
 from sluice.lake.troubles import Troubles
@@ -61,7 +62,8 @@ _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 10.0
 _DRAIN_TRIES = 3
 
-# Steps whose failure another hour need not share.
+# Steps whose failure another segment, or another hour, need not share.
+_OF_A_SEGMENT = (Failure.SET_ASIDE, Failure.LET_GO)
 _OF_AN_HOUR = (Failure.MAKE_FOLDERS, Failure.MOVE, Failure.SYNC_FOLDER, Failure.SYNC_PARENTS)
 
 _messages = telemetry.messages_of("lake")
@@ -96,8 +98,11 @@ class LakeWriter:
         self._troubles = Troubles()
         self._is_prepared = False
         self._file_bytes = config.lake_size_bytes
-        # Hours and segments that a step failed for, such as one that can't be removed: taken when nothing else is due.
-        self._failed: set[str] = set()
+        # Segments that must not be decoded wait for their removal, and when that is tried again.
+        self._left_apart = False
+        self._set_aside_at_s = 0.0
+        self.leaves_some = False
+        """Whether something waits that was not due, or can't be published, when the writer came to rest."""
 
     def prepare(self) -> None:
         """Make the staging folder; remove what a killed predecessor left there.
@@ -133,16 +138,17 @@ class LakeWriter:
         return Outcome.FAILED
 
     def _publish_next(self, now: float, *, at_once: bool) -> Outcome:
-        waiting = self._waiting()
+        all_waiting = waiting = self._waiting()
         while True:
-            candidates = [segment for segment in waiting if self._failed.isdisjoint((segment.hour, segment.id))]
-            chosen = self._choose(candidates, now, at_once=at_once)
+            among = self._without_failed(waiting)
+            chosen = self._choose(among, now, at_once=at_once)
             if not chosen:
-                candidates = waiting
-                chosen = self._choose(candidates, now, at_once=at_once)
+                among = waiting
+                chosen = self._choose(among, now, at_once=at_once)
             if not chosen:
-                if not waiting:
-                    self._troubles.go_well()
+                self.leaves_some = self._left_apart or bool(all_waiting)
+                if not self.leaves_some:
+                    self._troubles.nothing_waits()
                 return Outcome.IDLE
             hour = chosen[0].hour
             try:
@@ -152,28 +158,19 @@ class LakeWriter:
                 waiting = [segment for segment in waiting if segment.hour != hour]
                 continue
             self._troubles.readable(hour)
-            held = [segment for segment in candidates if segment.hour == hour and segment.id in ids]
-            with self._noting_failure_of(held or chosen):
+            held = [segment for segment in among if segment.hour == hour and segment.id in ids]
+            with _blaming(held or chosen):
                 if held:
                     let_go_of_published(held, self._lake)
                     _messages.info("segments were in the lake already", segments=len(held), hour=hour)
                 else:
                     self._publish(chosen)
-            self._troubles.go_well()
+            self._troubles.published(hour, *(segment.id for segment in held or chosen))
             return Outcome.PUBLISHED
 
-    @contextmanager
-    def _noting_failure_of(self, segments: Sequence[Sealed]) -> Iterator[None]:
-        hour, ids = segments[0].hour, {segment.id for segment in segments}
-        try:
-            yield
-        except PublishFailed as exc:
-            if exc.cause is Failure.LET_GO:
-                self._failed |= ids
-            elif exc.cause in _OF_AN_HOUR and not exc.no_room:
-                self._failed.add(hour)
-            raise
-        self._failed -= {hour, *ids}
+    def _without_failed(self, waiting: Sequence[Sealed]) -> list[Sealed]:
+        failed = self._troubles.failed_for
+        return [segment for segment in waiting if segment.hour not in failed and segment.id not in failed]
 
     def _choose(self, waiting: Sequence[Sealed], now: float, *, at_once: bool) -> list[Sealed]:
         return next_file(
@@ -200,21 +197,34 @@ class LakeWriter:
     def _waiting(self) -> list[Sealed]:
         with failing(Failure.LIST):
             waiting = self._log.waiting()
-        for segment in [segment for segment in waiting if segment.id in self._condemned]:
-            with failing(Failure.SET_ASIDE):
-                self._condemn(segment)
-            waiting.remove(segment)
-        for segment in _twins(waiting):
-            with failing(Failure.SET_ASIDE):
-                self._log.set_aside_whole(segment, DamageReason.ID_TAKEN, "sealed/ has another segment of this id")
-            waiting.remove(segment)
+        apart = self._set_aside(waiting)
+        waiting = [segment for segment in waiting if segment not in apart]
         hours = {segment.hour for segment in waiting}
         ids = {segment.id for segment in waiting}
         self._lake.published.keep_only(hours)
-        self._troubles.keep_only(hours | ids)
+        self._troubles.keep_only(hours | ids | {segment.id for segment in apart})
         self._suspects = replace(self._suspects, last=tuple(id_ for id_ in self._suspects.last if id_ in ids))
-        self._failed &= hours | ids
         return waiting
+
+    def _set_aside(self, waiting: Sequence[Sealed]) -> set[Sealed]:
+        """Move away what must not be decoded; return it, and what of it can't be moved now."""
+        condemned = [segment for segment in waiting if segment.id in self._condemned]
+        twins = _twins([segment for segment in waiting if segment.id not in self._condemned])
+        self._left_apart = bool(condemned or twins)
+        if self._left_apart and time.monotonic() >= self._set_aside_at_s:
+            self._left_apart = False
+            for segment in (*condemned, *twins):
+                try:
+                    with failing(Failure.SET_ASIDE):
+                        self._condemn(segment) if segment in condemned else self._part(segment)
+                except PublishFailed as exc:
+                    self._troubles.left_apart(exc, segment.id)
+                    self._left_apart = True
+                    self._set_aside_at_s = time.monotonic() + _LAST_RETRY_S
+        return {*condemned, *twins}
+
+    def _part(self, segment: Sealed) -> None:
+        self._log.set_aside_whole(segment, DamageReason.ID_TAKEN, "sealed/ has another segment of this id")
 
     def _condemn(self, segment: Sealed) -> None:
         deaths = self._config.blamed[segment.id]
@@ -241,6 +251,19 @@ class LakeWriter:
         )
         # What decoding took is not kept for the next file, which may be hours away.
         pa.default_memory_pool().release_unused()
+
+
+@contextmanager
+def _blaming(segments: Sequence[Sealed]) -> Iterator[None]:
+    """Name with a failure in the block what is to blame for it, where others need not share it."""
+    try:
+        yield
+    except PublishFailed as exc:
+        if exc.cause in _OF_A_SEGMENT:
+            exc.about = [segment.id for segment in segments]
+        elif exc.cause in _OF_AN_HOUR and not exc.no_room:
+            exc.about = [segments[0].hour]
+        raise
 
 
 def _with_at_end(ids: tuple[str, ...], latest: str) -> tuple[str, ...]:
@@ -275,20 +298,21 @@ class _Loop:
 
     def run(self) -> int:
         """Publish until told to stop; return the exit code."""
-        failures = 0
+        failures = failures_of_drain = 0
         while True:
             draining = self._draining
             began = time.monotonic()
             outcome = self._writer.run_once(time.time(), at_once=draining or time.monotonic() < self._asked_until)
             if outcome is Outcome.FAILED:
                 failures += 1
-                if draining and failures == _DRAIN_TRIES:
+                failures_of_drain += draining
+                if failures_of_drain == _DRAIN_TRIES:
                     return 1
-                wait_s = min(_FIRST_RETRY_S * 2 ** (failures - 1), _LAST_RETRY_S)
+                wait_s = min(_FIRST_RETRY_S * 2 ** ((failures_of_drain or failures) - 1), _LAST_RETRY_S)
             elif outcome is Outcome.IDLE and draining:
-                return 0
+                return 1 if self._writer.leaves_some else 0
             else:
-                failures = 0
+                failures = failures_of_drain = 0
                 took_s = time.monotonic() - began
                 wait_s = pause_after_look(took_s, at_least_s=_POLL_S) if outcome is Outcome.IDLE else 0.0
             if not self._wait(wait_s):

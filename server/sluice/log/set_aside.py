@@ -51,10 +51,19 @@ def keep_stretch(folders: Folders, segment: Sealed, damage: Damage) -> None:
 
 
 def move_whole(folders: Folders, source: Path, segment: Sealed, reason: DamageReason, detail: str) -> None:
-    """Move a segment to damaged/ as it is, durably. Nothing is left to do where it is there already."""
+    """Move a segment to damaged/ as it is, durably. Where it is there already, what came back of it is removed.
+
+    Raises:
+        OSError: the disk refuses; FileExistsError: damaged/ has another segment of that name.
+    """
     target = folders.damaged / whole_name(segment, reason)
-    if not disk.exists(source) and disk.exists(target):
-        return
+    if disk.exists(target):
+        if not disk.exists(source):
+            return
+        if disk.read_bytes(source) == disk.read_bytes(target):
+            disk.unlink(source)
+            disk.sync_folder(source.parent)
+            return
     report: dict[str, str | int] = {
         "segment": segment.id,
         "records": segment.records,
