@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,8 @@ class Connection:
         """Which file of the lake an error comes from, if it comes from one; it may take 20 s to find out."""
         broken = next((told for told in self._tables.values() if told and told in str(error)), None)
         if broken is None and _may_be_of_a_file(error):
-            each = (find_broken(table, whole=True, within_s=_LOOK_FOR_BROKEN_S) for table in self._tables)
+            until_s = time.monotonic() + _LOOK_FOR_BROKEN_S
+            each = (find_broken(table, whole=True, within_s=until_s - time.monotonic()) for table in self._tables)
             broken = next((found for found in each if found), None)
         return FileBroken(broken) if broken else None
 
