@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,6 +114,39 @@ async def test_a_segment_that_a_write_failed_in_is_never_written_again(tmp_path:
     after = [o.verb for o in refuses.begun if o.path == failed]
     assert after[after.index("truncate") :] == ["truncate", "sync", "sync", "rename"]
     assert len(LocalSegments(tmp_path / "log").waiting()) == 2
+
+
+async def test_two_writers_of_a_node_prove_the_disk_at_the_same_time(tmp_path: Path) -> None:
+    class Meanwhile:
+        """While one has just made its probe file, the other goes through all of its own."""
+
+        def __init__(self) -> None:
+            self.is_on = False
+
+        def before(self, operation: disk.Operation) -> None:
+            pass
+
+        def after(self, operation: disk.Operation) -> None:
+            if not self.is_on and _is_probe(operation) and operation.verb in ("create", "unlink"):
+                self.is_on = True
+                proves = threading.Thread(target=lambda: asyncio.run(_start_and_close(appender(tmp_path, index=1))))
+                proves.start()
+                proves.join(timeout=20)
+                self.is_on = False
+
+    first = appender(tmp_path, index=0)
+    with structlog.testing.capture_logs() as messages, disk.observed(Meanwhile()):
+        await first.start()
+
+    assert first.healthy
+    assert [message["event"] for message in messages if message["log_level"] == "error"] == []
+    await first.close()
+
+
+async def _start_and_close(writer: SegmentAppender) -> None:
+    await writer.start()
+    assert writer.healthy
+    await writer.close()
 
 
 async def test_a_new_segment_begins_only_when_a_probe_write_is_durable(tmp_path: Path) -> None:

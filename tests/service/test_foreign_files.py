@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice.log.segment import Folders, hour_of, new_segment_id, node_name
+from sluice.log.segment import Folders, hour_of, new_segment_id, node_name, probe_name
 from sluice.settings.model import Settings
 from sluice.settings.stages import worker_config
 from tests.support.damage import CONTENT, OFFSETS, sealed_as
@@ -24,7 +24,7 @@ class _Service(Service):
 
 def _probe_name() -> str:
     config = worker_config(Settings(), index=0, socket="", lifeline_fd=None, drain_timeout_s=1.0)
-    return f".probe-{node_name(config.node)}"
+    return probe_name(node_name(config.node), config.index)
 
 
 def _fill(data_dir: Path) -> None:

@@ -50,6 +50,7 @@ async def run(config: WorkerConfig) -> None:
     log = SegmentAppender(
         data_dir / LOG_FOLDER,
         node=config.node,
+        index=config.index,
         seal_age_s=config.seal_age_s,
         seal_size_bytes=config.seal_size_bytes,
         queue_bytes=config.queue_bytes,

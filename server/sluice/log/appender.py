@@ -56,6 +56,7 @@ class SegmentAppender:
     Args:
         folder: the log's, `log/` of the data folder.
         node: who writes; stands in every record and segment id, in lower case with all but a-z, 0-9 as _.
+        index: which of the node's writers it is, from 0; no two at a time have the same.
         seal_age_s: a segment is sealed this long after its first record, also when no other one comes.
         seal_size_bytes: a segment is sealed when it has as much.
         queue_bytes: what may wait for the disk, what is being written included. One record always may.
@@ -70,6 +71,7 @@ class SegmentAppender:
         folder: Path,
         node: str,
         *,
+        index: int = 0,
         seal_age_s: float,
         seal_size_bytes: int,
         queue_bytes: int,
@@ -83,6 +85,7 @@ class SegmentAppender:
         self._writer = SegmentWriter(
             Folders(folder),
             node=self._node,
+            index=index,
             limits=self._limits,
             min_free_bytes=min_free_bytes,
             max_log_bytes=max_log_bytes,

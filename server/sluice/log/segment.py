@@ -1,7 +1,7 @@
 """Segments: how they are named, and which folder of the log says what state they are in.
 
     open/<id>                                      being written, by the one process that holds its lock
-    open/.probe-<node>                             a writer's proof that a write becomes durable; holds nothing
+    open/.probe-<node>-<n>                         a writer's proof that a write becomes durable; holds nothing
     sealed/<id>.<records>.<bytes>                  final; waits for the lake
     archive/<id>.<records>.<bytes>                 in the lake, kept by setting
     damaged/<id>.<offset>.<reason>                 a stretch of a segment that is no record, and .json beside it: why
@@ -168,9 +168,9 @@ def begun_at(segment_id: str) -> float:
     return int(text[:8] + text[9:13], 16) / 1000
 
 
-def probe_name(node: str) -> str:
-    """The name of the file by which a node proves that a write becomes durable."""
-    return _PROBE_PREFIX + node
+def probe_name(node: str, index: int = 0) -> str:
+    """The name of the file by which a node's writer of that number proves that a write becomes durable."""
+    return f"{_PROBE_PREFIX}{node}-{index}"
 
 
 def is_probe(name: str) -> bool:

@@ -71,21 +71,30 @@ class Batch:
 
 
 class SegmentWriter:
-    """The one writer of a node's segments.
+    """One writer of a node's segments.
 
     Args:
         folders: the log's.
         node: as it stands in ids.
+        index: which of the node's writers it is.
         limits: when a segment is sealed.
         min_free_bytes: what must stay free on the disk.
         max_log_bytes: what may wait for the lake, whoever wrote it; None: what the disk has.
     """
 
     def __init__(
-        self, folders: Folders, *, node: str, limits: SealLimits, min_free_bytes: int, max_log_bytes: int | None
+        self,
+        folders: Folders,
+        *,
+        node: str,
+        index: int,
+        limits: SealLimits,
+        min_free_bytes: int,
+        max_log_bytes: int | None,
     ) -> None:
         self._folders = folders
         self._node = node
+        self._index = index
         self._limits = limits
         self._budget = Budget(folders, min_free_bytes=min_free_bytes, max_log_bytes=max_log_bytes)
         self._leaving: OpenSegment | None = None
@@ -198,7 +207,7 @@ class SegmentWriter:
             metrics.sealed_segments.labels(reason.value).inc()
 
     def _probe(self) -> None:
-        path = self._folders.open / probe_name(self._node)
+        path = self._folders.open / probe_name(self._node, self._index)
         disk.unlink(path)
         with disk.create(path) as file:
             file.write(bytes(self._probe_bytes))
