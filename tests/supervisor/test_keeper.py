@@ -1,9 +1,11 @@
 """One child's place: real, tiny processes stand in for the rooms'."""
 
 import asyncio
+import errno
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from itertools import count
 
 import pytest
 import structlog
@@ -111,8 +113,11 @@ def test_one_that_cannot_be_started_is_tried_again_and_told_once() -> None:
         starts = kept.keeper._start
         await kept.keeper.start_first(0.0)
 
+        tries = count()
+
         async def refuses() -> Child:
-            raise OSError(24, "Too many open files")
+            # The next free number, as a file's name may have it.
+            raise OSError(errno.EMFILE, "Too many open files", f"/tmp/{next(tries)}")
 
         kept.keeper._start = refuses
         await kept.until(lambda: kept.ends != [], now=1.0)
@@ -127,6 +132,7 @@ def test_one_that_cannot_be_started_is_tried_again_and_told_once() -> None:
             "child can be started again",
             "child started again",
         ]
+        assert messages[0]["cause"] == "EMFILE"
         await kept.end()
 
     asyncio.run(scenario())

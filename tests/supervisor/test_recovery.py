@@ -7,7 +7,8 @@ from typing import Any
 import structlog
 
 from sluice.log import RecoveryReport
-from sluice.supervisor.recovery import RETRY_S, Recovery
+from sluice.supervisor.recovery import Recovery
+from sluice.supervisor.retry import RETRY_S
 
 
 def _report(*failed: str) -> RecoveryReport:

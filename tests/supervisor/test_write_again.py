@@ -1,8 +1,11 @@
 """A file that the disk refuses is written when it can be, and told once."""
 
+import errno
+
 import structlog
 
-from sluice.supervisor.write_again import RETRY_S, WriteAgain
+from sluice.supervisor.retry import RETRY_S
+from sluice.supervisor.write_again import WriteAgain
 
 
 class _Disk:
@@ -14,12 +17,13 @@ class _Disk:
         self.tries += 1
         if self.left:
             self.left -= 1
-            raise OSError(28, "No space left on device")
+            # The last is one without a number.
+            raise OSError(errno.ENOSPC, "No space left on device") if self.left else OSError("unheard of")
 
 
 def test_it_is_tried_again_after_a_pause_until_it_is_written() -> None:
     disk = _Disk(refuses=2)
-    file = WriteAgain(disk.write, name="run.json", cause="run_file")
+    file = WriteAgain(disk.write, name="run.json", label="run_file")
     file.ask()
 
     with structlog.testing.capture_logs() as messages:
@@ -28,15 +32,16 @@ def test_it_is_tried_again_after_a_pause_until_it_is_written() -> None:
 
     assert disk.tries == 3
     assert not file.is_due
-    assert [(m["log_level"], m["event"]) for m in messages] == [
-        ("error", "run.json can't be written, and is tried again"),
-        ("warning", "run.json can be written again"),
+    assert [(m["log_level"], m["event"], m.get("cause")) for m in messages] == [
+        ("error", "run.json can't be written, and is tried again", "ENOSPC"),
+        ("error", "run.json can't be written, and is tried again", "OSError"),
+        ("warning", "run.json can be written again", None),
     ]
 
 
 def test_it_is_written_only_when_asked_for() -> None:
     disk = _Disk(refuses=0)
-    file = WriteAgain(disk.write, name="run.json", cause="run_file")
+    file = WriteAgain(disk.write, name="run.json", label="run_file")
     file.tick(0)
     assert disk.tries == 0
 

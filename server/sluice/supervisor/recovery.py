@@ -9,21 +9,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from sluice import telemetry
 from sluice.errors import SluiceError
-from sluice.outage import Outage
-from sluice.supervisor import metrics
+from sluice.outage import cause_of
+from sluice.supervisor.retry import RETRY_S, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sluice.log import RecoveryReport
 
-__all__ = ["RETRY_S", "Recovery"]
-
-RETRY_S = 2.0
-
-_messages = telemetry.messages_of("supervisor")
+__all__ = ["Recovery"]
 
 
 class Recovery:
@@ -38,9 +33,9 @@ class Recovery:
         self._recover = recover
         self._before: RecoveryReport | None = None
         self._task: asyncio.Task[RecoveryReport] | None = None
-        self._is_due = False
-        self._not_before = 0.0
-        self._outage = Outage(_messages, fails="recovery failed, and is tried again", is_over="recovery has succeeded")
+        self._retry = Retry(
+            label="recovery", fails="recovery failed, and is tried again", is_over="recovery has succeeded"
+        )
 
     @property
     def has_run(self) -> bool:
@@ -50,11 +45,11 @@ class Recovery:
     @property
     def is_done(self) -> bool:
         """Nothing is known that is still to be recovered."""
-        return not self._is_due and self._task is None
+        return not self._retry.is_due and self._task is None
 
     def ask(self) -> None:
         """Recover soon: a process has died that may have had a segment open."""
-        self._is_due = True
+        self._retry.ask()
 
     def tick(self, now: float) -> None:
         """Begin, or see what has come of it."""
@@ -63,14 +58,13 @@ class Recovery:
                 return
             task, self._task = self._task, None
             self._look_at(task, now)
-        if self._is_due and now >= self._not_before:
-            self._is_due = False
+        if self._retry.begins(now):
             self._task = asyncio.create_task(asyncio.to_thread(self._recover, self._before))
 
     def _look_at(self, task: asyncio.Task[RecoveryReport], now: float) -> None:
         error = task.exception()
         if isinstance(error, SluiceError | OSError):
-            self._failed(now, cause="log", error=str(error), segments=0)
+            self._failed(now, cause=cause_of(error), error=str(error), segments=0)
         elif error is not None:
             raise error
         else:
@@ -78,10 +72,7 @@ class Recovery:
             if self._before.failed:
                 self._failed(now, cause="segments", error="see the messages above", segments=len(self._before.failed))
             else:
-                self._outage.over()
+                self._retry.succeeded()
 
     def _failed(self, now: float, *, cause: str, error: str, segments: int) -> None:
-        metrics.FAILURES.labels("recovery").inc()
-        self._outage.failed(cause, error=error, segments=segments, again_every_s=RETRY_S)
-        self._is_due = True
-        self._not_before = now + RETRY_S
+        self._retry.failed(now, cause, error=error, segments=segments, again_every_s=RETRY_S)

@@ -6,7 +6,6 @@ It handles no event itself; it may be killed at any moment, and nothing is lost.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sluice import metering, telemetry
 from sluice.log.backlog import pause_after_look
-from sluice.outage import Outage
+from sluice.outage import Outage, cause_of
 from sluice.settings.units import Address
 from sluice.supervisor import metrics
 from sluice.supervisor.admin import AdminServer, Snapshot
@@ -133,8 +132,8 @@ class Supervisor:
         )
         self._log_causes: tuple[str, ...] = ()
         self._announced = False
-        self._untold_keys = WriteAgain(self._keep_untold_keys, name=FIRST_KEYS_NAME, cause="first_keys")
-        self._run_file = WriteAgain(self._write_run_file, name=RUN_FILE_NAME, cause="run_file")
+        self._untold_keys = WriteAgain(self._keep_untold_keys, name=FIRST_KEYS_NAME, label="first_keys")
+        self._run_file = WriteAgain(self._write_run_file, name=RUN_FILE_NAME, label="run_file")
         # Of a terminal both ends are looked at: the line is drawn where messages go.
         self._line = StatusLine(sys.stderr) if sys.stderr.isatty() and not json_messages else None
 
@@ -227,7 +226,7 @@ class Supervisor:
         except OSError as exc:
             # A disk that fails ends no service: what was known last is told on.
             metrics.FAILURES.labels("log_unlisted").inc()
-            self._lag_outage.failed(_cause(exc), error=str(exc))
+            self._lag_outage.failed(cause_of(exc), error=str(exc))
         else:
             self._lag_outage.over()
 
@@ -316,7 +315,3 @@ class Supervisor:
             return 1
         _messages.info("stopped")
         return 0
-
-
-def _cause(error: OSError) -> str:
-    return errno.errorcode.get(error.errno or 0, type(error).__name__)
