@@ -100,8 +100,8 @@ class Service:
         changes = [await self._start_workers(now)]
         changes += [await worker.tick(now) for worker in self._workers]
         if self._lake.is_new and (self._serves(now) or now >= self._lake_due_at):
-            await self._lake.start_first(now)
-            changes.append(True)
+            # Unlike a first worker's, its start may fail: clients are served by then.
+            self._lake.begin(now)
         changes.append(await self._lake.tick(now))
         if self._has_edge:
             changes.append(await self._edge.tick(now))
