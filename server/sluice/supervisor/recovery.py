@@ -33,6 +33,7 @@ class Recovery:
         self._recover = recover
         self._before: RecoveryReport | None = None
         self._task: asyncio.Task[RecoveryReport] | None = None
+        self._is_unseen = False
         self._retry = Retry(
             label="recovery", fails="recovery failed, and is tried again", is_over="recovery has succeeded"
         )
@@ -43,12 +44,13 @@ class Recovery:
         return self._before is not None
 
     @property
-    def is_done(self) -> bool:
-        """Nothing is known that is still to be recovered."""
-        return not self._retry.is_due and self._task is None
+    def has_seen_all(self) -> bool:
+        """A run that began after it was asked for last has come to its end: what the disk refuses may be left."""
+        return not self._is_unseen and self._task is None
 
     def ask(self) -> None:
         """Recover soon: a process has died that may have had a segment open."""
+        self._is_unseen = True
         self._retry.ask()
 
     def tick(self, now: float) -> None:
@@ -59,11 +61,13 @@ class Recovery:
             task, self._task = self._task, None
             self._look_at(task, now)
         if self._retry.begins(now):
+            self._is_unseen = False
             self._task = asyncio.create_task(asyncio.to_thread(self._recover, self._before))
 
     def _look_at(self, task: asyncio.Task[RecoveryReport], now: float) -> None:
         error = task.exception()
         if isinstance(error, SluiceError | OSError):
+            self._is_unseen = True
             self._failed(now, cause=cause_of(error), error=str(error), segments=0)
         elif error is not None:
             raise error

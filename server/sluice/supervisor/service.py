@@ -177,7 +177,7 @@ class Service:
 
     async def recover(self) -> bool:
         """As drain.Stoppable says."""
-        return self._recovery.is_done
+        return self._recovery.has_seen_all
 
     async def drain_lake(self) -> bool:
         """As drain.Stoppable says."""
