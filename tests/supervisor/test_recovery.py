@@ -21,12 +21,13 @@ class _Log:
     """A log whose recovery comes to these, one after the other."""
 
     def __init__(self, outcomes: Sequence[RecoveryReport | OSError]) -> None:
-        self.left = list(outcomes)
+        self._left = list(outcomes)
+        self.last = outcomes[-1]
         self.told_before: list[RecoveryReport | None] = []
 
     def recover(self, before: RecoveryReport | None) -> RecoveryReport:
         self.told_before.append(before)
-        outcome = self.left.pop(0)
+        outcome = self._left.pop(0)
         if isinstance(outcome, OSError):
             raise outcome
         return outcome
@@ -40,7 +41,7 @@ def _run(log: _Log) -> tuple[Recovery, list[Any]]:
         recovery.ask()
         now = 0.0
         async with asyncio.timeout(20):
-            while log.left or not recovery.has_seen_all:
+            while recovery._before is not log.last:
                 recovery.tick(now)
                 await asyncio.sleep(0.001)
                 now += RETRY_S / 4

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,7 @@ def install(rules: str) -> None:
     following.__enter__()
     _kept.append(following)
     _let_reads_fail(faults)
+    _let_looks_fail(faults)
     _let_starts_fail(faults)
 
 
@@ -139,6 +141,21 @@ def _let_reads_fail(faults: _Faults) -> None:
         return open_read(path)
 
     disk.open_read = observed
+
+
+def _let_looks_fail(faults: _Faults) -> None:
+    """To list a folder is here the verb `list`, to ask for a file's facts `stat`."""
+    for verb, names in {"list": ("entries", "file_names"), "stat": ("identity", "size_of")}.items():
+        for name in names:
+            setattr(disk, name, _observed(faults, verb, getattr(disk, name)))
+
+
+def _observed(faults: _Faults, verb: Any, look: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    def observed(path: Path) -> Any:
+        faults.before(disk.Operation(verb=verb, path=str(path)))
+        return look(path)
+
+    return observed
 
 
 def _let_starts_fail(faults: _Faults) -> None:
