@@ -145,7 +145,7 @@ def _let_reads_fail(faults: _Faults) -> None:
 
 def _let_looks_fail(faults: _Faults) -> None:
     """To list a folder is here the verb `list`, to ask for a file's facts `stat`."""
-    for verb, names in {"list": ("entries", "file_names"), "stat": ("identity", "size_of")}.items():
+    for verb, names in {"list": ("entries", "entries_by_kind", "file_names"), "stat": ("identity", "size_of")}.items():
         for name in names:
             setattr(disk, name, _observed(faults, verb, getattr(disk, name)))
 
