@@ -79,6 +79,7 @@ class FollowedKeys:
             looked, self._looked = self._looked, asyncio.Event()
             self._wanted.clear()
             await asyncio.to_thread(self._keys.reload_if_changed)
+            metrics.OUTAGES.labels("keys").set(self._keys.is_unreadable)
             if self._keys.is_unreadable:
                 metrics.FAULTS.labels("keys").inc()
             looked.set()

@@ -22,7 +22,7 @@ from sluice.supervisor.admin import AdminServer, Snapshot
 from sluice.supervisor.beside import beside
 from sluice.supervisor.clock import ClockWatch
 from sluice.supervisor.drain import AT_ONCE_S, Drain, steps_at_once, steps_in_order
-from sluice.supervisor.figures import lake_lag, read_counts, read_log_causes
+from sluice.supervisor.figures import Refusals, lake_lag, read_counts, read_refusals
 from sluice.supervisor.first_start import FIRST_KEYS_NAME, keep_first_keys, make_first_keys, things_to_paste
 from sluice.supervisor.health import Health
 from sluice.supervisor.lag_watch import LagWatch
@@ -130,7 +130,8 @@ class Supervisor:
         self._looked_at = -_LOOK_EVERY_S
         self._lag = LagWatch(lambda: lake_lag(place.data_dir, now=time.time()))
         self._clock = ClockWatch()
-        self._log_causes: tuple[str, ...] = ()
+        self._refusals = Refusals()
+        self._workers_seen: tuple[Health, ...] = ()
         self._announced = False
         self._untold_keys = _written_again(lambda: self._keep_untold_keys, name=FIRST_KEYS_NAME, label="first_keys")
         self._run_file = _written_again(self._prepare_run_file, name=RUN_FILE_NAME, label="run_file")
@@ -197,12 +198,11 @@ class Supervisor:
             self._drain = Drain(steps_in_order(self._service), within_s=self._settings.drain_timeout, now=now)
 
     def _tell(self, now: float) -> None:
-        facts = replace(self._service.facts(now, draining=self._drain is not None), log_causes=self._log_causes)
-        is_ready = not reasons_not_ready(facts)
         looks = now - self._looked_at >= _LOOK_EVERY_S
+        facts = self._facts(now, looks=looks)
+        is_ready = not reasons_not_ready(facts)
         if looks:
             self._looked_at = now
-            self._look_at_log(facts)
             self._clock.look()
             self._admin.close_overdue(now)
         self._lag.tick(now)
@@ -218,10 +218,17 @@ class Supervisor:
                 with suppress(OSError):
                     self._line.draw(status_text(read_counts(self._place.metrics), lag, facts))
 
-    def _look_at_log(self, facts: Facts) -> None:
+    def _facts(self, now: float, *, looks: bool) -> Facts:
+        facts = self._service.facts(now, draining=self._drain is not None)
         # Only then: to read all metrics takes some milliseconds.
-        ails = Health.NOT_SERVING in facts.workers
-        self._log_causes = read_log_causes(self._place.metrics) if ails else ()
+        if looks or facts.workers != self._workers_seen:
+            self._workers_seen = facts.workers
+            with suppress(OSError):
+                ails = Health.NOT_SERVING in facts.workers
+                self._refusals = read_refusals(self._place.metrics) if ails else Refusals()
+        return replace(
+            facts, log_causes=self._refusals.log_causes, without_descriptors=self._refusals.without_descriptors
+        )
 
     def _count(self, is_ready: bool) -> None:
         metrics.READY.set(is_ready)
