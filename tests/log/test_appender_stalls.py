@@ -12,7 +12,8 @@ import structlog
 from sluice import disk
 from sluice.log import LogUnavailable, SegmentAppender, metrics, recover
 from sluice.log.metrics import Failure
-from tests.support.log_records import Recorder, appender, bodies_in, entry
+from sluice.log.segment import is_probe
+from tests.support.log_records import HOUR_US, Clock, Recorder, appender, bodies_in, entry
 from tests.support.waiting import until
 
 _STALLS_AFTER_S = 0.1
@@ -86,6 +87,28 @@ async def test_a_commit_that_hangs_is_answered_and_what_it_wrote_is_taken_back(t
 
     assert bodies_in(tmp_path) == [b"before", b"behind"]
     assert _shown(Failure.STALL) == 0
+
+
+@pytest.mark.parametrize("verb", ["create", "rename"], ids=["a segment's beginning", "the seal of the one before"])
+async def test_what_was_given_up_before_it_was_written_is_not_written_any_more(tmp_path: Path, verb: str) -> None:
+    clock = Clock(HOUR_US // 2)
+    log = appender(tmp_path, stalls_after_s=_STALLS_AFTER_S, clock=clock)
+    await log.start()
+    await log.append(entry(b"before"))
+    clock.us += HOUR_US
+    if verb == "create":
+        await log.seal()
+    with _hanging(verb) as hangs:
+        with pytest.raises(LogUnavailable):
+            await asyncio.wait_for(log.append(entry(b"during")), timeout=5)
+        hangs.gate.set()
+        await until(lambda: log.healthy)
+        written = [o.path for o in hangs.begun if o.verb == "write" and not is_probe(Path(o.path).name)]
+    await log.append(entry(b"behind"))
+    await log.close()
+
+    assert written == []
+    assert bodies_in(tmp_path) == [b"before", b"behind"]
 
 
 @pytest.mark.parametrize("hangs_long", [True, False], ids=["it hangs", "it fails"])
