@@ -80,4 +80,3 @@ _PLANTS = {
     "let_go_before_moved": ("lake", _let_go_before_moved),
     "recovery_drops_a_record": ("supervisor", _recovery_drops_a_record),
 }
-NAMES = tuple(_PLANTS)
