@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from sluice.supervisor.run_file import read_run_file
-from tests.soak.lake import Finding
+from tests.support.ledger.lake import Finding
 from tests.support.waiting import wait_until
 
 __all__ = ["NewMessages", "leftovers"]

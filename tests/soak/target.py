@@ -9,14 +9,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sluice.supervisor.process_id import ProcessId, is_alive
 from sluice.supervisor.run_file import read_run_file
-from tests.soak.clients import Door, Load
 from tests.soak.steps import Point
 from tests.support.disk_faults import DiskFaults, Rule
+from tests.support.ledger.clients import Door
 from tests.support.service import Service
 from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from tests.support.ledger.load import Load
 
 __all__ = ["CHILDREN", "WORKERS", "Tally", "Target"]
 
