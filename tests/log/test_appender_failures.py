@@ -115,6 +115,32 @@ async def test_a_segment_that_a_write_failed_in_is_never_written_again(tmp_path:
     assert len(LocalSegments(tmp_path / "log").waiting()) == 2
 
 
+class _AnotherWorkerProbes(Recorder):
+    """Between the removal of an old probe and the making of a new one, some times."""
+
+    def __init__(self, *, times: int) -> None:
+        super().__init__()
+        self._times = times
+
+    def before(self, operation: disk.Operation) -> None:
+        super().before(operation)
+        if operation.verb == "create" and _is_probe(operation) and self._times:
+            self._times -= 1
+            Path(operation.path).touch()
+
+
+async def test_workers_of_one_node_may_probe_at_the_same_time(tmp_path: Path) -> None:
+    log = appender(tmp_path / "log")
+    with disk.observed(_AnotherWorkerProbes(times=2)), structlog.testing.capture_logs() as messages:
+        await log.start()
+        await log.append(entry(b"kept"))
+        await log.close()
+
+    assert messages == []
+    assert disk.entries(tmp_path / "log/open") == []
+    assert bodies_in(tmp_path / "log") == [b"kept"]
+
+
 async def test_a_new_segment_begins_only_when_a_probe_write_is_durable(tmp_path: Path) -> None:
     refuses = Refuses(_any(_is("write"), _is_probe), error=errno.ENOSPC)
     log = appender(tmp_path / "log")

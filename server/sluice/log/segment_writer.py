@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ from sluice.log.segment import probe_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from sluice.log.sealing import Run, SealLimits
     from sluice.log.segment import Folders
@@ -46,6 +48,7 @@ __all__ = ["Batch", "SegmentWriter"]
 # A probe is as large as the batch that failed, so that a full disk doesn't seem mended to the next batch; up to this.
 _LARGEST_PROBE_BYTES = 16 * 1024 * 1024
 _SMALLEST_PROBE_BYTES = 64 * 1024
+_TRIES_TO_PROBE = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,9 +210,18 @@ class SegmentWriter:
 
     def _probe(self) -> None:
         path = self._folders.open / probe_name(self._node)
-        disk.unlink(path)
-        with disk.create(path) as file:
+        with self._create_probe(path) as file:
             file.write(bytes(self._probe_bytes))
             file.sync()
         disk.sync_folder(self._folders.open)
         disk.unlink(path)
+
+    @staticmethod
+    def _create_probe(path: Path) -> disk.File:
+        # The node's other workers may be at theirs: each writes a file of its own, whoever has the name last.
+        for _ in range(_TRIES_TO_PROBE - 1):
+            disk.unlink(path)
+            with suppress(FileExistsError):
+                return disk.create(path)
+        disk.unlink(path)
+        return disk.create(path)
