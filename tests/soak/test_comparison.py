@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.soak.attempts import EVENT_NAME, Mark, sum_of, user_of
-from tests.soak.lake import LakeReader, compare
-from tests.soak.ledger import Answer, Ledger, Outcome
+from tests.support.ledger.attempts import EVENT_NAME, Mark, sum_of, user_of
+from tests.support.ledger.lake import LakeReader, compare
+from tests.support.ledger.ledger import Answer, Ledger, Outcome
 
 Rows = list[dict[str, object]]
 
