@@ -60,9 +60,10 @@ format: $(VENV)/.installed-dev ## let ruff and buf mend what they can
 gen: $(VENV)/.installed-dev ## write gen/ from proto/
 	$(BIN)/python tools/generate.py
 
-docs: $(VENV)/.installed-dev ## write docs/settings.md, docs/cli.md, and the tables and SQL of docs/lake.md from the program
+docs: $(VENV)/.installed-dev ## write docs/settings.md, docs/cli.md, and the tables of docs/lake.md and docs/errors.md from the program
 	$(BIN)/python tools/write_docs.py
 	$(BIN)/python tools/document_lake.py
+	$(BIN)/python -m tests.support.error_document
 
 proto-image: $(VENV)/.installed-dev ## after a release: keep its schemas as what later ones must not break
 	$(BIN)/python tools/generate.py --googleapis-only

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 _INGEST = Path(sluice.ingest.__file__).parent
 # What makes a violation, and what only words it.
 _MAKERS = {"Violation", "invalid_request", "_expect", "_missing", "_no_client_time"}
+# What nobody meets beyond Envoy, by a part of the code that makes it.
 _THROUGH_NO_DOOR = {
-    'mend="nest it less, or send it as text")': "Pythons that read less deep than the limit; none of today's",
+    '"JSON", "too deep nesting"': "Pythons that read less deep than the limit; none of today's",
     "mend=_FOR_ENVOY": "Envoy always sends a google.api.HttpBody",
-    'path=f"{place}.{_IN_JSON.get(name, name)}",': "",
+    "_SEVERAL_MESSAGES": "Envoy refuses more than one message",
 }
 
 
@@ -138,12 +139,12 @@ def test_every_violation_that_is_made_beforehand_is_in_the_table(answers: Answer
         str(value.violations[0])
         for name, module in sys.modules.items()
         if name.startswith("sluice.ingest.")
-        for value in vars(module).values()
-        if isinstance(value, Invalid)
+        for constant, value in vars(module).items()
+        if isinstance(value, Invalid) and constant not in _THROUGH_NO_DOOR
     }
 
     assert made
-    assert all(any(told.message.startswith(begins) for told in answers.told) for begins in made)
+    assert {begins for begins in made if not any(told.message.startswith(begins) for told in answers.told)} == set()
 
 
 def test_every_answer_that_envoy_holds_is_in_the_table(answers: Answers) -> None:

@@ -195,7 +195,7 @@ def told_over_http(answer: Answer) -> Told:
     """What a body says, which must be JSON."""
     body = answer.json
     errors = tuple((error["path"], error["expected"], error["found"]) for error in body.get("errors", []))
-    return Told(status=answer.status, message=body["message"], errors=errors, body=body)
+    return Told(status=answer.status, message=body.get("message", ""), errors=errors, body=body)
 
 
 def told_over_http2(answer: Http2Answer) -> Told:
