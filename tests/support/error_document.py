@@ -41,9 +41,8 @@ def _errors(cases: Sequence[ErrorCase], wanted: Callable[[ErrorCase], bool]) -> 
     lines = ["| cause | status | where | expected | found | what to do |", "|---|---|---|---|---|---|"]
     for case in filter(wanted, cases):
         texts = (f"`{_text(text)}`" for text in (case.path, case.expected, case.found))
-        lines.append(
-            f"| {case.cause.removeprefix('typed transcoding: ')} | {case.status} | {' | '.join(texts)} | {_text(case.mend)} |"
-        )
+        cause = case.cause.removeprefix("typed transcoding: ")
+        lines.append(f"| {cause} | {case.status} | {' | '.join(texts)} | {_text(case.mend)} |")
     return "".join(f"{line}\n" for line in lines)
 
 

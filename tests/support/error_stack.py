@@ -141,8 +141,11 @@ class Stack:
     def new_worker(self) -> None:
         """Another worker in the place of one that has ended."""
         assert self.server.wait_until_stopped()
+        for edge in (self.edge, self.typed_edge):
+            edge.await_healthy(0)
         self.server = _worker(self.folder)
-        self.edge.await_healthy(1)
+        for edge in (self.edge, self.typed_edge):
+            edge.await_healthy(1)
 
 
 @contextmanager
