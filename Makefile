@@ -64,9 +64,10 @@ format: $(VENV)/.installed-dev ## let ruff and buf mend what they can
 gen: $(VENV)/.installed-dev ## write gen/ from proto/
 	$(BIN)/python tools/generate.py
 
-docs: $(VENV)/.installed-dev ## write docs/settings.md, docs/cli.md, and the tables of docs/lake.md and docs/errors.md from the program
+docs: $(VENV)/.installed-dev ## write from the program what of docs/ and of the served documents it says of itself
 	$(BIN)/python tools/write_docs.py
 	$(BIN)/python tools/document_lake.py
+	$(BIN)/python tools/document_api.py
 	$(BIN)/python -m tests.support.error_document
 
 proto-image: $(VENV)/.installed-dev ## after a release: keep its schemas as what later ones must not break
