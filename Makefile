@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test soak fuzz test-transcoding test-power-cut test-corruption test-clients test-spark test-containers \
-	lint format types gen docs proto-image client-wheel lock clean check-python check-java
+.PHONY: help up test soak fuzz test-transcoding test-properties test-power-cut test-corruption test-clients test-spark \
+	test-containers lint format types gen docs proto-image client-wheel lock clean check-python check-java
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -18,6 +18,10 @@ test: lint types ## every check and every test
 
 test-transcoding: $(VENV)/.installed-dev ## 10,000 generated bodies through both transcodings; takes some minutes
 	SLUICE_TEST_BODIES=10000 $(BIN)/pytest tests/service/test_transcoding.py $(ARGS)
+
+test-properties: $(VENV)/.installed-dev ## 100,000 generated requests against the contract; takes some minutes
+	SLUICE_TEST_REQUESTS=100000 SLUICE_TEST_BODIES_CHECKED=5000 $(BIN)/pytest -s tests/ingest/test_generated_bodies.py \
+	  tests/service/test_generated_requests.py $(ARGS)
 
 test-power-cut: $(VENV)/.installed-dev ## the power fails 20 times as often as in make test; takes about 10 minutes
 	SLUICE_TEST_POWER_CUTS=20 $(BIN)/pytest tests/power_cut --timeout 0 $(ARGS)
@@ -63,9 +67,11 @@ format: $(VENV)/.installed-dev ## let ruff and buf mend what they can
 gen: $(VENV)/.installed-dev ## write gen/ from proto/
 	$(BIN)/python tools/generate.py
 
-docs: $(VENV)/.installed-dev ## write docs/settings.md, docs/cli.md, and the tables and SQL of docs/lake.md from the program
+docs: $(VENV)/.installed-dev ## write from the program what of docs/ and of the served documents it says of itself
 	$(BIN)/python tools/write_docs.py
 	$(BIN)/python tools/document_lake.py
+	$(BIN)/python tools/document_api.py
+	$(BIN)/python -m tests.support.error_document
 
 proto-image: $(VENV)/.installed-dev ## after a release: keep its schemas as what later ones must not break
 	$(BIN)/python tools/generate.py --googleapis-only

@@ -58,7 +58,7 @@ class FieldReason(Enum):
 
 def too_large_message(limit_bytes: int) -> str:
     """What TOO_LARGE says, whoever finds it: Envoy or a worker."""
-    return f"request body is larger than {limit_bytes} bytes; send fewer events per request"
+    return f"body: expected at most {limit_bytes} bytes, unpacked, got more; send fewer events per request"
 
 
 def status_with_details(

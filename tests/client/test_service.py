@@ -160,7 +160,7 @@ def test_of_many_events_that_the_service_refuses_each_is_told_and_all_others_are
 
     assert (stats.refused, stats.delivered) == (250, 250)
     assert {(told.path, told.message, told.reason) for told in raised.value.undelivered} == {
-        ("event_name", "missing", Reason.REFUSED)
+        ("event_name", "missing, expected string", Reason.REFUSED)
     }
     in_lake = service.rows("select event_id, count(*) from events where event_id like 'half-%' group by 1")
     assert sorted(in_lake) == sorted((f"half-{number}", 1) for number in range(500) if number not in wrong)

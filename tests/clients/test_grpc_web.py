@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from google.rpc.status_pb2 import Status
 
+from sluice.error_details import too_large_message
 from tests.clients import tools
 from tests.clients.pages import Pages
 from tests.clients.talk import Talker
@@ -101,7 +102,8 @@ def test_a_key_that_is_not_known_is_refused_with_what_to_do(call: Call) -> None:
 
     assert answer["code"] == _UNAUTHENTICATED
     assert answer["text"] == (
-        'API key "secret-o..." is not known here; to keep a Statsig key, import it: sluice keys import'
+        'statsig-api-key: expected a key that is known here, got "secret-o..."; make one with sluice keys create, or '
+        "to keep a Statsig key, import it: sluice keys import"
     )
 
 
@@ -112,7 +114,10 @@ def test_an_invalid_event_is_named_and_the_status_has_the_same_words(call: Call,
     answer = call("logEvent", _event("never"), nameless, key=service.server_key)
 
     assert answer["code"] == _INVALID_ARGUMENT
-    assert answer["text"] == "events[1].event_name: missing (1 of 2 events are invalid; none was accepted)"
+    assert answer["text"] == (
+        "events[1].event_name: missing, expected string (1 of 2 events are invalid; none was accepted: mend them or "
+        "leave them out, and send the rest again)"
+    )
     details = answer["trailers"]["grpc-status-details-bin"]
     assert Status.FromString(base64.b64decode(details + "=" * (-len(details) % 4))).message == answer["text"]
     assert _request_id(answer)
@@ -122,7 +127,7 @@ def test_a_message_that_is_too_large_is_invalid_and_says_the_limit(call: Call, s
     answer = call("logEvent", _event("x" * (service.max_body + 1)), key=service.server_key)
 
     assert answer["code"] == _INVALID_ARGUMENT
-    assert answer["text"] == f"request body is larger than {service.max_body} bytes; send fewer events per request"
+    assert answer["text"] == too_large_message(service.max_body)
 
 
 def test_a_page_asks_leave_by_a_preflight_and_no_other_host_for_anything(

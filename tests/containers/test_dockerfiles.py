@@ -8,6 +8,7 @@ import pytest
 from sluice.edge import find_envoy
 from sluice.edge.compose import COMPOSE, CONFIG_PATH
 from sluice.edge.process import envoy_arguments
+from sluice.edge.render import installed_documents
 from tests.support.containers import DOCKERFILES, ENVOY, ROOT, SERVER, instructions, last_stage, said, user_of
 
 _BOTH = pytest.mark.parametrize("name", [SERVER, ENVOY])
@@ -86,6 +87,9 @@ def test_envoy_finds_its_files_where_its_configuration_says() -> None:
     assert copied == {
         "envoy/envoy.yaml": CONFIG_PATH,
         "gen/sluice/events/v1/transcoder.binpb": COMPOSE.descriptor_path,
+    } | {
+        f"server/sluice/edge/documents/{path.name}": f"{COMPOSE.documents_folder}/{path.name}"
+        for path in installed_documents().iterdir()
     }
 
 

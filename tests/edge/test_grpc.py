@@ -3,6 +3,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from sluice.error_details import too_large_message
 from sluice.events.v1 import events_pb2, events_service_pb2_grpc
 from tests.support.edge import MAX_BODY
 from tests.support.fake_worker import REQUEST_ID, Refusal
@@ -75,7 +76,7 @@ def test_a_message_above_the_limit_is_invalid_and_not_resource_exhausted(edge, c
         _call(channel, f"{SERVICE}/LogEvent", b"x" * size)
 
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert caught.value.details() == f"request body is larger than {MAX_BODY} bytes; send fewer events per request"
+    assert caught.value.details() == too_large_message(MAX_BODY)
     assert edge.calls == []
 
 

@@ -10,6 +10,7 @@ import grpc
 import httpx
 import pytest
 
+from sluice.error_details import too_large_message
 from tests.support.edge import MAX_BODY, running_edge
 from tests.support.fake_worker import REQUEST_ID, Refusal
 
@@ -72,9 +73,7 @@ def test_a_message_of_the_limit_passes_whole_and_one_byte_more_is_invalid(edge, 
     assert [len(call.message) for call in edge.calls] == [MAX_BODY]
     assert largest.status_code == 200
     assert (larger.status_code, larger.headers["grpc-status"]) == (200, "3")
-    assert (
-        larger.headers["grpc-message"] == f"request body is larger than {MAX_BODY} bytes; send fewer events per request"
-    )
+    assert larger.headers["grpc-message"] == too_large_message(MAX_BODY)
     assert larger.headers["access-control-allow-origin"] == "*"
 
 

@@ -3,9 +3,10 @@ import random
 import pytest
 
 from sluice.edge import limits
+from sluice.error_details import too_large_message
 from tests.support.edge import MAX_BODY
 
-TOO_LARGE = {"message": f"request body is larger than {MAX_BODY} bytes; send fewer events per request", "status": 413}
+TOO_LARGE = {"message": too_large_message(MAX_BODY), "status": 413}
 
 
 def _padded(size: int) -> bytes:

@@ -7,7 +7,7 @@ import yaml
 
 from sluice.edge import EdgeConfig, Transcoding, UnusableEdgeConfig, find_envoy, render
 from sluice.edge.compose import COMPOSE, main, worker_sockets
-from sluice.edge.render import installed_descriptor
+from sluice.edge.render import installed_descriptor, installed_documents
 
 CONFIG = EdgeConfig(
     listen_host="127.0.0.1",
@@ -29,7 +29,12 @@ CONFIG = EdgeConfig(
         pytest.param(dataclasses.replace(CONFIG, max_body_bytes=1024), id="small"),
         pytest.param(dataclasses.replace(CONFIG, max_body_bytes=1024**3), id="large"),
         pytest.param(dataclasses.replace(CONFIG, worker_sockets=tuple(f"/w'{n}\".sock" for n in range(64))), id="64"),
-        pytest.param(dataclasses.replace(COMPOSE, descriptor_path=str(installed_descriptor())), id="compose"),
+        pytest.param(
+            dataclasses.replace(
+                COMPOSE, descriptor_path=str(installed_descriptor()), documents_folder=str(installed_documents())
+            ),
+            id="compose",
+        ),
     ],
 )
 def test_envoy_finds_every_rendering_valid(config, tmp_path):

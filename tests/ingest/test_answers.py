@@ -41,6 +41,7 @@ def test_each_reason_to_come_later_is_503_in_the_documented_words(why: Why) -> N
 
     assert answer.code is grpc.StatusCode.UNAVAILABLE
     assert f"`{answer.message}`" in _PAGE
+    # Field 15, varint 503.
     assert _details(answer.trailers).endswith(b"\x78\xf7\x03")
     assert answer.headers == (("retry-after", str(RETRY_DELAY_S[why])),)
 
@@ -70,7 +71,9 @@ def test_a_body_that_is_too_large_is_413_to_http_and_invalid_to_native_callers()
     assert (native.code, native.headers) == (grpc.StatusCode.INVALID_ARGUMENT, ())
     assert (transcoded.code, transcoded.headers) == (grpc.StatusCode.OUT_OF_RANGE, (("x-http-status", "413"),))
     assert (
-        native.message == transcoded.message == "request body is larger than 1024 bytes; send fewer events per request"
+        native.message
+        == transcoded.message
+        == "body: expected at most 1024 bytes, unpacked, got more; send fewer events per request"
     )
 
 
@@ -86,5 +89,7 @@ def test_a_long_message_reaches_http_callers_in_the_details() -> None:
 
     message = status_pb2.Status.FromString(_details(answer.trailers)).message
     assert len(answer.message) < 4 * 1024 < len(message) <= 16 * 1024
-    assert message.endswith(" more (100 of 100 events are invalid; none was accepted)")
+    assert message.endswith(
+        " more (100 of 100 events are invalid; none was accepted: mend them or leave them out, and send the rest again)"
+    )
     assert message.startswith(answer.message)

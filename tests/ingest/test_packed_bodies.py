@@ -68,7 +68,7 @@ def test_one_byte_more_is_413_even_without_a_key(channel: grpc.Channel, encoding
     assert dict(caught.value.initial_metadata())["x-http-status"] == "413"
     details = dict(caught.value.trailing_metadata())["grpc-status-details-bin"]
     assert status_pb2.Status.FromString(details).message == (
-        f"request body is larger than {_LIMIT} bytes; send fewer events per request"
+        f"body: expected at most {_LIMIT} bytes, unpacked, got more; send fewer events per request"
     )
 
 

@@ -90,7 +90,7 @@ def test_each_violation_has_its_path_what_is_wrong_and_a_reason() -> None:
     request = _detail(_TWO_EVENTS, error_details_pb2.BadRequest)
 
     assert [(named.field, named.description, named.reason) for named in request.field_violations] == [
-        ("events[1].event_name", "missing", "FIELD_MISSING"),
+        ("events[1].event_name", "missing, expected string", "FIELD_MISSING"),
         ("events[4].value", "expected string, number or null, got boolean", "FIELD_INVALID"),
     ]
 

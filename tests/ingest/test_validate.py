@@ -33,7 +33,7 @@ def _one(**fields: str) -> str:
 
 
 _TIME = "events[0].time: expected integer (ms since epoch), got "
-_COUNT = " (1 of 1 events are invalid; none was accepted)"
+_COUNT = " (1 of 1 events are invalid; none was accepted: mend them or leave them out, and send the rest again)"
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,12 @@ _COUNT = " (1 of 1 events are invalid; none was accepted)"
             "events[0].metadata: expected at most 500 levels of nesting, got a deeper one at offset 580",
             id="too deep",
         ),
-        pytest.param(_one(time=""), "events[0].time: missing" + _COUNT, id="time missing"),
-        pytest.param(_one(time="null"), "events[0].time: missing" + _COUNT, id="time null"),
+        pytest.param(
+            _one(time=""), "events[0].time: missing, expected integer (ms since epoch)" + _COUNT, id="time missing"
+        ),
+        pytest.param(
+            _one(time="null"), "events[0].time: missing, expected integer (ms since epoch)" + _COUNT, id="time null"
+        ),
         pytest.param(_one(time='"soon"'), f"{_TIME}string that is no ISO-8601 time{_COUNT}", id="time no ISO-8601"),
         pytest.param(_one(time=str(2**63)), f"{_TIME}number beyond 64 bits{_COUNT}", id="time 2^63"),
         pytest.param(_one(time="1e400"), f"{_TIME}number beyond 64 bits{_COUNT}", id="time 1e400"),
@@ -85,10 +89,10 @@ _COUNT = " (1 of 1 events are invalid; none was accepted)"
         pytest.param(_one(time="1.5"), f"{_TIME}number with a fraction{_COUNT}", id="time 1.5"),
         pytest.param(_one(time="true"), f"{_TIME}boolean{_COUNT}", id="time true"),
         pytest.param(_one(time="[]"), f"{_TIME}array{_COUNT}", id="time an array"),
-        pytest.param(_one(eventName=""), "events[0].eventName: missing" + _COUNT, id="name missing"),
-        pytest.param(_one(eventName="null"), "events[0].eventName: missing" + _COUNT, id="name null"),
+        pytest.param(_one(eventName=""), "events[0].eventName: missing, expected string" + _COUNT, id="name missing"),
+        pytest.param(_one(eventName="null"), "events[0].eventName: missing, expected string" + _COUNT, id="name null"),
         pytest.param(_one(eventName="7"), "events[0].eventName: expected string, got number" + _COUNT, id="name 7"),
-        pytest.param(_one(user=""), "events[0].user: missing" + _COUNT, id="user missing"),
+        pytest.param(_one(user=""), "events[0].user: missing, expected object" + _COUNT, id="user missing"),
         pytest.param(_one(user="[]"), "events[0].user: expected object, got array" + _COUNT, id="user an array"),
         pytest.param(
             _one(user='{"userID":true}'),
@@ -189,7 +193,7 @@ def test_a_hundred_bad_events_are_named_and_all_are_counted() -> None:
 
     assert said.count(".time: ") == 100
     assert "events[199].time" in said
-    assert said.endswith("(150 of 300 events are invalid; none was accepted)")
+    assert "(150 of 300 events are invalid; none was accepted:" in said
 
 
 def test_a_message_that_would_be_too_long_counts_what_it_leaves_out() -> None:

@@ -43,14 +43,14 @@ def _struct(value: object) -> Struct:
 
 _NAN = Value(number_value=math.nan)
 _NESTED_NAN = Value(list_value=ListValue(values=[Value(struct_value=Struct(fields={"b": _NAN}))]))
-_COUNT = " (1 of 1 events are invalid; none was accepted)"
+_COUNT = " (1 of 1 events are invalid; none was accepted: mend them or leave them out, and send the rest again)"
 
 
 @pytest.mark.parametrize(
     ("event", "said"),
     [
-        pytest.param(_event(event_name=None), "event_name: missing", id="no name"),
-        pytest.param(_event(user=None), "user: missing", id="no user"),
+        pytest.param(_event(event_name=None), "event_name: missing, expected string", id="no name"),
+        pytest.param(_event(user=None), "user: missing, expected sluice.events.v1.User", id="no user"),
         pytest.param(
             _event(value=Value(bool_value=True)), "value: expected string, number or null, got boolean", id="value true"
         ),
@@ -108,9 +108,9 @@ def test_no_events_are_valid() -> None:
 @pytest.mark.parametrize(
     ("event", "said"),
     [
-        pytest.param(_event(event_name=None), "eventName: missing", id="no name"),
-        pytest.param(_event(user=None), "user: missing", id="no user"),
-        pytest.param(_event(time=None), "time: missing", id="no time"),
+        pytest.param(_event(event_name=None), "eventName: missing, expected string", id="no name"),
+        pytest.param(_event(user=None), "user: missing, expected object", id="no user"),
+        pytest.param(_event(time=None), "time: missing, expected integer (ms since epoch)", id="no time"),
         pytest.param(
             _event(value=Value(bool_value=True)), "value: expected string or number, got boolean", id="value true"
         ),
@@ -141,7 +141,8 @@ def test_of_json_nesting_that_the_parser_does_not_take_is_called_so() -> None:
 
     assert isinstance(found, Invalid)
     assert found.message(max_bytes=1000) == (
-        "body: expected values of the schema's types, at most 32 levels of free-form nesting, got others"
+        "body: expected values of the schema's types, at most 32 levels of free-form nesting, got others; "
+        "nest free-form objects less, and write UTF-8"
     )
 
 
@@ -149,7 +150,7 @@ def test_a_hundred_bad_events_are_named_and_all_are_counted() -> None:
     said = _said(*[_event(), _event(user=None)] * 150)
 
     assert said.count(".user: missing") == 100
-    assert said.endswith("(150 of 300 events are invalid; none was accepted)")
+    assert "(150 of 300 events are invalid; none was accepted:" in said
 
 
 def test_text_that_is_not_utf8_is_invalid() -> None:

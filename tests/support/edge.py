@@ -16,7 +16,7 @@ from tests.support.fake_worker import Call, FakeWorker
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 MAX_BODY = 1024 * 1024
@@ -132,8 +132,8 @@ class Edge:
 
 
 @contextmanager
-def running_edge(folder: Path, *, workers: int = 2, **settings: Any) -> Iterator[Edge]:
-    """An edge whose config is the default one but for `settings`."""
+def running_edge(folder: Path, *, workers: int = 2, sockets: Sequence[str] = (), **settings: Any) -> Iterator[Edge]:
+    """An edge whose config is the default one but for `settings`, before fake workers and those at `sockets`."""
     calls: list[Call] = []
     with ExitStack() as cleanup:
         limit = settings.setdefault("max_body_bytes", MAX_BODY)
@@ -149,7 +149,7 @@ def running_edge(folder: Path, *, workers: int = 2, **settings: Any) -> Iterator
             listen_host="127.0.0.1",
             listen_port=0,
             admin_socket=str(folder / "envoy.sock"),
-            worker_sockets=tuple(str(fake.socket) for fake in fakes),
+            worker_sockets=(*(str(fake.socket) for fake in fakes), *sockets),
             supervisor_host="127.0.0.1",
             supervisor_port=supervisor,
             concurrency=1,
@@ -161,7 +161,7 @@ def running_edge(folder: Path, *, workers: int = 2, **settings: Any) -> Iterator
         cleanup.callback(lambda: runner.run(envoy.stop(5)))
         runner.run(envoy.wait_listening(10))
         edge = Edge(envoy, fakes, config, calls, runner)
-        edge.await_healthy(workers)
+        edge.await_healthy(workers + len(sockets))
         yield edge
 
 

@@ -36,7 +36,7 @@ def assert_sends_what_is_right_and_names_what_is_wrong(run: Run, service: Servic
 
     assert (done.returncode, done.stderr) == (0, "")
     first, *refused, last = done.stdout.splitlines()
-    assert refused == ["refused, 1 of 2 events are invalid:", "  events[1].event_name: missing"]
+    assert refused == ["refused, 1 of 2 events are invalid:", "  events[1].event_name: missing, expected string"]
     ids = [line.removeprefix("stored, request ") for line in (first, last)]
     service.flush()
     rows = service.rows(
@@ -57,7 +57,8 @@ def assert_says_why_it_was_refused(run: Run, service: Service) -> None:
 
     assert done.returncode == 1
     assert done.stdout == ""
-    assert re.match(r'unauthenticated KEY_UNKNOWN: API key "secret-0\.\.\." is not known', done.stderr, re.IGNORECASE)
+    known = r'unauthenticated KEY_UNKNOWN: statsig-api-key: expected a key that is known here, got "secret-0\.\.\."'
+    assert re.match(known, done.stderr, re.IGNORECASE)
     assert re.search(r"request [0-9a-f-]{36}\n", done.stderr)
 
 

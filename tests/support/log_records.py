@@ -55,7 +55,9 @@ class NewRecords:
         found: list[LogRecord] = []
         for path in sorted(self._open.iterdir()):
             begin = self._read.get(path.name, 0)
-            content = path.read_bytes()[begin:]
+            with path.open("rb") as file:
+                file.seek(begin)
+                content = file.read()
             for _, record in records_in(content, sealed=None):
                 assert isinstance(record, LogRecord)
                 found.append(record)

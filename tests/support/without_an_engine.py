@@ -20,6 +20,7 @@ import pytest
 from sluice.edge import find_envoy
 from sluice.edge.admin import AdminUnreachable, EnvoyAdmin
 from sluice.edge.compose import COMPOSE, CONFIG_PATH, SOCKETS_FOLDER
+from sluice.edge.render import installed_documents
 from sluice.supervisor.run_file import read_run_file
 from tests.support.containers import (
     ENVOY,
@@ -180,10 +181,14 @@ class Containers:
             f"{SOCKETS_FOLDER}/": f"{self.sockets}/",
             COMPOSE.admin_socket: str(self.folder / _ADMIN),
             COMPOSE.descriptor_path: str(self._readable("gen/sluice/events/v1/transcoder.binpb")),
+            COMPOSE.documents_folder: str(self._documents()),
             f'address: "{COMPOSE.supervisor_host}"': 'address: "127.0.0.1"',
             f"port_value: {COMPOSE.supervisor_port}": f"port_value: {self.admin.rpartition(':')[2]}",
             f'"{COMPOSE.listen_host}", port_value: {COMPOSE.listen_port}': '"127.0.0.1", port_value: 0',
         }
+
+    def _documents(self) -> Path:
+        return Path(shutil.copytree(installed_documents(), self.folder / "documents", dirs_exist_ok=True))
 
     def _readable(self, source: str) -> Path:
         return Path(shutil.copy(ROOT / source, self.folder))

@@ -44,7 +44,7 @@ _OF_SETUP = {
 }
 
 _EVENT_PATH = re.compile(r"events\[(\d{1,9})\]\.?(.*)", re.DOTALL)
-# In a message: `events[3].time: expected …, got …; events[17].event_name: missing; and 5 more (7 of 500 events …)`.
+# In a message: `events[3].time: expected …, got …; events[17].event_name: missing, …; and 5 more (7 of 500 events …)`.
 _EVENT_IN_MESSAGE = re.compile(
     r"(?:^|; )events\[(\d{1,9})\]\.?([^:;\s]*): (.*?)(?=; events\[|; and \d+ more| \(\d+ of \d+ events|$)", re.DOTALL
 )

@@ -36,6 +36,7 @@ COMPOSE = EdgeConfig(
     supervisor_host="sluice",
     supervisor_port=9464,
     descriptor_path="/etc/envoy/transcoder.binpb",
+    documents_folder="/etc/envoy/documents",
     json_messages=True,
 )
 

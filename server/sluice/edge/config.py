@@ -39,6 +39,7 @@ class EdgeConfig:
         supervisor_host: where the supervisor answers /livez and /readyz; an IP address or a name.
         supervisor_port: its port there.
         descriptor_path: Envoy's descriptor set; empty: the one of the installed package.
+        documents_folder: what is served of the API's description; empty: that of the installed package.
         transcoding: which service JSON requests go to.
         max_body_bytes: largest body, decompressed; every other limit on bytes follows from it (limits.py).
         max_connections: more are closed as soon as they are made.
@@ -66,6 +67,7 @@ class EdgeConfig:
     supervisor_host: str
     supervisor_port: int
     descriptor_path: str = ""
+    documents_folder: str = ""
     transcoding: Transcoding = Transcoding.BODY
     max_body_bytes: int = 10 * _MIB
     max_connections: int = 10_000

@@ -57,33 +57,49 @@ def native_errors(config: EdgeConfig) -> dict[str, NativeError]:
         "wrong_deadline": NativeError(
             reason=Reason.INVALID_REQUEST,
             code=code_pb2.INVALID_ARGUMENT,
-            message="grpc-timeout: expected up to 8 digits and a unit, as in 10S, got another text",
+            message=(
+                "grpc-timeout: expected up to 8 digits and a unit, as in 10S, got another text; leave it to the gRPC "
+                "library"
+            ),
         ),
         "unsupported_encoding": NativeError(
             reason=Reason.UNSUPPORTED_ENCODING,
             code=code_pb2.UNIMPLEMENTED,
-            message="unsupported encoding; send uncompressed protobuf, as application/grpc or application/grpc-web",
+            message=(
+                "content-type or grpc-encoding: expected protobuf that is not compressed, got another encoding; send "
+                "application/grpc or application/grpc-web, and no compression"
+            ),
         ),
         # INTERNAL: grpc/doc/compression.md, "Test cases", 6.
         "compressed_flag": NativeError(
             reason=Reason.UNSUPPORTED_ENCODING,
             code=code_pb2.INTERNAL,
-            message="the message is flagged as compressed, but there is no grpc-encoding; send messages uncompressed",
+            message=(
+                "body: expected a message that is not compressed, got one flagged as compressed without grpc-encoding; "
+                "send messages uncompressed"
+            ),
         ),
         "broken_frame": NativeError(
             reason=Reason.INVALID_REQUEST,
             code=code_pb2.INVALID_ARGUMENT,
-            message="body: expected one message behind a flag of 0 and its length in 4 bytes, got something else",
+            message="body: expected one message behind a flag of 0 and its length in 4 bytes, got something else; "
+            "call with a gRPC library",
         ),
         "method_not_found": NativeError(
             reason=Reason.METHOD_NOT_FOUND,
             code=code_pb2.UNIMPLEMENTED,
-            message="no such method; events go to sluice.events.v1.EventsService",
+            message=(
+                "method: expected one of sluice.events.v1.EventsService, got another; call LogEvent or "
+                "ReceiveWebhookEvent"
+            ),
         ),
         "reflection_off": NativeError(
             reason=Reason.REFLECTION_OFF,
             code=code_pb2.UNIMPLEMENTED,
-            message="reflection is off here; use the .proto files, or ask the operator for the setting reflection",
+            message=(
+                "method: expected one of sluice.events.v1.EventsService, got reflection, which is off here; use the "
+                ".proto files, or ask the operator for the setting reflection"
+            ),
         ),
         "no_worker": NativeError(
             reason=Reason.NO_WORKER,

@@ -16,7 +16,7 @@ from sluice.edge.config import Transcoding, UnusableEdgeConfig, is_ip_address
 if TYPE_CHECKING:
     from sluice.edge.config import EdgeConfig
 
-__all__ = ["installed_descriptor", "render"]
+__all__ = ["installed_descriptor", "installed_documents", "render"]
 
 _LUA_INDENT = " " * 18
 
@@ -67,6 +67,7 @@ def render(config: EdgeConfig) -> str:
         answer_timeout_s=config.answer_timeout_s,
         buffer_bytes=limits.buffer_bytes(config.max_body_bytes, typed=typed),
         descriptor=json.dumps(config.descriptor_path or str(installed_descriptor())),
+        documents=json.dumps(config.documents_folder or str(installed_documents()))[1:-1],
         grpc_body_bytes=limits.grpc_body_bytes(config.max_body_bytes),
         grpc_frame_lua=_indented(_own_file("grpc_frame.lua")),
         grpc_web_errors_lua=_indented(_own_file("grpc_web_errors.lua")),
@@ -103,6 +104,11 @@ def installed_descriptor() -> Path:
     if spec is None or spec.origin is None:
         raise UnusableEdgeConfig("the generated code is not installed", hint="make gen")
     return Path(spec.origin).with_name("transcoder.binpb")
+
+
+def installed_documents() -> Path:
+    """The API's description in the installed package, as it is served: OpenAPI in YAML and JSON, and as a page."""
+    return Path(__file__).with_name("documents")
 
 
 def _own_file(name: str) -> str:

@@ -1,7 +1,7 @@
 """An error outcome in the words of gRPC, and through Envoy's transcoder in those of HTTP.
 
     outcome       gRPC code           HTTP, by Envoy
-    Invalid       INVALID_ARGUMENT    400 {"message","status":400}
+    Invalid       INVALID_ARGUMENT    400 {"message","status":400,"errors",…}
     KeyRefused    UNAUTHENTICATED     401 {"message"}
     TooLarge      INVALID_ARGUMENT    413 {"message","status":413}
     Unavailable   UNAVAILABLE         503 {"message","status":503}
@@ -10,12 +10,11 @@ UNAVAILABLE, not RESOURCE_EXHAUSTED: Envoy makes 429 of the latter, and on 429 f
 code leads to 413, so Envoy is told OUT_OF_RANGE and `x-http-status`. With 503 goes Retry-After: no SDK reads it, but
 other senders of webhooks may. Source: RFC 9110, section 10.2.3.
 
-The trailer `grpc-status-details-bin` is a google.rpc.Status. For native callers it has details (rich_status.py). For
-Envoy it has none, as nobody would see them, but the HTTP status in field 15: Envoy's descriptor set prints it as the
-body. 401 has no status in its body, so none there.
+The trailer `grpc-status-details-bin` is a google.rpc.Status. For native callers it has details (rich_status.py); for
+Envoy what it prints as the body of an HTTP answer (error_body.py).
 
 Trailers are limited: a gRPC client takes 8 KiB unless it says otherwise, Envoy 60 KiB. So a native caller's message is
-cut to 1,500 bytes, which leaves most of the room to the details; one for Envoy is cut to 16 KiB, and stands whole in
+cut to 1,300 bytes, which leaves most of the room to the details; one for Envoy is cut to 16 KiB, and stands whole in
 the details.
 
 gRPC's own retry takes only an answer without initial metadata: what a native caller may send again has its request id
@@ -28,10 +27,9 @@ from dataclasses import dataclass
 from typing import assert_never
 
 import grpc
-from google.protobuf.wrappers_pb2 import UInt32Value
-from google.rpc import status_pb2
 
 from sluice.error_details import DETAILS_TRAILER, too_large_message
+from sluice.ingest.error_body import error_body
 from sluice.ingest.outcome import Error, KeyRefused, TooLarge, Unavailable, Why
 from sluice.ingest.rich_status import RETRY_DELAY_S, rich_status
 from sluice.ingest.violations import Invalid
@@ -39,21 +37,30 @@ from sluice.keys.key import Refusal
 
 __all__ = ["Answer", "answer_to"]
 
-_NATIVE_MESSAGE_BYTES = 1_500
+_NATIVE_MESSAGE_BYTES = 1_300
 _TRANSCODED_MESSAGE_BYTES = 16 * 1024
 # What stands beside the details, which have the whole of it.
 _MESSAGE_BESIDE_DETAILS_BYTES = 2_500
-# Tag of field 15 as a varint: 15 << 3. https://protobuf.dev/programming-guides/encoding/
-_HTTP_STATUS_TAG = b"\x78"
 
 _KEY_MESSAGES = {
-    Refusal.MISSING: "no API key: send the header statsig-api-key",
-    Refusal.UNKNOWN: "API key {key} is not known here; to keep a Statsig key, import it: sluice keys import",
-    Refusal.REVOKED: "API key {key} is revoked",
-    Refusal.EXPIRED: "API key {key} has expired",
-    Refusal.NOT_FOR_THIS_DOOR: "API key {key} is not for this endpoint",
+    Refusal.MISSING: "statsig-api-key: missing, expected an API key; send it in this header, a client key also as ?k=",
+    Refusal.UNKNOWN: (
+        "statsig-api-key: expected a key that is known here, got {key}; make one with sluice keys create, or to keep a "
+        "Statsig key, import it: sluice keys import"
+    ),
+    Refusal.REVOKED: (
+        "statsig-api-key: expected a key in force, got {key}, which is revoked; make another with sluice keys create"
+    ),
+    Refusal.EXPIRED: (
+        "statsig-api-key: expected a key in force, got {key}, which has expired; make another with sluice keys create"
+    ),
+    Refusal.NOT_FOR_THIS_DOOR: (
+        "statsig-api-key: expected a key for this endpoint, got {key}, which is not; use one made for it, such as "
+        "a server secret"
+    ),
     Refusal.SERVER_SECRET_IN_QUERY: (
-        "server secret {key} in the query: send the header statsig-api-key, and replace it, as addresses are logged"
+        "k in the query: expected a client key, got server secret {key}; send it in the header statsig-api-key, and "
+        "replace it, as addresses are logged"
     ),
 }
 _UNAVAILABLE_MESSAGES = {
@@ -111,10 +118,7 @@ def _for_envoy(error: Error) -> Answer:
         code, headers = grpc.StatusCode.OUT_OF_RANGE, (("x-http-status", "413"),)
     elif isinstance(error, Unavailable):
         headers = (("retry-after", str(RETRY_DELAY_S[error.why])),)
-    details: bytes = status_pb2.Status(code=code.value[0], message=message).SerializeToString()
-    if http_status is not None:
-        # UInt32Value holds its varint behind a tag of one byte.
-        details += _HTTP_STATUS_TAG + UInt32Value(value=http_status).SerializeToString()[1:]
+    details = error_body(error, code=code.value[0], message=message, http_status=http_status)
     beside = message[:_MESSAGE_BESIDE_DETAILS_BYTES]
     return Answer(code=code, message=beside, trailers=((DETAILS_TRAILER, details),), headers=headers)
 

@@ -72,13 +72,15 @@ def client_time_of(caller: Caller, *, required: bool) -> int | Invalid | None:
 
     Source: paths./log_event.post.parameters, int64.
     """
-    expected = "integer (ms since epoch)"
     if not caller.client_time:
-        return invalid_request("STATSIG-CLIENT-TIME", expected, MISSING) if required else None
+        return _no_client_time(MISSING) if required else None
     text = caller.client_time.strip()
     if _INTEGER.fullmatch(text) is None:
-        return invalid_request("STATSIG-CLIENT-TIME", expected, "another text")
+        return _no_client_time("another text")
     value = int(text)
-    if not INT64_MIN <= value <= INT64_MAX:
-        return invalid_request("STATSIG-CLIENT-TIME", expected, "number beyond 64 bits")
-    return value
+    return value if INT64_MIN <= value <= INT64_MAX else _no_client_time("number beyond 64 bits")
+
+
+def _no_client_time(found: str) -> Invalid:
+    mend = "send the client's clock in this header, or as t in the query"
+    return invalid_request("STATSIG-CLIENT-TIME", "integer (ms since epoch)", found, mend=mend)

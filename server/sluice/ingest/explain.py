@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["explain"]
 
 _TIME = "integer (ms since epoch)"
+_MEND = {
+    "body": 'send {"events":[...]}',
+    "events": 'send {"events":[...]}',
+    "statsigMetadata": "leave out what isn't known of the SDK",
+}
 
 
 class _Number(NamedTuple):
@@ -63,7 +68,8 @@ def explain(body: bytes, *, with_statsig_metadata: bool) -> Invalid | None:
     if not violations and not named:
         return None
     events = len(arrays[-1]) if arrays else 0
-    return Invalid(violations=(*violations, *named), invalid_events=invalid_events, events=events)
+    mend = _MEND[violations[0].path.partition(".")[0]] if violations else ""
+    return Invalid(violations=(*violations, *named), invalid_events=invalid_events, events=events, mend=mend)
 
 
 def _of_request(request: Any, *, with_statsig_metadata: bool) -> Iterator[Violation]:

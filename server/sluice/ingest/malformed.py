@@ -19,6 +19,7 @@ _MAX_SEARCH_BYTES = 256 * 1024
 _BYTE = re.compile(r" \(byte (\d+)\)$")
 _TRAILING = "JSON is malformed: trailing characters"
 _WHOLE = msgspec.json.Decoder(msgspec.Raw)
+_SEND_EVENTS = 'send {"events":[...]}'
 
 # From the start, everything that is no lone surrogate; what stands behind it is the first one.
 _BEFORE_LONE_SURROGATE = re.compile(
@@ -37,12 +38,14 @@ _NAMED: dict[str, tuple[str, ...]] = {
 
 def not_utf8(body: bytes, at: int) -> Invalid:
     """The body has a byte at `at` that is not UTF-8."""
-    return invalid_request(path_at(body, at), "text in UTF-8", f"another byte at offset {at}")
+    found = f"another byte at offset {at}"
+    return invalid_request(path_at(body, at), "text in UTF-8", found, mend="write the whole body in UTF-8")
 
 
 def too_deep(body: bytes, at: int, limit: int) -> Invalid:
     """The body opens a level at `at` that is deeper than the limit."""
-    return invalid_request(path_at(body, at), f"at most {limit} levels of nesting", f"a deeper one at offset {at}")
+    expected, found = f"at most {limit} levels of nesting", f"a deeper one at offset {at}"
+    return invalid_request(path_at(body, at), expected, found, mend="nest it less, or send it as text")
 
 
 def not_json(body: bytes) -> Invalid | None:
@@ -52,13 +55,13 @@ def not_json(body: bytes) -> Invalid | None:
     except msgspec.DecodeError as exc:
         return _fault(body, str(exc))
     except RecursionError:  # Pythons differ in what they take; the stated limit is below all
-        return invalid_request("body", "JSON", "too deep nesting")
+        return invalid_request("body", "JSON", "too deep nesting", mend="nest it less, or send it as text")
     return None
 
 
 def _fault(body: bytes, said: str) -> Invalid:
     if not body.strip():
-        return invalid_request("body", "JSON", "an empty body")
+        return invalid_request("body", "JSON", "an empty body", mend=_SEND_EVENTS)
     lone = _BEFORE_LONE_SURROGATE.match(body)
     assert lone is not None, "it matches nothing, at least"
     position = _BYTE.search(said)
@@ -69,9 +72,13 @@ def _fault(body: bytes, said: str) -> Invalid:
     # msgspec has several words for half of a surrogate pair, "truncated" among them. It reads from the left, so that a
     # lone half before the place it names is the fault.
     if lone.end() < at:
-        return invalid_request(path_at(body, lone.end()), "JSON", f"half a surrogate pair at offset {lone.end()}")
-    what = "the end of the body" if position is None else "a character that may not stand"
-    return invalid_request(path_at(body, at), "JSON", f"{what} at offset {at}")
+        found = f"half a surrogate pair at offset {lone.end()}"
+        return invalid_request(path_at(body, lone.end()), "JSON", found, mend="don't cut text within a character")
+    if position is None:
+        found = f"the end of the body at offset {at}"
+        return invalid_request(path_at(body, at), "JSON", found, mend="send the whole body")
+    found = f"a character that may not stand at offset {at}"
+    return invalid_request(path_at(body, at), "JSON", found, mend="write the body with a JSON library")
 
 
 def path_at(body: bytes, at: int) -> str:

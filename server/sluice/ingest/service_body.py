@@ -33,6 +33,7 @@ _DOORS = {
         http_source=Source.WEBHOOK, http_needs_client_time=False, shape=WEBHOOK, body_format=Body.JSON
     ),
 }
+_FOR_ENVOY = "send JSON to /v1/log_event: this service is for Envoy alone"
 # Several SDKs take a 2xx without a JSON object for a failure, and send the batch again.
 _ACCEPTED: bytes = HttpBody(content_type="application/json", data=b'{"success":true}').SerializeToString()
 
@@ -57,5 +58,5 @@ def _body(message: bytes) -> bytes | Invalid:
     try:
         data: bytes = HttpBody.FromString(message).data
     except DecodeError:
-        return invalid_request("body", "google.api.HttpBody", "bytes that are none")
+        return invalid_request("body", "google.api.HttpBody", "bytes that are none", mend=_FOR_ENVOY)
     return data

@@ -54,8 +54,8 @@ _DOORS = {
         pb.ReceiveWebhookEventResponse(success=True).SerializeToString(),
     ),
 }
-_NO_MESSAGE = invalid_request("body", "a message", MISSING)
-_SEVERAL_MESSAGES = invalid_request("body", "one message", "several")
+_NO_MESSAGE = invalid_request("body", "a message", MISSING, mend="send one message in each call")
+_SEVERAL_MESSAGES = invalid_request("body", "one message", "several", mend="send one message in each call")
 
 
 def handlers(desk: Desk) -> grpc.GenericRpcHandler:

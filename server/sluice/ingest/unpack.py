@@ -44,7 +44,8 @@ def unpacked(body: bytes, encoding: str, *, max_bytes: int) -> bytes | Invalid |
         return body
     data = _UNPACK[name](body, max_bytes)
     if data is None:
-        return invalid_request("body", name, "something else, or only a part")
+        mend = "pack the whole body so, or send it without content-encoding"
+        return invalid_request("body", name, "something else, or only a part", mend=mend)
     return TooLarge(max_bytes) if len(data) > max_bytes else data
 
 

@@ -81,11 +81,11 @@ class ProtoShape:
 
     def _not_a_message(self) -> Invalid:
         if self._of_json:
-            return invalid_request(
-                "body", "values of the schema's types, at most 32 levels of free-form nesting", "others"
-            )
+            expected = "values of the schema's types, at most 32 levels of free-form nesting"
+            return invalid_request("body", expected, "others", mend="nest free-form objects less, and write UTF-8")
         expected = f"{self._message.DESCRIPTOR.full_name}, UTF-8, at most 32 levels of free-form nesting"
-        return invalid_request("body", expected, "bytes that are none")
+        mend = "make the message with the classes of its schema"
+        return invalid_request("body", expected, "bytes that are none", mend=mend)
 
 
 LOG_EVENT_REQUEST = ProtoShape(pb.LogEventRequest)
@@ -94,7 +94,10 @@ LOG_EVENT_REQUEST_OF_JSON = ProtoShape(pb.LogEventRequest, of_json=True)
 RECEIVE_WEBHOOK_EVENT_REQUEST_OF_JSON = ProtoShape(pb.ReceiveWebhookEventRequest, of_json=True)
 
 _NO_EVENTS = invalid_request(
-    "events", "at least one, as this server can't tell an empty list from a missing one", "none"
+    "events",
+    "at least one, as this server can't tell an empty list from a missing one",
+    "none",
+    mend='send {"events":[...]}, or nothing if there are none',
 )
 
 # Our own words for what protobuf calls otherwise than the JSON API.

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_NAMED_EVENTS", "MISSING", "Invalid", "Violation", "invalid_request", "violations_of_events"]
 
+_MEND = "mend that, and send the request again"
+_MEND_EVENTS = "mend them or leave them out, and send the rest again"
+
 # Of how many invalid events the violations are named; all are counted.
 MAX_NAMED_EVENTS = 100
 
@@ -36,7 +39,8 @@ class Violation:
     @property
     def problem(self) -> str:
         """What is wrong there, in words."""
-        return "missing" if self.found == MISSING else f"expected {self.expected}, got {self.found}"
+        expected = f"expected {self.expected}"
+        return f"missing, {expected}" if self.found == MISSING else f"{expected}, got {self.found}"
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}"
@@ -50,19 +54,18 @@ class Invalid:
         violations: in the order of the body, those of the first MAX_NAMED_EVENTS invalid events.
         invalid_events: how many events break the contract; 0 where the request as a whole does.
         events: how many events there are; 0 where they can't be counted.
+        mend: what a caller can do where the request as a whole is wrong.
     """
 
     violations: tuple[Violation, ...]
     invalid_events: int = 0
     events: int = 0
+    mend: str = _MEND
 
     def message(self, *, max_bytes: int) -> str:
-        """All violations in one line of ASCII; those that would make it too long are only counted."""
-        tail = (
-            f" ({self.invalid_events} of {self.events} events are invalid; none was accepted)"
-            if self.invalid_events
-            else ""
-        )
+        """All violations in one line of ASCII, and how to mend them; those that don't fit are only counted."""
+        counted = f"{self.invalid_events} of {self.events} events are invalid; none was accepted"
+        tail = f" ({counted}: {_MEND_EVENTS})" if self.invalid_events else f"; {self.mend}"
         texts = [str(violation) for violation in self.violations]
         left = max_bytes - len(tail) - len("; and 1000000 more")
         named = 0
@@ -72,9 +75,9 @@ class Invalid:
         return "; ".join(texts[:named] + ([f"and {more} more"] if more else [])) + tail
 
 
-def invalid_request(path: str, expected: str, found: str) -> Invalid:
+def invalid_request(path: str, expected: str, found: str, *, mend: str = _MEND) -> Invalid:
     """A request that is invalid as a whole, for one reason."""
-    return Invalid(violations=(Violation(path=path, expected=expected, found=found),))
+    return Invalid(violations=(Violation(path=path, expected=expected, found=found),), mend=mend)
 
 
 def violations_of_events(events: Iterable[Iterator[Violation]]) -> tuple[list[Violation], int]:
