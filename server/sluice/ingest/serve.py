@@ -16,6 +16,7 @@ from sluice.ingest import metrics
 from sluice.ingest.admission import Admission
 from sluice.ingest.call import Desk
 from sluice.ingest.descriptors import Descriptors
+from sluice.ingest.event_count import EventCounts
 from sluice.ingest.receive import KeysInForce, Receiver
 from sluice.ingest.server import DoorServer
 from sluice.log.ports import Appender
@@ -78,7 +79,12 @@ async def serve(
     """Serve until told to stop; return when all is answered and sealed."""
     admission = Admission(config.in_flight_bytes)
     receiver = Receiver(
-        keys=keys, appender=log, admission=admission, max_body_bytes=config.max_body_bytes, clock=time.time
+        keys=keys,
+        appender=log,
+        admission=admission,
+        max_body_bytes=config.max_body_bytes,
+        clock=time.time,
+        event_counts=EventCounts(),
     )
     desk = Desk(receiver, new_request_id)
     server = DoorServer(
