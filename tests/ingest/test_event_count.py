@@ -1,7 +1,10 @@
 """A request that has another number of events than it says is counted and told, and accepted."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import grpc
 import pytest
@@ -74,3 +77,23 @@ def test_a_request_that_lost_events_is_accepted(
     assert answer.code is grpc.StatusCode.OK
     assert server.log.entries[0].event_count == 2
     assert _counted("fewer") == before + 1
+
+
+def _recorded() -> Iterator[Any]:
+    for file in sorted((Path(__file__).parents[1] / "fixtures/sdk").glob("*.jsonl")):
+        for line in file.read_text().splitlines():
+            request = json.loads(line)
+            target = request["line"].split()[1]
+            headers = {name.lower(): value for name, value in request["headers"]}
+            said = headers.get("statsig-event-count") or parse_qs(urlsplit(target).query).get("ec", [""])[0]
+            if urlsplit(target).path in {"/v1/log_event", "/v1/rgstr"}:
+                yield pytest.param(said, json.loads(request["body"]), id=file.stem)
+
+
+@pytest.mark.parametrize(("said", "body"), list(_recorded()))
+def test_no_sdk_gives_an_alarm_by_what_it_ordinarily_sends(told: list[Any], said: str, body: dict[str, Any]) -> None:
+    assert said.isdecimal()
+
+    _compare(EventCounts(), said, len(body["events"]))
+
+    assert told == []
