@@ -56,6 +56,10 @@ def test_the_protobuf_schema_has_the_listed_fields_by_their_json_names(message: 
         (1.795e12, 1_795_000_000_000),
         ("2026-01-01T00:00:00Z", 1_767_225_600_000),
         ("2026-01-01", 1_767_225_600_000),
+        ("20260101", 1_767_225_600_000),
+        ("1767225600000", 1_767_225_600_000),
+        ("1710101000000", 1_710_101_000_000),
+        ("-5", -5),
         ("2026-01-01T00:00:00.123999", 1_767_225_600_123),
         ("2026-01-01T05:30:00+05:30", 1_767_225_600_000),
         ("1969-12-31T23:59:59.9995Z", -1),
@@ -66,6 +70,8 @@ def test_a_time_is_milliseconds_in_any_accepted_form(sent: object, milliseconds:
     assert contract.milliseconds_of(sent) == milliseconds
 
 
-@pytest.mark.parametrize("sent", [None, True, 1.5, 2**63, float(2**63), float("inf"), float("nan"), "soon", "", [], {}])
+@pytest.mark.parametrize(
+    "sent", [None, True, 1.5, 2**63, float(2**63), float("inf"), float("nan"), "soon", "", "9" * 19, "9" * 20, [], {}]
+)
 def test_anything_else_is_no_time(sent: object) -> None:
     assert contract.milliseconds_of(sent) is None

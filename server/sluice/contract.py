@@ -10,22 +10,29 @@ takes the leniencies that cost more; `decode_lenient` must be given to its decod
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 __all__ = [
+    "CLIENT_TIME",
     "EVENT_FIELDS",
+    "EXPOSURE_FIELDS",
     "INT64_MAX",
     "INT64_MIN",
     "INTERNAL_EVENT_PREFIX",
+    "MAX_SHARED_USER_BYTES",
     "REQUEST_FIELDS",
     "STATSIG_METADATA_FIELDS",
     "USER_FIELDS",
+    "WEBHOOK_EVENT_FIELDS",
     "ClientTime",
+    "CustomExposuresBody",
     "Event",
+    "Exposure",
     "FreeForm",
     "Int64",
     "LenientEvent",
@@ -36,6 +43,7 @@ __all__ = [
     "StatsigMetadata",
     "User",
     "WebhookBody",
+    "WebhookEventBody",
     "decode_lenient",
     "milliseconds_of",
 ]
@@ -56,7 +64,7 @@ class Source(Enum):
 
 
 # The JSON names of the fields that have a column, by level. What a request holds beyond them is kept in `extra`.
-REQUEST_FIELDS = ("events", "statsigMetadata", "idempotencyKey")
+REQUEST_FIELDS = ("events", "statsigMetadata", "idempotencyKey", "user", "clientTime")
 EVENT_FIELDS = ("user", "eventName", "time", "value", "metadata", "secondaryExposures", "eventID")
 USER_FIELDS = (
     "userID",
@@ -70,8 +78,18 @@ USER_FIELDS = (
     "appVersion",
     "statsigEnvironment",
 )
+# One event, as the webhooks of third parties post it: the fields of an event, two of them by other names.
+WEBHOOK_EVENT_FIELDS = ("user", "event", "timestamp", "value", "metadata", "secondaryExposures", "eventID")
+# One of the `exposures` that applications log themselves.
+EXPOSURE_FIELDS = ("user", "experimentName", "gateName", "passes", "group", "ruleID", "time", "secondaryExposures")
 # The whole object is kept as `sdk_metadata`; these are columns besides.
 STATSIG_METADATA_FIELDS = ("sdkType", "sdkVersion", "sessionID", "stableID")
+
+# The client's clock, where a request has it in its body: the legacy JS beacon can't set headers.
+CLIENT_TIME = "clientTime"
+
+# A request's own `user` stands on the row of each event that has none: so much may it take on all of them together.
+MAX_SHARED_USER_BYTES = 16 * 1024 * 1024
 
 # Bounds are stated because msgspec takes integers of any size.
 Int64 = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
@@ -79,13 +97,17 @@ Int64 = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
+# Milliseconds as text, which the public documents allow. Eight digits are a date of ISO-8601.
+_DIGITS = re.compile(r"-?(?:[0-9]{1,7}|[0-9]{9,19})", re.ASCII)
+
 
 def milliseconds_of(time: object) -> int | None:
     """An event's `time` in ms since the epoch, from any form in which it is accepted; None: it is none of them.
 
     Args:
-        time: an integer; an integral float (node core turns 3 into 3.0); or ISO-8601 text as `datetime.fromisoformat`
-            reads it (the public documents allow it), in UTC where it names no offset, cut to whole milliseconds.
+        time: an integer; an integral float (node core turns 3 into 3.0); an integer as text; or ISO-8601 text as
+            `datetime.fromisoformat` reads it (the public documents allow both), in UTC where it names no offset, cut to
+            whole milliseconds.
 
     Source: components.schemas.Event.time, int64.
     """
@@ -95,6 +117,8 @@ def milliseconds_of(time: object) -> int | None:
         case int():
             exact = time
         case float() if time.is_integer():
+            exact = int(time)
+        case str() if _DIGITS.fullmatch(time):
             exact = int(time)
         case str():
             try:
@@ -162,28 +186,82 @@ class LenientEvent(_EventInAnyForm, gc=False, kw_only=True):
     user: User | UnsetType | None = UNSET
 
 
-class WebhookBody(Struct, gc=False):
+class _Body(Struct, gc=False):
+    # Beyond the contract, as the public documents have it: the user of each event that has none.
+    user: User | None = None
+
+
+class _LogEventBody(_Body, gc=False):
+    statsig_metadata: StatsigMetadata | None = field(default=None, name="statsigMetadata")
+
+
+class _WebhookBody(_Body, gc=False):
+    # What makes the other form (`WebhookEventBody`); it must not stand beside `events`. Null is absent.
+    event: Raw = Raw(b"null")
+
+
+class LogEventBody(_LogEventBody, gc=False, kw_only=True):
+    """Source: paths./log_event.post.requestBody."""
+
+    events: list[Event]
+
+
+class LenientLogEventBody(_LogEventBody, gc=False, kw_only=True):
+    """`LogEventBody` of lenient events."""
+
+    events: list[LenientEvent]
+
+
+class WebhookBody(_WebhookBody, gc=False, kw_only=True):
     """Source: paths./webhooks/event_webhook.post.requestBody."""
 
     events: list[Event]
 
 
-class LogEventBody(WebhookBody, gc=False):
-    """Source: paths./log_event.post.requestBody."""
-
-    statsig_metadata: StatsigMetadata | None = field(default=None, name="statsigMetadata")
-
-
-class LenientWebhookBody(Struct, gc=False):
+class LenientWebhookBody(_WebhookBody, gc=False, kw_only=True):
     """`WebhookBody` of lenient events."""
 
     events: list[LenientEvent]
 
 
-class LenientLogEventBody(LenientWebhookBody, gc=False):
-    """`LogEventBody` of lenient events."""
+class WebhookEventBody(Struct, gc=False, kw_only=True):
+    """One event, as webhooks in the wild post it.
 
-    statsig_metadata: StatsigMetadata | None = field(default=None, name="statsigMetadata")
+    Source: https://docs.statsig.com/integrations/event_webhook, "Incoming". It is beyond the contract.
+    """
+
+    event: str
+    user: User | UnsetType | None = UNSET
+    value: str | int | float | None = None
+    metadata: FreeForm | None = None
+    # Not every sender knows when.
+    timestamp: ClientTime | None = None
+    # The contract's own form, which must not stand beside `event`.
+    events: None = None
+
+
+class Exposure(Struct, gc=False, kw_only=True):
+    """One of the exposures that an application logs itself.
+
+    One of `experimentName` and `gateName` must be there, with `gateName` also `passes`; and `group`, `ruleID` or both.
+
+    Source: https://docs.statsig.com/api-reference/events/log-custom-exposure-events, ExperimentExposure and
+    GateExposure. It is beyond the contract.
+    """
+
+    experiment_name: str | None = field(default=None, name="experimentName")
+    gate_name: str | None = field(default=None, name="gateName")
+    passes: bool | None = None
+    group: str | None = None
+    rule_id: str | None = field(default=None, name="ruleID")
+    user: User | UnsetType | None = UNSET
+    time: ClientTime | None = None
+
+
+class CustomExposuresBody(_LogEventBody, gc=False, kw_only=True):
+    """Source: as for `Exposure`, LogCustomExposureRequest."""
+
+    exposures: list[Exposure]
 
 
 def decode_lenient(kind: type, value: object) -> object:

@@ -16,6 +16,8 @@ SDK_HEADERS = {
     [
         "/v1/log_event?k=client-1&t=5",
         "/v1/rgstr",
+        "/v1/rgstr_b",
+        "/v1/log_custom_exposure",
         "/v1/webhooks/event_webhook",
         "/sluice.events.v1.EventsService/LogEvent",
     ],

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sluice.edge import EdgeConfig, Transcoding, UnusableEdgeConfig, find_envoy, render
-from sluice.edge.compose import COMPOSE, main, worker_sockets
+from sluice.edge import EdgeConfig, Transcoding, UnusableEdgeConfig, Upstream, find_envoy, render
+from sluice.edge.compose import CA_PATH, COMPOSE, main, worker_sockets
 from sluice.edge.render import installed_descriptor, installed_documents
 
 CONFIG = EdgeConfig(
@@ -17,6 +17,7 @@ CONFIG = EdgeConfig(
     supervisor_host="127.0.0.1",
     supervisor_port=9464,
 )
+_UPSTREAM = Upstream(tls=True, host="api.example.com", port=443)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,13 @@ CONFIG = EdgeConfig(
         pytest.param(dataclasses.replace(CONFIG, access_log=True), id="access log"),
         pytest.param(dataclasses.replace(CONFIG, listen_host="::1", supervisor_host="::1"), id="IPv6"),
         pytest.param(dataclasses.replace(CONFIG, max_body_bytes=1024), id="small"),
+        pytest.param(
+            dataclasses.replace(CONFIG, extra_paths=tuple(f"/{n:0>2}/{'x.' * 62}" for n in range(16))), id="extra paths"
+        ),
+        pytest.param(dataclasses.replace(CONFIG, upstream=_UPSTREAM), id="upstream"),
+        pytest.param(
+            dataclasses.replace(CONFIG, upstream=Upstream(tls=False, host="::1", port=80)), id="upstream IPv6"
+        ),
         pytest.param(dataclasses.replace(CONFIG, max_body_bytes=1024**3), id="large"),
         pytest.param(dataclasses.replace(CONFIG, worker_sockets=tuple(f"/w'{n}\".sock" for n in range(64))), id="64"),
         pytest.param(
@@ -59,7 +67,8 @@ def test_the_file_for_compose_is_what_the_template_makes():
 
 
 def test_a_deployment_that_differs_is_rendered_by_options(capsys):
-    main(["--workers", "3", "--max-body-bytes", "1024", "--transcoding", "typed", "--access-log"])
+    differs = ["--workers", "3", "--max-body-bytes", "1024", "--transcoding", "typed", "--access-log"]
+    main([*differs, "--extra-paths", "/a,/b", "--upstream", "https://api.example.com"])
 
     assert capsys.readouterr().out == render(
         dataclasses.replace(
@@ -68,6 +77,8 @@ def test_a_deployment_that_differs_is_rendered_by_options(capsys):
             max_body_bytes=1024,
             transcoding=Transcoding.TYPED,
             access_log=True,
+            extra_paths=("/a", "/b"),
+            upstream=dataclasses.replace(_UPSTREAM, ca_path=CA_PATH),
         )
     )
 

@@ -42,7 +42,6 @@ def typed_edge(_typed_edge: Edge) -> Edge:
     [
         ("/v1/log_event", "LogEvent"),
         ("/v1/rgstr", "LogEvent"),
-        ("/v1/webhooks/event_webhook", "ReceiveWebhookEvent"),
     ],
 )
 def test_a_plain_body_reaches_a_worker_as_a_typed_message(typed_edge, path, method):

@@ -31,7 +31,7 @@ def _removed(request: Any) -> Any:
         return _Object((key, clean_user(value) if key == "user" else value) for key, value in event)
 
     def clean(key: str, value: Any) -> Any:
-        if key == "events" and isinstance(value, list) and not isinstance(value, _Object):
+        if key in {"events", "exposures"} and isinstance(value, list) and not isinstance(value, _Object):
             return [clean_event(event) for event in value]
         return clean_user(value) if key == "user" else value
 
@@ -39,7 +39,7 @@ def _removed(request: Any) -> Any:
 
 
 _scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.text('a"\\é{}[],: \n', max_size=6)
-_some_keys = st.sampled_from(["user", "events", "privateAttributes", "a", 'q"\\', "metadata", "é"])
+_some_keys = st.sampled_from(["user", "events", "exposures", "privateAttributes", "a", 'q"\\', "metadata", "é"])
 
 
 def _objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

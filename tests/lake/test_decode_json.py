@@ -119,7 +119,11 @@ def test_a_value_is_a_number_or_text_or_both(sent: bytes, number: float | None, 
             b'"user":{"statsigEnvironment":"dev"}', b"", '{"user":{"statsigEnvironment":"dev"}}', id="no object"
         ),
         pytest.param(b'"user":{"statsigEnvironment":{"tier":null}}', b"", None, id="empty environment"),
-        pytest.param(b"", b'"user":{"userID":"u"}', '{"request":{"user":{"userID":"u"}}}', id="request"),
+        pytest.param(b"", b'"unknown":{"a":"b"}', '{"request":{"unknown":{"a":"b"}}}', id="request"),
+        pytest.param(b"", b'"user":{"userID":"u"}', None, id="a user for all events"),
+        pytest.param(b"", b'"user":{"userID":"u","x":1}', '{"user":{"x":1}}', id="such a user with more"),
+        pytest.param(b"", b'"user":7', '{"request":{"user":7}}', id="what is no user, as it was accepted once"),
+        pytest.param(b"", b'"clientTime":"7"', None, id="the client's clock, which stands in the record"),
         pytest.param(b"", b'"idempotencyKey":[1]', '{"request":{"idempotencyKey":[1]}}', id="key of another type"),
         pytest.param(
             b"", b'"statsigMetadata":"x"', '{"request":{"statsigMetadata":"x"}}', id="metadata of another type"

@@ -51,10 +51,10 @@ _EXPOSURES = st.fixed_dictionaries(
     },
 )
 _IDS = st.dictionaries(_TEXT | st.sampled_from(["stableID", "stableid", "STABLEID"]), _TEXT, max_size=3)
+_USERS = st.fixed_dictionaries({}, optional=_optional(userID=_TEXT, email=_TEXT, custom=_OBJECTS, customIDs=_IDS))
 _EVENTS = st.fixed_dictionaries(
     {
-        "user": st.none()
-        | st.fixed_dictionaries({}, optional=_optional(userID=_TEXT, email=_TEXT, custom=_OBJECTS, customIDs=_IDS)),
+        "user": st.none() | _USERS,
         "eventName": _TEXT | st.sampled_from(["statsig::gate_exposure", "statsig::layer_exposure", "auto_capture::x"]),
         "time": st.integers(-(2**63), 2**63 - 1),
     },
@@ -63,9 +63,11 @@ _EVENTS = st.fixed_dictionaries(
 _REQUESTS = st.fixed_dictionaries(
     {"events": st.lists(_EVENTS, max_size=4)},
     optional=_optional(
+        user=_USERS,
+        clientTime=st.integers(-(2**63), 2**63 - 1),
         statsigMetadata=st.fixed_dictionaries(
             {}, optional=_optional(sdkType=_TEXT, sdkVersion=_TEXT, sessionID=_TEXT, stableID=_TEXT)
-        )
+        ),
     ),
 )
 

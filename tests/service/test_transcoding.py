@@ -115,6 +115,8 @@ _request = st.fixed_dictionaries(
             {}, optional=dict.fromkeys(("sdkType", "sdkVersion", "sessionID", "stableID"), _text)
         ),
         "idempotencyKey": _text,
+        "user": _user,
+        "clientTime": st.integers(-(2**63), 2**63 - 1) | st.integers(0, 2**53).map(str),
     },
 )
 _spellings = st.fixed_dictionaries({"ensure_ascii": st.booleans(), "indent": st.sampled_from([None, 1])})
@@ -125,19 +127,18 @@ _spellings = st.fixed_dictionaries({"ensure_ascii": st.booleans(), "indent": st.
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(request=_request, spelling=_spellings, webhook=st.booleans())
+@given(request=_request, spelling=_spellings)
 @pytest.mark.timeout(1800)
 def test_a_body_within_the_contract_becomes_the_same_rows_in_both_modes(
-    modes: dict[str, Mode], request: dict[str, Any], spelling: dict[str, Any], webhook: bool
+    modes: dict[str, Mode], request: dict[str, Any], spelling: dict[str, Any]
 ) -> None:
-    if webhook:
-        request.pop("statsigMetadata", None)  # beyond the contract there: typed mode doesn't keep it
+    if "user" in request:
+        request["events"][0].pop("user")
     body = json.dumps(request, **spelling).encode()
-    path = "/v1/webhooks/event_webhook" if webhook else "/v1/log_event"
 
     found = {}
     for name, mode in modes.items():
-        answer, records = mode.send(body, path)
+        answer, records = mode.send(body, "/v1/log_event")
         assert (answer.status_code, answer.json()) == (202, {"success": True}), name
         found[name] = [_compared(row) for row in rows(records)]
 
@@ -291,6 +292,50 @@ def test_a_wrong_key_is_401_and_private_attributes_are_not_kept(modes: dict[str,
     assert (refused.status_code, set(refused.json()), nothing) == (401, {"message"}, [])
     assert accepted.status_code == 202
     assert b"s3cret" not in record.SerializeToString()
+
+
+@pytest.mark.parametrize("path", ["/v1/rgstr_b", "/v1/log_event"])
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [
+        ('"1767225600000"', 202, ""),
+        ("1767225600000", 202, ""),
+        ('"soon"', 400, "clientTime: expected integer (ms since epoch)"),
+        ("null", 400, "STATSIG-CLIENT-TIME: missing"),
+    ],
+)
+def test_both_modes_find_the_clients_clock_in_the_body(
+    modes: dict[str, Mode], path: str, sent: str, status: int, said: str
+) -> None:
+    body = f'{{"clientTime":{sent},"events":[{json.dumps(_GOOD)}]}}'.encode()
+
+    for name, mode in modes.items():
+        answer, records = mode.send(body, path, **{"statsig-client-time": ""})
+
+        assert answer.status_code == status, name
+        assert said in answer.json().get("message", ""), name
+        assert [record.client_time_ms for record in records] == [1767225600000] * (status == 202), name
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/webhooks/event_webhook", {"event": "paid", "user": {"userID": 7}, "value": 2**53 + 1, "colour": "red"}),
+        ("/v1/webhooks/event_webhook", {"events": [_GOOD | {"colour": "red"}], "statsigMetadata": {"sdkType": "x"}}),
+        ("/v1/log_custom_exposure", {"exposures": [{"experimentName": "e", "group": "g", "user": {"userID": "u"}}]}),
+    ],
+)
+def test_where_no_typed_message_could_hold_all_both_modes_do_the_same(
+    modes: dict[str, Mode], path: str, body: dict[str, Any]
+) -> None:
+    found = {}
+    for name, mode in modes.items():
+        answer, records = mode.send(json.dumps(body).encode(), path)
+        assert answer.status_code == 202, name
+        found[name] = [_compared(row) for row in rows(records)]
+
+    assert len(found["body"]) == 1
+    assert found["typed"] == found["body"]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd", "br"])

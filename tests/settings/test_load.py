@@ -88,6 +88,17 @@ def test_more_in_flight_follows_from_larger_bodies_unless_it_is_set() -> None:
             {}, {"SLUICE_SEALAGE": "1s"}, "", "SLUICE_SEALAGE: there is no such", "SLUICE_SEAL_AGE?", id="unknown"
         ),
         pytest.param({}, {}, "seal-age = ", "sluice.toml: not TOML: ", 'seal-age = "10s"', id="no TOML"),
+        pytest.param({"extra_paths": "a"}, {}, "", '--extra-paths: "a" does not begin', "write /a", id="no path"),
+        pytest.param(
+            {}, {"SLUICE_EXTRA_PATHS": "/a,/a"}, "", 'SLUICE_EXTRA_PATHS: "/a" is there twice', "once", id="path twice"
+        ),
+        pytest.param(
+            {}, {}, 'upstream = "api.example.com"', "sluice.toml: upstream: not the URL of a", "https://", id="no URL"
+        ),
+        pytest.param(
+            {"upstream": "http://localhost:8080"}, {}, "", '--upstream: "localhost:8080" is this', "another", id="loop"
+        ),
+        pytest.param({"upstream_ca": "no.pem"}, {}, "", '--upstream-ca: "no.pem": no such', "exists", id="no CA"),
         pytest.param(
             {"in_flight": "8MiB"}, {}, "", "--in-flight: 8MiB is less than one body", "leave it out", id="no fit"
         ),

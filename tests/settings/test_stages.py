@@ -6,6 +6,7 @@ import pytest
 import typer.main
 
 from sluice.cli.app import app
+from sluice.edge import EdgeConfig, Upstream
 from sluice.settings.load import load
 from sluice.settings.model import Settings
 from sluice.settings.places import flag_of
@@ -51,6 +52,23 @@ def test_envoy_reaches_an_admin_port_that_listens_on_all_addresses() -> None:
 
     assert (edge.supervisor_host, edge.supervisor_port) == ("127.0.0.1", 9464)
     assert (edge.listen_host, edge.listen_port) == ("::1", 0)
+
+
+def test_envoy_is_told_of_further_paths_and_of_an_upstream(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    flags = {"extra_paths": "/a, /b/c", "upstream": "https://api.example.com", "upstream_ca": str(ca)}
+
+    edge = _edge(load(flags, environ={}))
+    default = _edge(load({}, environ={}))
+
+    assert edge.extra_paths == ("/a", "/b/c")
+    assert edge.upstream == Upstream(tls=True, host="api.example.com", port=443, ca_path=str(ca))
+    assert (default.extra_paths, default.upstream) == ((), None)
+
+
+def _edge(settings: Settings) -> EdgeConfig:
+    return edge_config(settings, admin=_ADMIN, admin_socket="/a", worker_sockets=["/s"], json_messages=True)
 
 
 @pytest.mark.parametrize(

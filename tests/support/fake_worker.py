@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVICES = ("sluice.events.v1.HttpEventsService", "sluice.events.v1.EventsService")
+METHODS = ("LogEvent", "ReceiveWebhookEvent", "LogCustomExposure")
 REQUEST_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
@@ -111,7 +112,7 @@ class FakeWorker:
             options=[("grpc.max_receive_message_length", self.max_receive_message_bytes), ("grpc.so_reuseport", 0)]
         )
         for service in SERVICES:
-            handlers = {name: self._handler(service, name) for name in ("LogEvent", "ReceiveWebhookEvent")}
+            handlers = {name: self._handler(service, name) for name in METHODS}
             self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)

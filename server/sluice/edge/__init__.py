@@ -2,7 +2,7 @@
 
 from sluice.edge.admin import AdminUnreachable
 from sluice.edge.binary import EnvoyMissing, find_envoy
-from sluice.edge.config import EdgeConfig, Transcoding, UnusableEdgeConfig
+from sluice.edge.config import EdgeConfig, Transcoding, UnusableEdgeConfig, Upstream
 from sluice.edge.limits import max_receive_message_bytes
 from sluice.edge.process import AddressTaken, EnvoyFailed, EnvoyProcess
 from sluice.edge.render import render
@@ -16,6 +16,7 @@ __all__ = [
     "EnvoyProcess",
     "Transcoding",
     "UnusableEdgeConfig",
+    "Upstream",
     "find_envoy",
     "max_receive_message_bytes",
     "render",

@@ -12,14 +12,16 @@ import argparse
 import sys
 from dataclasses import replace
 
-from sluice.edge.config import EdgeConfig, Transcoding
+from sluice.edge.config import EdgeConfig, Transcoding, read_upstream
 from sluice.edge.render import render
 
-__all__ = ["COMPOSE", "CONFIG_PATH", "SOCKETS_FOLDER", "main", "worker_sockets"]
+__all__ = ["CA_PATH", "COMPOSE", "CONFIG_PATH", "SOCKETS_FOLDER", "main", "worker_sockets"]
 
 # Where compose.yaml and envoy/Dockerfile put things in Envoy's container.
 CONFIG_PATH = "/etc/envoy/envoy.yaml"
 SOCKETS_FOLDER = "/run/sluice"
+# What Envoy's image trusts.
+CA_PATH = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def worker_sockets(workers: int) -> tuple[str, ...]:
@@ -54,6 +56,9 @@ def main(arguments: list[str] | None = None) -> None:
         default=COMPOSE.transcoding.value,
         help="who takes JSON apart",
     )
+    parser.add_argument("--extra-paths", default="", help="further paths for events, with commas between them")
+    parser.add_argument("--upstream", help="URL of a server for the requests that are none of events")
+    parser.add_argument("--upstream-ca", default=CA_PATH, help="certificates it is checked by, in Envoy's container")
     parser.add_argument("--reflection", action="store_true", help="answer gRPC reflection")
     parser.add_argument("--access-log", action="store_true", help="a line of JSON for each request")
     said = parser.parse_args(arguments)
@@ -62,6 +67,8 @@ def main(arguments: list[str] | None = None) -> None:
         worker_sockets=worker_sockets(said.workers),
         max_body_bytes=said.max_body_bytes,
         transcoding=Transcoding(said.transcoding),
+        extra_paths=tuple(said.extra_paths.split(",")) if said.extra_paths else (),
+        upstream=read_upstream(said.upstream, ca_path=said.upstream_ca) if said.upstream else None,
         access_log=said.access_log,
         reflection=said.reflection,
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 __all__ = [
     "MAX_HEADERS_KIB",
+    "MAX_REGEX_INSTRUCTIONS",
     "READ_BYTES",
     "buffer_bytes",
     "grpc_body_bytes",
@@ -20,6 +21,9 @@ __all__ = [
 ]
 
 MAX_HEADERS_KIB = 32
+
+# Of a regular expression as RE2 compiles it: about one for each byte of the paths for events (paths.py bounds them).
+MAX_REGEX_INSTRUCTIONS = 4096
 
 # One read of a connection.
 READ_BYTES = 64 * 1024

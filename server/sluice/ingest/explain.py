@@ -8,15 +8,15 @@ key stands twice, each occurrence is checked, as each reader may take another.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sluice.contract import INT64_MAX, INT64_MIN, INTERNAL_EVENT_PREFIX, STATSIG_METADATA_FIELDS, milliseconds_of
-from sluice.ingest.violations import MISSING, Invalid, Violation, violations_of_events
+from sluice.ingest.violations import MISSING, Invalid, Violation, invalid_request, violations_of_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["explain"]
+__all__ = ["explain", "explain_exposures", "explain_webhook"]
 
 _TIME = "integer (ms since epoch)"
 _MEND = {
@@ -48,22 +48,52 @@ class _Object(tuple[tuple[str, Any], ...]):
         return [value for name, value in self if name == key]
 
 
-def explain(body: bytes, *, with_statsig_metadata: bool) -> Invalid | None:
-    """All that is wrong with a body that is valid JSON.
+def explain(body: bytes) -> Invalid | None:
+    """All that is wrong with a body of log_event that is valid JSON.
 
     Args:
         body: JSON in UTF-8, nested no deeper than the limit.
-        with_statsig_metadata: whether the contract has statsigMetadata at this door (at log_event it does).
 
     Returns:
         The violations; None: there are none.
     """
-    request = json.loads(body, object_pairs_hook=_Object, parse_int=_Number, parse_float=_Number)
-    violations = list(_of_request(request, with_statsig_metadata=with_statsig_metadata))
-    occurrences = request.all("events") if isinstance(request, _Object) else []
+    return _explained(_read(body), "events", _of_event)
+
+
+def explain_webhook(body: bytes) -> Invalid | None:
+    """As `explain`, of a webhook's body: `events`, or one event in the form of `contract.WebhookEventBody`."""
+    request = _read(body)
+    if isinstance(request, _Object):
+        in_contract = any(value is not None for value in request.all("events"))
+        is_event = any(value is not None for value in request.all("event"))
+        if in_contract is is_event:
+            found = "both" if is_event else "neither"
+            return invalid_request("events", "array, or in its place event, the name of one", found)
+        if is_event:
+            violations = tuple(_of_webhook_event(request))
+            return Invalid(violations=violations) if violations else None
+    return _explained(request, "events", _of_event, with_statsig_metadata=False)
+
+
+def explain_exposures(body: bytes) -> Invalid | None:
+    """As `explain`, of a body of log_custom_exposure."""
+    return _explained(_read(body), "exposures", _of_exposure)
+
+
+_OfItem: TypeAlias = "Callable[[Any, str, bool], Iterator[Violation]]"
+
+
+def _read(body: bytes) -> Any:
+    return json.loads(body, object_pairs_hook=_Object, parse_int=_Number, parse_float=_Number)
+
+
+def _explained(request: Any, key: str, of_item: _OfItem, *, with_statsig_metadata: bool = True) -> Invalid | None:
+    violations = list(_of_request(request, key, with_statsig_metadata=with_statsig_metadata))
+    occurrences = request.all(key) if isinstance(request, _Object) else []
+    shares_user = isinstance(request, _Object) and any(user is not None for user in request.all("user")[-1:])
     arrays = [occurrence for occurrence in occurrences if _type(occurrence) == "array"]
     named, invalid_events = violations_of_events(
-        _of_event(event, f"events[{index}]") for events in arrays for index, event in enumerate(events)
+        of_item(item, f"{key}[{index}]", shares_user) for items in arrays for index, item in enumerate(items)
     )
     if not violations and not named:
         return None
@@ -72,18 +102,20 @@ def explain(body: bytes, *, with_statsig_metadata: bool) -> Invalid | None:
     return Invalid(violations=(*violations, *named), invalid_events=invalid_events, events=events, mend=mend)
 
 
-def _of_request(request: Any, *, with_statsig_metadata: bool) -> Iterator[Violation]:
+def _of_request(request: Any, key: str, *, with_statsig_metadata: bool) -> Iterator[Violation]:
     if not isinstance(request, _Object):
         yield Violation(path="body", expected="object", found=_type(request))
         return
-    occurrences = request.all("events")
+    occurrences = request.all(key)
     if not occurrences:
-        yield Violation(path="events", expected="array", found=MISSING)
-    for events in occurrences:
-        if events is None:
-            yield Violation(path="events", expected="array", found=MISSING)
-        elif _type(events) != "array":
-            yield Violation(path="events", expected="array", found=_type(events))
+        yield Violation(path=key, expected="array", found=MISSING)
+    for items in occurrences:
+        if items is None:
+            yield Violation(path=key, expected="array", found=MISSING)
+        elif _type(items) != "array":
+            yield Violation(path=key, expected="array", found=_type(items))
+    for user in request.all("user"):
+        yield from _of_user(user, "user")
     if with_statsig_metadata:
         for metadata in request.all("statsigMetadata"):
             yield from _expect("statsigMetadata", metadata, "object")
@@ -93,34 +125,86 @@ def _of_request(request: Any, *, with_statsig_metadata: bool) -> Iterator[Violat
                         yield from _expect(f"statsigMetadata.{name}", value, "string")
 
 
-def _of_event(event: Any, path: str) -> Iterator[Violation]:
+def _of_event(event: Any, path: str, shares_user: bool) -> Iterator[Violation]:
     if not isinstance(event, _Object):
         yield Violation(path=path, expected="object", found=_type(event))
         return
     yield from _of_event_name(event.all("eventName"), f"{path}.eventName")
     yield from _of_time(event.all("time"), f"{path}.time")
-    users = event.all("user")
-    if not users and not _is_internal(event):
-        yield Violation(path=f"{path}.user", expected="object", found=MISSING)
-    for user in users:
-        yield from _of_user(user, f"{path}.user")
+    yield from _of_users(event, f"{path}.user", may_lack=shares_user or _is_internal(event.all("eventName")))
     for value in event.all("value"):
         yield from _expect(f"{path}.value", value, "string", "number")
     for metadata in event.all("metadata"):
         yield from _expect(f"{path}.metadata", metadata, "object")
 
 
-def _is_internal(event: _Object) -> bool:
-    names = event.all("eventName")
+def _of_webhook_event(event: _Object) -> Iterator[Violation]:
+    names = event.all("event")
+    yield from _of_event_name(names, "event")
+    yield from _of_time_if_told(event.all("timestamp"), "timestamp")
+    yield from _of_users(event, "user", may_lack=_is_internal(names))
+    for value in event.all("value"):
+        yield from _expect("value", value, "string", "number")
+    for metadata in event.all("metadata"):
+        yield from _expect("metadata", metadata, "object")
+
+
+def _of_exposure(exposure: Any, path: str, shares_user: bool) -> Iterator[Violation]:
+    if not isinstance(exposure, _Object):
+        yield Violation(path=path, expected="object", found=_type(exposure))
+        return
+    told = {key for key, value in dict(exposure).items() if value is not None}
+    if "gateName" in told:
+        if "experimentName" in told:
+            yield Violation(path=path, expected="either experimentName or gateName", found="both")
+        yield from _of_name(exposure.all("gateName"), f"{path}.gateName")
+        yield from _required(exposure.all("passes"), f"{path}.passes", "boolean")
+    elif "experimentName" in told:
+        yield from _of_name(exposure.all("experimentName"), f"{path}.experimentName")
+    else:
+        yield Violation(path=path, expected="experimentName or gateName", found="neither")
+    if not told & {"group", "ruleID"}:
+        yield Violation(path=path, expected="group or ruleID", found="neither")
+    yield from _of_name(exposure.all("group"), f"{path}.group")
+    for rule_id in exposure.all("ruleID"):
+        yield from _expect(f"{path}.ruleID", rule_id, "string")
+    yield from _of_time_if_told(exposure.all("time"), f"{path}.time")
+    yield from _of_users(exposure, f"{path}.user", may_lack=shares_user)
+
+
+def _of_users(event: _Object, path: str, *, may_lack: bool) -> Iterator[Violation]:
+    users = event.all("user")
+    if not users and not may_lack:
+        yield Violation(path=path, expected="object", found=MISSING)
+    for user in users:
+        yield from _of_user(user, path)
+
+
+def _of_name(names: list[Any], path: str) -> Iterator[Violation]:
+    for name in names:
+        if name == "":
+            yield Violation(path=path, expected="a name", found="an empty string")
+        yield from _expect(path, name, "string")
+
+
+def _required(values: list[Any], path: str, expected: str) -> Iterator[Violation]:
+    for value in values or [None]:
+        if value is None:
+            yield Violation(path=path, expected=expected, found=MISSING)
+        yield from _expect(path, value, expected)
+
+
+def _is_internal(names: list[Any]) -> bool:
     return bool(names) and isinstance(names[-1], str) and names[-1].startswith(INTERNAL_EVENT_PREFIX)
 
 
 def _of_event_name(names: list[Any], path: str) -> Iterator[Violation]:
-    for name in names or [None]:
-        if name is None:
-            yield Violation(path=path, expected="string", found=MISSING)
-        else:
-            yield from _expect(path, name, "string")
+    yield from _required(names, path, "string")
+
+
+def _of_time_if_told(times: list[Any], path: str) -> Iterator[Violation]:
+    if told := [time for time in times if time is not None]:
+        yield from _of_time(told, path)
 
 
 def _of_time(times: list[Any], path: str) -> Iterator[Violation]:

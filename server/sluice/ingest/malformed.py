@@ -32,6 +32,7 @@ _NAMED: dict[str, tuple[str, ...]] = {
     "": contract.REQUEST_FIELDS,
     "events[]": contract.EVENT_FIELDS,
     "events[].user": contract.USER_FIELDS,
+    "user": contract.USER_FIELDS,
     "statsigMetadata": contract.STATSIG_METADATA_FIELDS,
 }
 

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from sluice.ingest.outcome import Error
     from sluice.log.ports import Entry
 
-__all__ = ["FAULTS", "IN_FLIGHT_BYTES", "OUTAGES", "READY", "count_accepted", "count_refused", "label_of"]
+__all__ = [
+    "FAULTS",
+    "IN_FLIGHT_BYTES",
+    "OUTAGES",
+    "READY",
+    "count_accepted",
+    "count_other_event_count",
+    "count_refused",
+    "label_of",
+]
 
 _OLDER_LABELS = {Reason.INVALID_EVENTS: "invalid", Reason.INVALID_REQUEST: "invalid"}
 
@@ -39,6 +48,14 @@ IN_FLIGHT_BYTES = Gauge(
 )
 READY = Gauge("sluice_workers_ready", "Workers that take requests.", multiprocess_mode="livesum")
 
+_OTHER_EVENT_COUNTS = Counter(
+    "sluice_event_count_differences",
+    "Valid requests in which another number of events arrived than their sender says: fewer, or more.",
+    ["arrived"],
+)
+
+for _arrived in ("fewer", "more"):
+    _OTHER_EVENT_COUNTS.labels(_arrived)
 for _cause in ("descriptors", "keys"):
     FAULTS.labels(_cause)
     OUTAGES.labels(_cause)
@@ -61,6 +78,11 @@ def count_accepted(entry: Entry) -> None:
 def count_refused(error: Error) -> None:
     """Count a request that is answered with an error."""
     _REFUSED.labels(label_of(reason_of(error))).inc()
+
+
+def count_other_event_count(*, fewer: bool) -> None:
+    """Count a request in which another number of events arrived than it says."""
+    _OTHER_EVENT_COUNTS.labels("fewer" if fewer else "more").inc()
 
 
 def label_of(reason: Reason) -> str:

@@ -1,8 +1,8 @@
 r"""Cuts privateAttributes out of a JSON body: what they hold is not to be stored anywhere.
 
-They are found by decoded key (`"private\u0041ttributes"` too) wherever a user object stands: in `user` of each event
-and in the request's own `user`. A key may stand more than once; each occurrence is cut, as any reader may take any of
-them. Every other byte stays as it was.
+They are found by decoded key (`"private\u0041ttributes"` too) wherever a user object stands: in `user` of each
+event or exposure, and in the request's own `user`. A key may stand more than once; each occurrence is cut, as any
+reader may take any of them. Every other byte stays as it was.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _KEY = "privateAttributes"
 # write them that keep to ASCII, are none.
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
-_OF_REQUEST = MemberFinder("events", "user")
+_OF_REQUEST = MemberFinder("events", "exposures", "user")
 _OF_EVENT = MemberFinder("user")
 _OF_USER = MemberFinder(_KEY)
 
@@ -58,7 +58,7 @@ class _Cutter:
         while not isinstance(member := _OF_REQUEST.next(self._body, at), int):
             if member.key == "user":
                 at = self._user(member.value)
-            elif member.key == "events":
+            elif member.key in {"events", "exposures"}:
                 at = self._events(member.value)
             else:
                 at = end_of_value(self._body, member.value)

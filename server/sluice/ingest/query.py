@@ -1,7 +1,7 @@
 """The query of the address that an HTTP client called, which Envoy hands on in `x-envoy-original-path`.
 
 Browser SDKs and beacons, which can set no header, send all there: `k` the key, `t` the client's clock, `st` and `sv`
-the SDK's type and version, `sid` the session. `ec`, the number of events, is not read: they are counted.
+the SDK's type and version, `sid` the session, `ec` the number of events.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 __all__ = ["NAMES", "parameters"]
 
-NAMES = frozenset({"k", "t", "st", "sv", "sid"})
+NAMES = frozenset({"k", "t", "st", "sv", "sid", "ec"})
 
 
 def parameters(path: str) -> dict[str, str]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from sluice.contract import Source
 from sluice.ingest import metrics
-from sluice.ingest.caller import client_time_of
+from sluice.ingest.caller import client_time_missing, client_time_of
 from sluice.ingest.outcome import Accepted, KeyRefused, Outcome, TooLarge, Unavailable, Why
 from sluice.ingest.unpack import unpacked
 from sluice.ingest.validate import Unclear, Valid
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
     from sluice.ingest.admission import Admission
     from sluice.ingest.caller import Caller
+    from sluice.ingest.event_count import EventCounts
 
 __all__ = ["Door", "KeysInForce", "Receiver", "Shape"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 # What is slow by the byte is done in a thread for a larger body: cutting one of 10 MiB may take a second, and to look
 # at it closely half a second and 30 times its size, so that is done for one body at a time.
@@ -41,6 +45,9 @@ class Shape(Protocol):
 
     def look_closer(self, body: bytes) -> Valid | Invalid:
         """Look again at what is unclear."""
+
+    def client_time(self, body: bytes, found: Valid) -> int | Invalid | None:
+        """The client's clock as a valid body tells it; asked only where neither header nor query does."""
 
     def to_store(self, body: bytes) -> bytes:
         """What of a valid body goes to the log."""
@@ -64,7 +71,7 @@ class Door:
         http_source: the source of what Envoy transcoded; that of other calls is `grpc`.
         http_needs_client_time: whether what Envoy transcoded must tell the client's clock.
         shape: what its bodies must be.
-        body_format: what its bodies are.
+        body_format: what its bodies are, unless their shape finds another.
         transcoded_shape: what those must be that Envoy made of JSON, where that is something else.
     """
 
@@ -89,6 +96,7 @@ class Receiver:
         max_body_bytes: of a body. Envoy refuses what comes larger; here it is what unpacks to more, or is more when
             Envoy has made a typed message of it.
         clock: seconds since the epoch.
+        event_counts: compares how many events there are with how many the caller says it sends.
     """
 
     def __init__(
@@ -99,12 +107,14 @@ class Receiver:
         admission: Admission,
         max_body_bytes: int,
         clock: Callable[[], float],
+        event_counts: EventCounts,
     ) -> None:
         self._keys = keys
         self._appender = appender
         self._admission = admission
         self._max_body_bytes = max_body_bytes
         self._clock = clock
+        self._event_counts = event_counts
         self._looking_closer = asyncio.Lock()
         self._waiting: set[asyncio.Task[object]] = set()
         self._stopping = False
@@ -159,23 +169,27 @@ class Receiver:
             key = self._key_for(door, source, caller)
         if isinstance(key, Refusal):
             return KeyRefused(refusal=key, prefix=_prefix(caller.secret))
-        client_time_ms = client_time_of(caller, required=caller.transcoded and door.http_needs_client_time)
-        if isinstance(client_time_ms, Invalid):
-            return client_time_ms
         if isinstance(body, Invalid):
             return body
         shape = door.shape_of(caller)
         found = await self._validate(shape, body)
         if isinstance(found, Invalid):
             return found
+        client_time_ms = client_time_of(caller)
+        if client_time_ms is None:
+            client_time_ms = await _client_time_in(body, found, door, caller)
+        if isinstance(client_time_ms, Invalid):
+            return client_time_ms
+        if caller.event_count:
+            self._event_counts.compare(caller.event_count, found.event_count, caller, request_id)
         if not found.event_count:
             return Accepted()
-        kept = shape.to_store(body) if len(body) <= _INLINE_BYTES else await asyncio.to_thread(shape.to_store, body)
+        kept = await _inline_if_small(body, shape.to_store, body)
         entry = Entry(
             request_id=request_id,
             source=source,
             body=kept,
-            body_format=door.body_format,
+            body_format=found.body_format or door.body_format,
             event_count=found.event_count,
             key_id=key.id,
             project=key.project,
@@ -228,6 +242,21 @@ class Receiver:
             self._waiting.discard(task)
         metrics.count_accepted(entry)
         return Accepted()
+
+
+async def _client_time_in(body: bytes, found: Valid, door: Door, caller: Caller) -> int | Invalid | None:
+    """The client's clock of a request that doesn't tell it outside of its body."""
+    told = await _inline_if_small(body, door.shape_of(caller).client_time, body, found)
+    if told is None and caller.transcoded and door.http_needs_client_time:
+        return client_time_missing()
+    return told
+
+
+async def _inline_if_small(body: bytes, do: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+    """Do what takes time by the byte: of a larger body in a thread."""
+    if len(body) <= _INLINE_BYTES:
+        return do(*args, **named)
+    return await asyncio.to_thread(do, *args, **named)
 
 
 def _is_small(body: bytes | Invalid) -> bool:

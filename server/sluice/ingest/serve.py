@@ -16,6 +16,7 @@ from sluice.ingest import metrics
 from sluice.ingest.admission import Admission
 from sluice.ingest.call import Desk
 from sluice.ingest.descriptors import Descriptors
+from sluice.ingest.event_count import EventCounts
 from sluice.ingest.follow_keys import FollowedKeys, KeyStore
 from sluice.ingest.receive import Receiver
 from sluice.ingest.server import DoorServer
@@ -69,7 +70,12 @@ async def serve(
     admission = Admission(config.in_flight_bytes)
     followed = FollowedKeys(keys)
     receiver = Receiver(
-        keys=followed, appender=log, admission=admission, max_body_bytes=config.max_body_bytes, clock=time.time
+        keys=followed,
+        appender=log,
+        admission=admission,
+        max_body_bytes=config.max_body_bytes,
+        clock=time.time,
+        event_counts=EventCounts(),
     )
     desk = Desk(receiver, new_request_id)
     server = DoorServer(

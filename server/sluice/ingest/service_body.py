@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from sluice.contract import Source
 from sluice.ingest.receive import Door
-from sluice.ingest.validate import LOG_EVENT, WEBHOOK
+from sluice.ingest.validate import CUSTOM_EXPOSURES, LOG_EVENT, WEBHOOK
 from sluice.ingest.violations import Invalid, invalid_request
 from sluice.log.ports import Body
 
@@ -31,6 +31,12 @@ _DOORS = {
     "LogEvent": Door(http_source=Source.SDK, http_needs_client_time=True, shape=LOG_EVENT, body_format=Body.JSON),
     "ReceiveWebhookEvent": Door(
         http_source=Source.WEBHOOK, http_needs_client_time=False, shape=WEBHOOK, body_format=Body.JSON
+    ),
+    "LogCustomExposure": Door(
+        http_source=Source.SDK,
+        http_needs_client_time=False,
+        shape=CUSTOM_EXPOSURES,
+        body_format=Body.CUSTOM_EXPOSURES,
     ),
 }
 _FOR_ENVOY = "send JSON to /v1/log_event: this service is for Envoy alone"

@@ -18,7 +18,6 @@ from sluice.ingest.validate_proto import (
     LOG_EVENT_REQUEST,
     LOG_EVENT_REQUEST_OF_JSON,
     RECEIVE_WEBHOOK_EVENT_REQUEST,
-    RECEIVE_WEBHOOK_EVENT_REQUEST_OF_JSON,
 )
 from sluice.ingest.violations import MISSING, Invalid, invalid_request
 from sluice.log.ports import Body
@@ -48,7 +47,6 @@ _DOORS = {
             http_source=Source.WEBHOOK,
             http_needs_client_time=False,
             shape=RECEIVE_WEBHOOK_EVENT_REQUEST,
-            transcoded_shape=RECEIVE_WEBHOOK_EVENT_REQUEST_OF_JSON,
             body_format=Body.RECEIVE_WEBHOOK_EVENT_REQUEST,
         ),
         pb.ReceiveWebhookEventResponse(success=True).SerializeToString(),

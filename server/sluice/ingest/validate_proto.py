@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 
 from sluice.contract import INTERNAL_EVENT_PREFIX
 from sluice.events.v1 import events_pb2 as pb
-from sluice.ingest.validate import Unclear, Valid
+from sluice.ingest.validate import Unclear, Valid, shared_user_is_too_large
 from sluice.ingest.violations import MISSING, Invalid, Violation, invalid_request, violations_of_events
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ __all__ = [
     "LOG_EVENT_REQUEST",
     "LOG_EVENT_REQUEST_OF_JSON",
     "RECEIVE_WEBHOOK_EVENT_REQUEST",
-    "RECEIVE_WEBHOOK_EVENT_REQUEST_OF_JSON",
     "ProtoShape",
 ]
 
@@ -65,15 +64,23 @@ class ProtoShape:
             return self._not_a_message()
         of_event = _of_json_event if self._of_json else _of_event
         maybe_not_finite = _MAYBE_NOT_FINITE.search(body) is not None
+        shares_user = request.HasField("user")
+        of_user = _of_shared_user(request.user) if shares_user and maybe_not_finite else ()
         named, invalid_events = violations_of_events(
-            of_event(event, index, maybe_not_finite=maybe_not_finite) for index, event in enumerate(request.events)
+            of_event(event, index, shares_user=shares_user, maybe_not_finite=maybe_not_finite)
+            for index, event in enumerate(request.events)
         )
         events = len(request.events)
         if self._of_json and not events:
             return _NO_EVENTS
-        if named:
-            return Invalid(violations=tuple(named), invalid_events=invalid_events, events=events)
-        return Valid(event_count=events)
+        if named or of_user:
+            return Invalid(violations=(*of_user, *named), invalid_events=invalid_events, events=events)
+        too_large = shared_user_is_too_large(request.user.ByteSize(), events) if shares_user and events else None
+        return too_large or Valid(event_count=events, client_time_ms=_client_time(request))
+
+    def client_time(self, body: bytes, found: Valid) -> int | None:  # noqa: ARG002  what was found says it
+        """The client's clock as the message tells it."""
+        return found.client_time_ms
 
     def to_store(self, body: bytes) -> bytes:
         """The message as it is: the schema has no privateAttributes."""
@@ -91,7 +98,6 @@ class ProtoShape:
 LOG_EVENT_REQUEST = ProtoShape(pb.LogEventRequest)
 RECEIVE_WEBHOOK_EVENT_REQUEST = ProtoShape(pb.ReceiveWebhookEventRequest)
 LOG_EVENT_REQUEST_OF_JSON = ProtoShape(pb.LogEventRequest, of_json=True)
-RECEIVE_WEBHOOK_EVENT_REQUEST_OF_JSON = ProtoShape(pb.ReceiveWebhookEventRequest, of_json=True)
 
 _NO_EVENTS = invalid_request(
     "events",
@@ -111,8 +117,18 @@ _IN_JSON = {
 }
 
 
-def _of_json_event(event: pb.Event, index: int, *, maybe_not_finite: bool) -> Iterator[Violation]:
-    for found in _of_event(event, index, maybe_not_finite=maybe_not_finite):
+def _client_time(request: _Request) -> int | None:
+    return request.client_time if isinstance(request, pb.LogEventRequest) and request.HasField("client_time") else None
+
+
+def _of_shared_user(user: pb.User) -> tuple[Violation, ...]:
+    if _struct_is_finite(user.custom):
+        return ()
+    return (Violation(path="user.custom", expected="finite numbers", found="NaN or Infinity"),)
+
+
+def _of_json_event(event: pb.Event, index: int, *, shares_user: bool, maybe_not_finite: bool) -> Iterator[Violation]:
+    for found in _of_event(event, index, shares_user=shares_user, maybe_not_finite=maybe_not_finite):
         place, _, name = found.path.partition(".")
         yield Violation(
             path=f"{place}.{_IN_JSON.get(name, name)}",
@@ -123,10 +139,10 @@ def _of_json_event(event: pb.Event, index: int, *, maybe_not_finite: bool) -> It
         yield _missing(index, "time", "integer (ms since epoch)")
 
 
-def _of_event(event: pb.Event, index: int, *, maybe_not_finite: bool) -> Iterator[Violation]:
+def _of_event(event: pb.Event, index: int, *, shares_user: bool, maybe_not_finite: bool) -> Iterator[Violation]:
     if not event.HasField("event_name"):
         yield _missing(index, "event_name", "string")
-    if not event.HasField("user") and not event.event_name.startswith(INTERNAL_EVENT_PREFIX):
+    if not (event.HasField("user") or shares_user or event.event_name.startswith(INTERNAL_EVENT_PREFIX)):
         yield _missing(index, "user", "sluice.events.v1.User")
     # A Value without a kind is taken as null: other languages write null so.
     kind = event.value.WhichOneof("kind") if event.HasField("value") else None

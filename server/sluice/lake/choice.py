@@ -13,10 +13,11 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from sluice.events.v1 import events_pb2 as api
+from sluice.lake.exposures import CONFIG_EXPOSURE, GATE_EXPOSURE
 from sluice.storage.v1 import log_record_pb2 as storage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sluice.storage.v1.log_record_pb2 import LogRecord
 
@@ -31,21 +32,45 @@ class _Body(msgspec.Struct, gc=False):
     events: list[_Event]
 
 
+class _WebhookEvent(msgspec.Struct, gc=False, rename={"name": "event"}):
+    name: str
+
+
+class _Exposure(msgspec.Struct, gc=False, rename={"gate_name": "gateName"}):
+    gate_name: str | None = None
+
+    @property
+    def name(self) -> str:
+        return GATE_EXPOSURE if self.gate_name is not None else CONFIG_EXPOSURE
+
+
+class _Exposures(msgspec.Struct, gc=False):
+    exposures: list[_Exposure]
+
+
 _BODY = msgspec.json.Decoder(_Body)
+_WEBHOOK_EVENT = msgspec.json.Decoder(_WebhookEvent)
+_EXPOSURES = msgspec.json.Decoder(_Exposures)
+
+
+_NAMES_IN: dict[int, Callable[[bytes], list[str]]] = {
+    storage.BODY_FORMAT_JSON: lambda body: [event.name for event in _BODY.decode(body).events],
+    storage.BODY_FORMAT_WEBHOOK_EVENT: lambda body: [_WEBHOOK_EVENT.decode(body).name],
+    storage.BODY_FORMAT_CUSTOM_EXPOSURES: lambda body: [each.name for each in _EXPOSURES.decode(body).exposures],
+    storage.BODY_FORMAT_LOG_EVENT_REQUEST: lambda body: [
+        event.event_name for event in api.LogEventRequest.FromString(body).events
+    ],
+    storage.BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST: lambda body: [
+        event.event_name for event in api.ReceiveWebhookEventRequest.FromString(body).events
+    ],
+}
 
 
 def event_names(record: LogRecord) -> Sequence[str] | None:
     """The names of a record's events, in their order; None where the body can't be read."""
+    names_in = _NAMES_IN.get(record.body_format)
     try:
-        match record.body_format:
-            case storage.BODY_FORMAT_JSON:
-                return [event.name for event in _BODY.decode(record.body).events]
-            case storage.BODY_FORMAT_LOG_EVENT_REQUEST:
-                return [event.event_name for event in api.LogEventRequest.FromString(record.body).events]
-            case storage.BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST:
-                return [event.event_name for event in api.ReceiveWebhookEventRequest.FromString(record.body).events]
-            case _:
-                return None
+        return None if names_in is None else names_in(record.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, DecodeError):
         return None
 

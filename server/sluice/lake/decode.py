@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
+from sluice.contract import MAX_SHARED_USER_BYTES
 from sluice.lake import decode_json, decode_proto
 from sluice.lake.fields import MAX_EVENTS_AT_ONCE, UndecodableBody, is_large
 from sluice.lake.rows import MAX_REPEATED_BYTES, rows_of
@@ -21,6 +22,8 @@ _Place = TypeVar("_Place")
 
 _DECODERS = {
     storage.BODY_FORMAT_JSON: decode_json.decode,
+    storage.BODY_FORMAT_WEBHOOK_EVENT: decode_json.decode,
+    storage.BODY_FORMAT_CUSTOM_EXPOSURES: decode_json.decode,
     storage.BODY_FORMAT_LOG_EVENT_REQUEST: decode_proto.decode,
     storage.BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST: decode_proto.decode,
 }
@@ -83,7 +86,7 @@ def in_stretches(found: Iterable[tuple[_Place, storage.LogRecord]]) -> Iterator[
     stretch: list[tuple[_Place, storage.LogRecord]] = []
     body_bytes = events = repeated_bytes = 0
     for place, record in found:
-        repeats = min(len(record.body) * record.event_count, MAX_REPEATED_BYTES)
+        repeats = min(len(record.body) * record.event_count, MAX_REPEATED_BYTES + MAX_SHARED_USER_BYTES)
         if stretch and (
             body_bytes + len(record.body) > _STRETCH_BYTES
             or events + record.event_count > MAX_EVENTS_AT_ONCE

@@ -2,7 +2,8 @@
 
 Most bodies hold what SDKs are known to send: msgspec reads those in one pass into structs. One that holds anything
 else, such as a field without a column or a number as userID, is read member by member (json_members.py) into the same
-structs, and what has no column into `extra`. Columns are then built for all bodies at once.
+structs, and what has no column into `extra`; so are the rarer forms of bodies. Columns are then built for all bodies at
+once.
 
 Free-form JSON keeps its exact text: it is cut out of the body, never parsed and printed.
 """
@@ -11,8 +12,9 @@ from __future__ import annotations
 
 from array import array
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import accumulate, repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -22,7 +24,9 @@ from sluice.lake import json_members
 from sluice.lake.fields import (
     EVENT_FIELDS,
     REQUEST_FIELDS,
+    USER_FIELDS,
     Decoded,
+    SharedUsers,
     UndecodableBody,
     int32_column,
     is_large,
@@ -32,11 +36,12 @@ from sluice.lake.fields import (
     stable_ids,
     text_column,
 )
-from sluice.lake.json_shapes import NO_USER, Event, ExtraTexts, KnownRequest, Request
+from sluice.lake.json_shapes import NO_USER, Event, ExtraTexts, KnownRequest, Request, User
 from sluice.lake.value import is_held, number_in_text
+from sluice.storage.v1 import log_record_pb2 as storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sluice.storage.v1.log_record_pb2 import LogRecord
 
@@ -47,6 +52,25 @@ _KNOWN_EVENTS = msgspec.json.Decoder(list[Event])
 _TEXTS = msgspec.json.Decoder(list[str])
 _QUOTE = ord('"')
 _NULL = b"null"
+
+
+class _Form(NamedTuple):
+    """How bodies of one format are read member by member.
+
+    Attributes:
+        open: reads a body but for its events.
+        read: reads those events.
+    """
+
+    open: Callable[[bytes], tuple[Request, list[msgspec.Raw]]]
+    read: Callable[[Sequence[msgspec.Raw]], tuple[list[Event], list[ExtraTexts]]]
+
+
+_FORMS = {
+    storage.BODY_FORMAT_JSON: _Form(json_members.open_request, json_members.read_events),
+    storage.BODY_FORMAT_WEBHOOK_EVENT: _Form(json_members.open_webhook_event, json_members.read_webhook_events),
+    storage.BODY_FORMAT_CUSTOM_EXPOSURES: _Form(json_members.open_exposures, json_members.read_exposures),
+}
 
 
 def decode(records: Sequence[LogRecord]) -> Iterator[Decoded]:
@@ -68,7 +92,7 @@ def _together(records: Sequence[LogRecord]) -> Decoded:
     requests: list[tuple[Request, Sequence[int]]] = []
     extras: dict[int, ExtraTexts] = {}
     for number, record in enumerate(records):
-        request = _request(record.body)
+        request = _request(record)
         kept = kept_indices(record, len(request.events))
         if request.event_extras:
             extras.update((len(events) + row, request.event_extras[index]) for row, index in enumerate(kept))
@@ -76,34 +100,61 @@ def _together(records: Sequence[LogRecord]) -> Decoded:
         rows.extend(repeat(number, len(kept)))
         indices.extend(kept)
         requests.append((request, kept))
-    return Decoded(events=_events(events, rows, indices, extras), requests=_requests(requests))
+    return _decoded(events, rows, indices, extras, requests)
 
 
 def _in_slices(record: LogRecord) -> Iterator[Decoded]:
     with _as_undecodable():
         str(record.body, "utf-8")
-        request, raws = json_members.open_request(record.body)
+        request, raws = _FORMS[record.body_format].open(record.body)
     kept = kept_indices(record, len(raws))
-    requests = _requests([(request, kept)])
     for indices in slices(kept):
         chosen = [raws[index] for index in indices]
         with _as_undecodable():
-            try:
-                events, extras = _KNOWN_EVENTS.decode(b"[" + b",".join(chosen) + b"]"), {}
-            except msgspec.ValidationError:
-                events, found = json_members.read_events(chosen)
-                extras = dict(enumerate(found))
-        yield Decoded(events=_events(events, [0] * len(indices), list(indices), extras), requests=requests)
+            events, extras = _slice(record, chosen)
+        yield _decoded(events, [0] * len(indices), list(indices), extras, [(request, kept)])
 
 
-def _request(body: bytes) -> Request:
-    with _as_undecodable():
-        str(body, "utf-8")  # msgspec doesn't look into what it cuts out
+def _slice(record: LogRecord, chosen: Sequence[msgspec.Raw]) -> tuple[list[Event], dict[int, ExtraTexts]]:
+    if record.body_format == storage.BODY_FORMAT_JSON:
         try:
-            known = _KNOWN.decode(body)
+            return _KNOWN_EVENTS.decode(b"[" + b",".join(chosen) + b"]"), {}
         except msgspec.ValidationError:
-            return json_members.read_request(body)
-        return json_members.request_of(known)
+            pass
+    events, found = _FORMS[record.body_format].read(chosen)
+    return events, dict(enumerate(found))
+
+
+def _decoded(
+    events: list[Event],
+    rows: list[int],
+    indices: list[int],
+    extras: dict[int, ExtraTexts],
+    requests: list[tuple[Request, Sequence[int]]],
+) -> Decoded:
+    shared = None
+    if any(request.user is not None for request, _ in requests):
+        users = [request.user or NO_USER for request, _ in requests]
+        texts = {row: request.user_extra for row, (request, _) in enumerate(requests) if request.user_extra is not None}
+        shared = SharedUsers(
+            users=pa.RecordBatch.from_arrays(_users(users, texts), schema=USER_FIELDS),
+            are_of=pa.array([event.user is None for event in events], pa.bool_()),
+        )
+    return Decoded(events=_events(events, rows, indices, extras), requests=_requests(requests), shared_users=shared)
+
+
+def _request(record: LogRecord) -> Request:
+    with _as_undecodable():
+        str(record.body, "utf-8")  # msgspec doesn't look into what it cuts out
+        if record.body_format == storage.BODY_FORMAT_JSON:
+            try:
+                return json_members.request_of(_KNOWN.decode(record.body))
+            except msgspec.ValidationError:
+                pass
+        form = _FORMS[record.body_format]
+        request, raws = form.open(record.body)
+        events, extras = form.read(raws)
+        return replace(request, events=events, event_extras=extras)
 
 
 @contextmanager
@@ -132,10 +183,8 @@ def _requests(found: list[tuple[Request, Sequence[int]]]) -> pa.RecordBatch:
 
 
 def _events(events: list[Event], rows: list[int], indices: list[int], extras: dict[int, ExtraTexts]) -> pa.RecordBatch:
-    users = [event.user or NO_USER for event in events]
     numbers, texts = _values([event.value for event in events])
-    custom_ids = _without_nulls([user.custom_ids for user in users])
-    id_maps = map_column(custom_ids)
+    users = _users([event.user or NO_USER for event in events], {row: extra.user for row, extra in extras.items()})
     columns = [
         int32_column(rows),
         int32_column(indices),
@@ -146,6 +195,22 @@ def _events(events: list[Event], rows: list[int], indices: list[int], extras: di
         texts,
         _exact_texts([event.metadata for event in events]),
         _exact_texts([event.secondary_exposures for event in events]),
+        *users[:-1],
+        _extra(
+            "statsigMetadata",
+            [event.statsig_metadata for event in events],
+            {row: extra.event for row, extra in extras.items()},
+        ),
+        users[-1],
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=EVENT_FIELDS)
+
+
+def _users(users: list[User], extras: Mapping[int, str | None]) -> list[pa.Array]:
+    """The columns of `USER_FIELDS`."""
+    custom_ids = _without_nulls([user.custom_ids for user in users])
+    id_maps = map_column(custom_ids)
+    return [
         text_column([user.user_id for user in users]),
         text_column([user.email for user in users]),
         _exact_texts([user.custom for user in users]),
@@ -157,18 +222,8 @@ def _events(events: list[Event], rows: list[int], indices: list[int], extras: di
         text_column([user.locale for user in users]),
         text_column([user.app_version for user in users]),
         text_column([env.tier if (env := user.statsig_environment) else None for user in users]),
-        _extra(
-            "statsigMetadata",
-            [event.statsig_metadata for event in events],
-            {row: extra.event for row, extra in extras.items()},
-        ),
-        _extra(
-            "analyticsOnlyMetadata",
-            [user.analytics_only_metadata for user in users],
-            {row: extra.user for row, extra in extras.items()},
-        ),
+        _extra("analyticsOnlyMetadata", [user.analytics_only_metadata for user in users], extras),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=EVENT_FIELDS)
 
 
 def _times(times: list[int | None]) -> pa.Array:
@@ -193,7 +248,7 @@ def _exact_texts(raws: list[msgspec.Raw]) -> pa.Array:
     return pc.if_else(pc.equal(texts, "null"), None, texts)
 
 
-def _extra(key: str, raws: list[msgspec.Raw], found: dict[int, str | None]) -> pa.Array:
+def _extra(key: str, raws: list[msgspec.Raw], found: Mapping[int, str | None]) -> pa.Array:
     """Objects with that one member, where it isn't null; `found` are the objects of bodies read member by member."""
     texts = _exact_texts(raws)
     objects = pc.binary_join_element_wise(f'{{"{key}":', texts, "}", "")

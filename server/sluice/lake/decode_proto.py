@@ -7,7 +7,7 @@ of struct_text.py.
 from __future__ import annotations
 
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 from google.protobuf.message import DecodeError
@@ -16,7 +16,9 @@ from sluice.events.v1 import events_pb2 as api
 from sluice.lake.fields import (
     EVENT_FIELDS,
     REQUEST_FIELDS,
+    USER_FIELDS,
     Decoded,
+    SharedUsers,
     UndecodableBody,
     int32_column,
     is_large,
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["decode"]
 
+_Request: TypeAlias = api.LogEventRequest | api.ReceiveWebhookEventRequest
+
 
 def decode(records: Sequence[storage.LogRecord]) -> Iterator[Decoded]:
     """Turn n bodies, each the bytes of a typed request message, into fields: together, or a large one in slices.
@@ -48,10 +52,9 @@ def decode(records: Sequence[storage.LogRecord]) -> Iterator[Decoded]:
     if len(records) == 1 and is_large(records[0]):
         request = _request(records[0])
         kept = kept_indices(records[0], len(request.events))
-        requests = pa.RecordBatch.from_pylist([_request_fields(request, kept)], schema=REQUEST_FIELDS)
         for indices in slices(kept):
             chosen = [request.events[index] for index in indices]
-            yield Decoded(events=_events(chosen, [0] * len(indices), list(indices)), requests=requests)
+            yield _decoded(chosen, [0] * len(indices), list(indices), [(request, kept)])
     else:
         yield _together(records)
 
@@ -60,21 +63,35 @@ def _together(records: Sequence[storage.LogRecord]) -> Decoded:
     events: list[api.Event] = []
     rows: list[int] = []
     indices: list[int] = []
-    requests: list[dict[str, str | int | None]] = []
+    requests: list[tuple[_Request, Sequence[int]]] = []
     for number, record in enumerate(records):
         request = _request(record)
         kept = kept_indices(record, len(request.events))
         events.extend(request.events[index] for index in kept)
         rows.extend(repeat(number, len(kept)))
         indices.extend(kept)
-        requests.append(_request_fields(request, kept))
+        requests.append((request, kept))
+    return _decoded(events, rows, indices, requests)
+
+
+def _decoded(
+    events: list[api.Event], rows: list[int], indices: list[int], requests: list[tuple[_Request, Sequence[int]]]
+) -> Decoded:
+    shared = None
+    if any(request.HasField("user") for request, _ in requests):
+        shared = SharedUsers(
+            users=pa.RecordBatch.from_pydict(_users([request.user for request, _ in requests]), schema=USER_FIELDS),
+            are_of=pa.array([not event.HasField("user") for event in events], pa.bool_()),
+        )
+    fields = [_request_fields(request, kept) for request, kept in requests]
     return Decoded(
         events=_events(events, rows, indices),
-        requests=pa.RecordBatch.from_pylist(requests, schema=REQUEST_FIELDS),
+        requests=pa.RecordBatch.from_pylist(fields, schema=REQUEST_FIELDS),
+        shared_users=shared,
     )
 
 
-def _request(record: storage.LogRecord) -> api.LogEventRequest | api.ReceiveWebhookEventRequest:
+def _request(record: storage.LogRecord) -> _Request:
     kind = (
         api.LogEventRequest
         if record.body_format == storage.BODY_FORMAT_LOG_EVENT_REQUEST
@@ -86,9 +103,7 @@ def _request(record: storage.LogRecord) -> api.LogEventRequest | api.ReceiveWebh
         raise UndecodableBody(f"not the bytes of a {kind.DESCRIPTOR.name}") from exc
 
 
-def _request_fields(
-    request: api.LogEventRequest | api.ReceiveWebhookEventRequest, kept: Sequence[int]
-) -> dict[str, str | int | None]:
+def _request_fields(request: _Request, kept: Sequence[int]) -> dict[str, str | int | None]:
     fields: dict[str, str | int | None] = {
         "rows": len(kept),
         "first_index": kept[0] if kept else None,
@@ -103,9 +118,7 @@ def _request_fields(
 
 
 def _events(events: list[api.Event], rows: list[int], indices: list[int]) -> pa.RecordBatch:
-    users = [event.user for event in events]
     numbers, texts = _values([event.value if event.HasField("value") else None for event in events])
-    custom_ids = [dict(sorted(user.custom_ids.items())) for user in users]
     columns = {
         "record": int32_column(rows),
         "event_index": int32_column(indices),
@@ -116,6 +129,15 @@ def _events(events: list[api.Event], rows: list[int], indices: list[int]) -> pa.
         "value_string": texts,
         "metadata": text_column([object_text(e.metadata) if e.HasField("metadata") else None for e in events]),
         "secondary_exposures": text_column([_exposures(event) for event in events]),
+        "extra_event": pa.nulls(len(events), pa.string()),
+    } | _users([event.user for event in events])
+    return pa.RecordBatch.from_pydict(columns, schema=EVENT_FIELDS)
+
+
+def _users(users: list[api.User]) -> dict[str, pa.Array]:
+    """The columns of `USER_FIELDS`."""
+    custom_ids = [dict(sorted(user.custom_ids.items())) for user in users]
+    return {
         "user_id": _texts(users, "user_id"),
         "user_email": _texts(users, "email"),
         "user_custom": text_column([object_text(u.custom) if u.HasField("custom") else None for u in users]),
@@ -127,10 +149,8 @@ def _events(events: list[api.Event], rows: list[int], indices: list[int]) -> pa.
         "user_locale": _texts(users, "locale"),
         "user_app_version": _texts(users, "app_version"),
         "environment": _texts([user.statsig_environment for user in users], "tier"),
-        "extra_event": pa.nulls(len(events), pa.string()),
-        "extra_user": pa.nulls(len(events), pa.string()),
+        "extra_user": pa.nulls(len(users), pa.string()),
     }
-    return pa.RecordBatch.from_pydict(columns, schema=EVENT_FIELDS)
 
 
 def _text(message: Message, name: str) -> str | None:

@@ -17,7 +17,11 @@ from sluice.lake.schema import EventKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EXPOSURE_FIELDS", "exposures_of", "kinds_of"]
+__all__ = ["CONFIG_EXPOSURE", "EXPOSURE_FIELDS", "GATE_EXPOSURE", "exposures_of", "kinds_of"]
+
+# The names of the events that exposures become which an application logs itself.
+GATE_EXPOSURE = f"{INTERNAL_EVENT_PREFIX}{EventKind.GATE_EXPOSURE.value}"
+CONFIG_EXPOSURE = f"{INTERNAL_EVENT_PREFIX}{EventKind.CONFIG_EXPOSURE.value}"
 
 EXPOSURE_FIELDS: pa.Schema = pa.schema(
     [

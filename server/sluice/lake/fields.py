@@ -24,7 +24,9 @@ __all__ = [
     "EVENT_FIELDS",
     "MAX_EVENTS_AT_ONCE",
     "REQUEST_FIELDS",
+    "USER_FIELDS",
     "Decoded",
+    "SharedUsers",
     "UndecodableBody",
     "int32_column",
     "is_large",
@@ -33,6 +35,7 @@ __all__ = [
     "slices",
     "stable_ids",
     "text_column",
+    "with_shared_users",
 ]
 
 EVENT_FIELDS: pa.Schema = pa.schema(
@@ -62,6 +65,27 @@ EVENT_FIELDS: pa.Schema = pa.schema(
     ]
 )
 
+# What an event says of its user, by the same names as above.
+USER_FIELDS: pa.Schema = pa.schema(
+    [
+        EVENT_FIELDS.field(name)
+        for name in (
+            "user_id",
+            "user_email",
+            "user_custom",
+            "user_custom_ids",
+            "user_stable_id",
+            "user_ip",
+            "user_agent",
+            "user_country",
+            "user_locale",
+            "user_app_version",
+            "environment",
+            "extra_user",
+        )
+    ]
+)
+
 REQUEST_FIELDS: pa.Schema = pa.schema(
     [
         pa.field("rows", pa.int64()),  # how many events of the request are rows
@@ -88,16 +112,47 @@ class UndecodableBody(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedUsers:
+    """The users that requests themselves have, for their events without one.
+
+    Attributes:
+        users: n rows of `USER_FIELDS`; all null where a request has none.
+        are_of: m booleans: which events have no user of their own.
+    """
+
+    users: pa.RecordBatch
+    are_of: pa.Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
     """The facts of n bodies, or of a slice of the events of one.
 
     Attributes:
         events: m rows of `EVENT_FIELDS`, in the order of the bodies and their events.
         requests: n rows of `REQUEST_FIELDS`.
+        shared_users: None: no request has one.
     """
 
     events: pa.RecordBatch
     requests: pa.RecordBatch
+    shared_users: SharedUsers | None = None
+
+
+def with_shared_users(decoded: Decoded) -> pa.RecordBatch:
+    """The rows of the events, each with the user that it has or shares.
+
+    The door bounds what a shared user may take on all rows together (`contract.MAX_SHARED_USER_BYTES`).
+    """
+    events, shared = decoded.events, decoded.shared_users
+    if shared is None:
+        return events
+    own = pa.array(range(events.num_rows), pa.int64())
+    place = pc.if_else(shared.are_of, pc.add(events.column("record").cast(pa.int64()), events.num_rows), own)
+    for field in USER_FIELDS:
+        column = pa.concat_arrays([events.column(field.name), shared.users.column(field.name)]).take(place)
+        events = events.set_column(events.schema.get_field_index(field.name), field, column)
+    return events
 
 
 def map_column(maps: Sequence[Mapping[str, str] | None]) -> pa.Array:

@@ -2,6 +2,9 @@
 
 Nothing is lost: a member without a column, or with a type that its column can't hold, goes to the `extra` of its level
 with its exact text. A key that stands twice counts as its last. Members that are null are absent.
+
+The other two forms of bodies are always read so: one event as webhooks in the wild post it, and exposures that an
+application logs itself, which become events as SDKs send them.
 """
 
 from __future__ import annotations
@@ -11,17 +14,25 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sluice.contract import milliseconds_of
+from sluice.contract import CLIENT_TIME, milliseconds_of
+from sluice.lake.exposures import CONFIG_EXPOSURE, GATE_EXPOSURE
 from sluice.lake.fields import UndecodableBody
 from sluice.lake.json_shapes import ABSENT, NOT_SAID, About, Environment, Event, ExtraTexts, KnownRequest, Request, User
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["open_request", "read_events", "read_request", "request_of"]
+__all__ = [
+    "open_exposures",
+    "open_request",
+    "open_webhook_event",
+    "read_events",
+    "read_exposures",
+    "read_webhook_events",
+    "request_of",
+]
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_OPTIONAL_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 _EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 _OPTIONAL_TEXT = msgspec.json.Decoder(str | None)
@@ -35,12 +46,16 @@ _NULL = b"null"
 class _Members:
     """The members of one object that are not null, taken out one by one; what is left is extra."""
 
-    def __init__(self, members: Mapping[str, msgspec.Raw] | None) -> None:
-        self._left = {} if members is None else {key: raw for key, raw in members.items() if not _is_null(raw)}
+    def __init__(self, members: Mapping[str, msgspec.Raw]) -> None:
+        self._left = {key: raw for key, raw in members.items() if not _is_null(raw)}
 
     def raw(self, key: str) -> msgspec.Raw:
         """Take a member of any type."""
         return self._left.pop(key, ABSENT)
+
+    def put_back(self, key: str, raw: msgspec.Raw) -> None:
+        """Leave a member that was taken to what is extra."""
+        self._left[key] = raw
 
     def text(self, key: str) -> str | None:
         """Take a member if it is text; one of another type stays."""
@@ -75,65 +90,98 @@ class _Members:
 
     def rest(self) -> str | None:
         """What was not taken, as the text of a JSON object with the exact texts of its members."""
-        if not self._left:
-            return None
-        return f"{{{','.join([f'{_key_text(key)}:{_text_of(raw)}' for key, raw in self._left.items()])}}}"
+        return _object_text(self._left) if self._left else None
 
 
 def request_of(known: KnownRequest) -> Request:
     """A body that holds nothing but what SDKs are known to send."""
+    request = Request(events=known.events, idempotency_key=known.idempotency_key, user=known.user)
     metadata = known.statsig_metadata
     if _is_null(metadata):
-        return Request(events=known.events, idempotency_key=known.idempotency_key)
+        return request
     text = _text_of(metadata)
     if not text.startswith("{"):
-        extra = f'{{"statsigMetadata":{text}}}'
-        return Request(events=known.events, idempotency_key=known.idempotency_key, extra=extra)
-    return Request(
-        events=known.events, idempotency_key=known.idempotency_key, about=_about(metadata), sdk_metadata=text
-    )
+        return replace(request, extra=f'{{"statsigMetadata":{text}}}')
+    return replace(request, about=_about(metadata), sdk_metadata=text)
 
 
-def read_request(body: bytes) -> Request:
-    """Read any body that a door accepts.
+def open_request(body: bytes) -> tuple[Request, list[msgspec.Raw]]:
+    """Read any body that a door accepts but for its events, which are only told apart.
 
     Raises:
         UndecodableBody: a member of the contract has a type that no door accepts.
         msgspec.MsgspecError: the same, or it is no JSON.
     """
-    request, raws = open_request(body)
-    events, extras = read_events(raws)
-    return replace(request, events=events, event_extras=extras)
+    return _open(body, "events")
 
 
-def open_request(body: bytes) -> tuple[Request, list[msgspec.Raw]]:
-    """Read a body but for its events, which are only told apart. Raises as `read_request` does."""
+def open_exposures(body: bytes) -> tuple[Request, list[msgspec.Raw]]:
+    """As `open_request`, of `exposures`."""
+    return _open(body, "exposures")
+
+
+def open_webhook_event(body: bytes) -> tuple[Request, list[msgspec.Raw]]:
+    """As `open_request`, of one event, which is the body itself."""
     members = _Members(_MEMBERS.decode(body))
-    raws = _EVENTS.decode(members.raw("events"))
+    return replace(_request(members), extra=None), [msgspec.Raw(body)]
+
+
+def _open(body: bytes, key: str) -> tuple[Request, list[msgspec.Raw]]:
+    members = _Members(_MEMBERS.decode(body))
+    raws = _EVENTS.decode(members.raw(key))
+    members.raw(CLIENT_TIME)
+    user, user_extra = _shared_user(members)
+    return replace(_request(members), user=user, user_extra=user_extra, extra=members.rest()), raws
+
+
+def _request(members: _Members) -> Request:
     metadata = members.object("statsigMetadata")
-    request = Request(
+    return Request(
         events=[],
         idempotency_key=members.text("idempotencyKey"),
         about=NOT_SAID if metadata is None else _about(metadata),
         sdk_metadata=None if metadata is None else _text_of(metadata),
-        extra=members.rest(),
     )
-    return request, raws
 
 
 def read_events(raws: Sequence[msgspec.Raw]) -> tuple[list[Event], list[ExtraTexts]]:
-    """Read events of any content that a door accepts. Raises as `read_request` does."""
-    found = [_event(raw) for raw in raws]
+    """Read events of any content that a door accepts. Raises as `open_request` does."""
+    return _read(raws, _event)
+
+
+def read_webhook_events(raws: Sequence[msgspec.Raw]) -> tuple[list[Event], list[ExtraTexts]]:
+    """As `read_events`, of what `open_webhook_event` gave."""
+    return _read(raws, _webhook_event)
+
+
+def read_exposures(raws: Sequence[msgspec.Raw]) -> tuple[list[Event], list[ExtraTexts]]:
+    """As `read_events`, of what `open_exposures` gave."""
+    return _read(raws, _exposure)
+
+
+def _read(
+    raws: Sequence[msgspec.Raw], read: Callable[[msgspec.Raw], tuple[Event, ExtraTexts]]
+) -> tuple[list[Event], list[ExtraTexts]]:
+    found = [read(raw) for raw in raws]
     return [event for event, _ in found], [extra for _, extra in found]
 
 
 def _event(raw: msgspec.Raw) -> tuple[Event, ExtraTexts]:
-    members = _Members(_MEMBERS.decode(raw))
+    return _event_of(_Members(_MEMBERS.decode(raw)), name="eventName", time="time")
+
+
+def _webhook_event(body: msgspec.Raw) -> tuple[Event, ExtraTexts]:
+    members = _Members(_MEMBERS.decode(body))
+    _request(members)
+    return _event_of(members, name="event", time="timestamp")
+
+
+def _event_of(members: _Members, *, name: str, time: str) -> tuple[Event, ExtraTexts]:
     user, user_extra = _user(members.raw("user"))
     event = Event(
-        event_name=_TEXT.decode(members.raw("eventName")),
+        event_name=_TEXT.decode(members.raw(name)),
         user=user,
-        time=_time_ms(members.raw("time")),
+        time=_time_ms(members.raw(time)),
         value=members.raw("value"),
         metadata=members.raw("metadata"),
         secondary_exposures=members.raw("secondaryExposures"),
@@ -142,8 +190,49 @@ def _event(raw: msgspec.Raw) -> tuple[Event, ExtraTexts]:
     return event, ExtraTexts(event=members.rest(), user=user_extra)
 
 
-def _user(raw: msgspec.Raw) -> tuple[User, str | None]:
-    members = _Members(_OPTIONAL_MEMBERS.decode(raw))
+def _exposure(raw: msgspec.Raw) -> tuple[Event, ExtraTexts]:
+    """An exposure as the event that an SDK would send of it, with the group in its metadata besides."""
+    members = _Members(_MEMBERS.decode(raw))
+    user, user_extra = _user(members.raw("user"))
+    gate, experiment = members.raw("gateName"), members.raw("experimentName")
+    group, rule_id = members.raw("group"), members.raw("ruleID")
+    is_gate = not _is_null(gate)
+    said = {
+        "gate": gate,
+        "config": experiment,
+        "gateValue": members.raw("passes") if is_gate else ABSENT,
+        # Whoever knows the group alone has no rule to name: the group stands for it.
+        "ruleID": rule_id if _is_said(rule_id) else group,
+        "group": group,
+    }
+    event = Event(
+        event_name=GATE_EXPOSURE if is_gate else CONFIG_EXPOSURE,
+        user=user,
+        time=_time_ms(members.raw("time")),
+        metadata=msgspec.Raw(_object_text({key: raw for key, raw in said.items() if not _is_null(raw)}).encode()),
+        secondary_exposures=members.raw("secondaryExposures"),
+    )
+    return event, ExtraTexts(event=members.rest(), user=user_extra)
+
+
+def _is_said(raw: msgspec.Raw) -> bool:
+    return not _is_null(raw) and bytes(raw) != b'""'
+
+
+def _shared_user(members: _Members) -> tuple[User | None, str | None]:
+    """The request's own user. What is none stays: before there were shared users, any door took it."""
+    raw = members.raw("user")
+    try:
+        return _user(raw)
+    except msgspec.ValidationError:
+        members.put_back("user", raw)
+        return None, None
+
+
+def _user(raw: msgspec.Raw) -> tuple[User | None, str | None]:
+    if _is_null(raw):
+        return None, None
+    members = _Members(_MEMBERS.decode(raw))
     user = User(
         user_id=_text_or_number(members.raw("userID")),
         email=_OPTIONAL_TEXT.decode(members.raw("email")),
@@ -179,6 +268,10 @@ def _is_null(raw: msgspec.Raw) -> bool:
 
 def _text_of(raw: msgspec.Raw) -> str:
     return bytes(raw).decode()
+
+
+def _object_text(members: Mapping[str, msgspec.Raw]) -> str:
+    return f"{{{','.join([f'{_key_text(key)}:{_text_of(raw)}' for key, raw in members.items()])}}}"
 
 
 def _key_text(key: str) -> str:

@@ -88,13 +88,19 @@ class KnownRequest(
     msgspec.Struct,
     forbid_unknown_fields=True,
     gc=False,
-    rename={"statsig_metadata": "statsigMetadata", "idempotency_key": "idempotencyKey"},
+    rename={
+        "statsig_metadata": "statsigMetadata",
+        "idempotency_key": "idempotencyKey",
+        "client_time": "clientTime",
+    },
 ):
-    """The body."""
+    """The body. `clientTime` is read at the door, and stands in the record."""
 
     events: list[Event]
     statsig_metadata: msgspec.Raw = ABSENT
     idempotency_key: str | None = None
+    user: User | None = None
+    client_time: msgspec.Raw = ABSENT
 
 
 NO_USER = User()
@@ -135,6 +141,8 @@ class Request:
         about: what the columns take from `statsigMetadata`.
         sdk_metadata: the exact text of `statsigMetadata`, if it is an object.
         extra: what the request itself holds beyond the columns, as the text of a JSON object.
+        user: of the events that have none.
+        user_extra: what it holds beyond the columns, as the text of a JSON object.
         event_extras: of each event that was read member by member, in whose own `Raw` they are absent; else empty.
     """
 
@@ -143,4 +151,6 @@ class Request:
     about: About = NOT_SAID
     sdk_metadata: str | None = None
     extra: str | None = None
+    user: User | None = None
+    user_extra: str | None = None
     event_extras: list[ExtraTexts] = field(default_factory=list)

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from sluice.lake.event_time import event_time
 from sluice.lake.exposures import exposures_of, kinds_of
+from sluice.lake.fields import with_shared_users
 from sluice.lake.schema import EVENTS, TIMESTAMP
 from sluice.log.ids import request_id_text
 from sluice.log.record import source_of
@@ -36,7 +37,7 @@ def rows_of(records: Sequence[LogRecord], decoded: Decoded) -> pa.RecordBatch:
     Returns:
         m rows of `EVENTS`, in the order of the records and their events.
     """
-    events = decoded.events
+    events = with_shared_users(decoded)
     record = events.column("record")
     kinds = kinds_of(events.column("event_name"))
     requests = _requests(records, decoded.requests)

@@ -100,7 +100,10 @@ EVENT_COLUMNS: tuple[Column, ...] = (
     ),
     _column("time_ms", pa.int64(), "`events[].time`", "The time as sent, in ms since the epoch."),
     _column(
-        "client_time_ms", pa.int64(), "`statsig-client-time`, `?t=`", "The client's clock when it sent the request."
+        "client_time_ms",
+        pa.int64(),
+        "`statsig-client-time`, `?t=`, `clientTime`",
+        "The client's clock when it sent the request.",
     ),
     _always("source", _TEXT, "the door", "`sdk`, `webhook` or `grpc`."),
     _always("project", _TEXT, "the API key", "The project that the key belongs to."),

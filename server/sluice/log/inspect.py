@@ -289,6 +289,6 @@ def _dumped(segment_id: str, offset: int, record: pb.LogRecord, *, body: bool) -
 
 
 def _text(record: pb.LogRecord) -> str:
-    if body_format_of(record) is Body.JSON:
+    if body_format_of(record) in {Body.JSON, Body.WEBHOOK_EVENT, Body.CUSTOM_EXPOSURES}:
         return record.body.decode()
     return base64.b64encode(record.body).decode()

@@ -33,6 +33,8 @@ class Body(Enum):
     """What the bytes of a body are."""
 
     JSON = "json"
+    WEBHOOK_EVENT = "webhook_event"
+    CUSTOM_EXPOSURES = "custom_exposures"
     LOG_EVENT_REQUEST = "log_event_request"
     RECEIVE_WEBHOOK_EVENT_REQUEST = "receive_webhook_event_request"
 

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sluice.edge.config import Upstream  # noqa: TC001  pydantic reads the annotations
 from sluice.settings.places import DEFAULT_DATA_DIR, VARIABLE_PREFIX
 from sluice.settings.types import (
     AutoOnOff,
     Count,
     Duration,
+    EventPaths,
+    FileOrNone,
     Folder,
     FolderOrNone,
     Form,
@@ -27,6 +30,7 @@ from sluice.settings.types import (
     NodeName,
     OnOff,
     Size,
+    UpstreamOrNone,
 )
 from sluice.settings.units import Address, BadValue, format_size
 
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
     from pydantic_settings import PydanticBaseSettingsSource
 
 __all__ = ["DataFolder", "Settings", "default_in_words", "default_text", "form_of", "sentence_of"]
+
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 _KIB, _MIB, _GIB = 2**10, 2**20, 2**30
 
@@ -111,6 +117,19 @@ class Settings(DataFolder):
     """Who takes JSON apart: body hands it to the workers as it came, lossless and cheap; typed lets Envoy make typed
     messages of it, which enforces the schema, loses what the schema doesn't have, and costs more CPU and memory."""
 
+    extra_paths: EventPaths = Field((), json_schema_extra={"default": "none"})
+    """Further paths that take events as /v1/log_event does, for browsers whose ad blockers list the known ones: one or
+    several, with commas between them. The configuration in envoy/, for an external Envoy, is rendered with its own."""
+
+    upstream: UpstreamOrNone = Field(None, json_schema_extra={"default": "none: they are answered 404"})
+    """Where SDKs' requests go that are none of events, such as those for gates and configurations (/v1/ and /v2/), so
+    that an SDK needs one address for all: https or http, host, port. They go there unchanged, with their keys and
+    users, and are never logged or stored. For an external Envoy, as above."""
+
+    upstream_ca: FileOrNone = Field(None, json_schema_extra={"default": "the system's own"})
+    """A file of the certificates (PEM) that an upstream's own must be signed by, where it isn't signed by one that this
+    system trusts."""
+
     max_body: Size = Field(10 * _MIB, ge=_KIB, le=256 * _MIB)
     """How large a request's body may be, decompressed; a larger one is refused with 413. Larger lets clients send
     larger batches; every request in flight may take a few times as much memory."""
@@ -180,6 +199,14 @@ class Settings(DataFolder):
                 hint="make it a few times as large, or leave it out",
             )
         return in_flight
+
+    @field_validator("upstream")
+    @classmethod
+    def _lead_elsewhere(cls, upstream: Upstream | None, info: ValidationInfo) -> Upstream | None:
+        listen = info.data.get("listen")
+        if upstream and listen and upstream.port == listen.port and upstream.host in {listen.host, *_THIS_MACHINE}:
+            raise BadValue(f'"{upstream.authority}" is this service itself', hint="name another server")
+        return upstream
 
 
 def form_of(field: FieldInfo) -> Form:

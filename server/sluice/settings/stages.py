@@ -5,6 +5,7 @@ Everything that bounds bytes follows from `max_body` and `in_flight` here and in
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sluice.edge.config import EdgeConfig, Transcoding
@@ -15,6 +16,7 @@ from sluice.lake.config import WriterConfig
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sluice.edge.config import Upstream
     from sluice.settings.model import Settings
     from sluice.settings.units import Address
 
@@ -98,6 +100,8 @@ def edge_config(
         supervisor_host=_REACHED_BY.get(admin.host, admin.host),
         supervisor_port=admin.port,
         transcoding=Transcoding(settings.transcoding),
+        extra_paths=settings.extra_paths,
+        upstream=_upstream(settings),
         max_body_bytes=settings.max_body,
         worker_requests=worker_requests(settings.max_body, in_flight_bytes=settings.in_flight),
         concurrency=settings.workers,
@@ -105,6 +109,12 @@ def edge_config(
         access_log=settings.access_log,
         json_messages=json_messages,
     )
+
+
+def _upstream(settings: Settings) -> Upstream | None:
+    if settings.upstream is None or settings.upstream_ca is None:
+        return settings.upstream
+    return replace(settings.upstream, ca_path=str(settings.upstream_ca.absolute()))
 
 
 def _reflects(settings: Settings) -> bool:

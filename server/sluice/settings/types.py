@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator
 
+from sluice.edge.config import UnusableEdgeConfig, Upstream, read_upstream
+from sluice.edge.paths import UnusablePath, check_extra_paths
 from sluice.settings.units import (
     Address,
     BadValue,
@@ -29,6 +31,8 @@ __all__ = [
     "AutoOnOff",
     "Count",
     "Duration",
+    "EventPaths",
+    "FileOrNone",
     "Folder",
     "FolderOrNone",
     "Form",
@@ -36,6 +40,7 @@ __all__ = [
     "NodeName",
     "OnOff",
     "Size",
+    "UpstreamOrNone",
 ]
 
 
@@ -56,6 +61,29 @@ def _parse_folder(name: str) -> Path:
     if not name:
         raise BadValue("no name of a folder", hint="write ./data or /var/lib/sluice")
     return Path(name)
+
+
+def _parse_file(name: str) -> Path:
+    path = Path(name)
+    if not path.is_file():
+        raise BadValue(f'"{name}": no such file', hint="name a file that exists")
+    return path
+
+
+def _parse_event_paths(names: str) -> tuple[str, ...]:
+    paths = tuple(name.strip() for name in names.split(",")) if names else ()
+    try:
+        check_extra_paths(paths)
+    except UnusablePath as exc:
+        raise BadValue(exc.message, hint=exc.hint) from exc
+    return paths
+
+
+def _parse_upstream(url: str) -> Upstream:
+    try:
+        return read_upstream(url)
+    except UnusableEdgeConfig as exc:
+        raise BadValue(exc.message, hint=exc.hint) from exc
 
 
 def _parse_count(number: str) -> int:
@@ -80,6 +108,11 @@ def _parse_node(name: str) -> str:
 _FOLDER = Form("folder", show=lambda path: f"./{path}")
 Folder: TypeAlias = Annotated[Path, BeforeValidator(_parse_folder), _FOLDER]
 FolderOrNone: TypeAlias = Annotated[Path | None, BeforeValidator(_parse_folder), _FOLDER]
+FileOrNone: TypeAlias = Annotated[Path | None, BeforeValidator(_parse_file), Form("file")]
+EventPaths: TypeAlias = Annotated[
+    tuple[str, ...], BeforeValidator(_parse_event_paths), Form("/path,/path", show=",".join)
+]
+UpstreamOrNone: TypeAlias = Annotated[Upstream | None, BeforeValidator(_parse_upstream), Form("URL")]
 ListenAddress: TypeAlias = Annotated[Address, BeforeValidator(parse_address), Form("host:port")]
 Count: TypeAlias = Annotated[int, BeforeValidator(_parse_count), Form("number")]
 Duration: TypeAlias = Annotated[float, BeforeValidator(parse_duration), Form("duration", show=format_duration)]

@@ -49,7 +49,9 @@ class Event(_message.Message):
     """Beyond the contract: the sender's own id of the event, unique per event. Stored, not yet acted on."""
     @_builtins.property
     def user(self) -> Global___User:
-        """The user whom the event is about. Required, but for SDK-internal events (`statsig::…`)."""
+        """The user whom the event is about. Required, but for SDK-internal events (`statsig::…`) and where the request has
+        a user for all.
+        """
 
     @_builtins.property
     def value(self) -> _struct_pb2.Value:
@@ -294,8 +296,14 @@ class LogEventRequest(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     STATSIG_METADATA_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    CLIENT_TIME_FIELD_NUMBER: _builtins.int
     idempotency_key: _builtins.str
     """Beyond the contract: the sender's own id of this batch, the same in every resend. Stored, not yet acted on."""
+    client_time: _builtins.int
+    """Beyond the contract: the client's clock in milliseconds since the epoch, for those who can't send it as
+    `statsig-client-time`, which goes first.
+    """
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]:
         """The events. None at all is accepted and writes nothing."""
@@ -304,19 +312,30 @@ class LogEventRequest(_message.Message):
     def statsig_metadata(self) -> Global___StatsigMetadata:
         """What sent them."""
 
+    @_builtins.property
+    def user(self) -> Global___User:
+        """Beyond the contract: the user of each event that has none."""
+
     def __init__(
         self,
         *,
         events: _abc.Iterable[Global___Event] | None = ...,
         statsig_metadata: Global___StatsigMetadata | None = ...,
         idempotency_key: _builtins.str | None = ...,
+        user: Global___User | None = ...,
+        client_time: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "idempotency_key", b"idempotency_key", "statsig_metadata", b"statsig_metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_time", b"_client_time", "_idempotency_key", b"_idempotency_key", "client_time", b"client_time", "idempotency_key", b"idempotency_key", "statsig_metadata", b"statsig_metadata", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "events", b"events", "idempotency_key", b"idempotency_key", "statsig_metadata", b"statsig_metadata"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_time", b"_client_time", "_idempotency_key", b"_idempotency_key", "client_time", b"client_time", "events", b"events", "idempotency_key", b"idempotency_key", "statsig_metadata", b"statsig_metadata", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__client_time: _TypeAlias = _typing.Literal["client_time"]  # noqa: Y015
+    _WhichOneofArgType__client_time: _TypeAlias = _typing.Literal["_client_time", b"_client_time"]  # noqa: Y015
     _WhichOneofReturnType__idempotency_key: _TypeAlias = _typing.Literal["idempotency_key"]  # noqa: Y015
     _WhichOneofArgType__idempotency_key: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__client_time) -> _WhichOneofReturnType__client_time | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__idempotency_key) -> _WhichOneofReturnType__idempotency_key | None: ...
 
 Global___LogEventRequest: _TypeAlias = LogEventRequest  # noqa: Y015
@@ -353,21 +372,27 @@ class ReceiveWebhookEventRequest(_message.Message):
 
     EVENTS_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
     idempotency_key: _builtins.str
     """Beyond the contract: the sender's own id of this batch, the same in every resend. Stored, not yet acted on."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]:
         """The events. None at all is accepted and writes nothing."""
 
+    @_builtins.property
+    def user(self) -> Global___User:
+        """Beyond the contract: the user of each event that has none."""
+
     def __init__(
         self,
         *,
         events: _abc.Iterable[Global___Event] | None = ...,
         idempotency_key: _builtins.str | None = ...,
+        user: Global___User | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "idempotency_key", b"idempotency_key", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "events", b"events", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "events", b"events", "idempotency_key", b"idempotency_key", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__idempotency_key: _TypeAlias = _typing.Literal["idempotency_key"]  # noqa: Y015
     _WhichOneofArgType__idempotency_key: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key"]  # noqa: Y015

@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from sluice.events.v1 import events_pb2 as sluice_dot_events_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sluice/events/v1/events_service.proto\x12\x10sluice.events.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1dsluice/events/v1/events.proto2\xa8\x02\n\rEventsService\x12{\n\x08LogEvent\x12!.sluice.events.v1.LogEventRequest\x1a\".sluice.events.v1.LogEventResponse\"(\x82\xd3\xe4\x93\x02\"\"\r/v1/log_event:\x01*Z\x0e\"\t/v1/rgstr:\x01*\x12\x99\x01\n\x13ReceiveWebhookEvent\x12,.sluice.events.v1.ReceiveWebhookEventRequest\x1a-.sluice.events.v1.ReceiveWebhookEventResponse\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/webhooks/event_webhook:\x01*BC\n\x10sluice.events.v1B\x12\x45ventsServiceProtoP\x01Z\x19sluice/events/v1;eventsv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sluice/events/v1/events_service.proto\x12\x10sluice.events.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1dsluice/events/v1/events.proto2\xbb\x02\n\rEventsService\x12\x8d\x01\n\x08LogEvent\x12!.sluice.events.v1.LogEventRequest\x1a\".sluice.events.v1.LogEventResponse\":\x82\xd3\xe4\x93\x02\x34\"\r/v1/log_event:\x01*Z\x0e\"\t/v1/rgstr:\x01*Z\x10\"\x0b/v1/rgstr_b:\x01*\x12\x99\x01\n\x13ReceiveWebhookEvent\x12,.sluice.events.v1.ReceiveWebhookEventRequest\x1a-.sluice.events.v1.ReceiveWebhookEventResponse\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/webhooks/event_webhook:\x01*BC\n\x10sluice.events.v1B\x12\x45ventsServiceProtoP\x01Z\x19sluice/events/v1;eventsv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\020sluice.events.v1B\022EventsServiceProtoP\001Z\031sluice/events/v1;eventsv1'
   _globals['_EVENTSSERVICE'].methods_by_name['LogEvent']._loaded_options = None
-  _globals['_EVENTSSERVICE'].methods_by_name['LogEvent']._serialized_options = b'\202\323\344\223\002\"\"\r/v1/log_event:\001*Z\016\"\t/v1/rgstr:\001*'
+  _globals['_EVENTSSERVICE'].methods_by_name['LogEvent']._serialized_options = b'\202\323\344\223\0024\"\r/v1/log_event:\001*Z\016\"\t/v1/rgstr:\001*Z\020\"\013/v1/rgstr_b:\001*'
   _globals['_EVENTSSERVICE'].methods_by_name['ReceiveWebhookEvent']._loaded_options = None
   _globals['_EVENTSSERVICE'].methods_by_name['ReceiveWebhookEvent']._serialized_options = b'\202\323\344\223\002\037\"\032/v1/webhooks/event_webhook:\001*'
   _globals['_EVENTSSERVICE']._serialized_start=121
-  _globals['_EVENTSSERVICE']._serialized_end=417
+  _globals['_EVENTSSERVICE']._serialized_end=436
 # @@protoc_insertion_point(module_scope)

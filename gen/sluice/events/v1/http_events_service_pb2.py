@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*sluice/events/v1/http_events_service.proto\x12\x10sluice.events.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\xdf\x01\n\x11HttpEventsService\x12`\n\x08LogEvent\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"(\x82\xd3\xe4\x93\x02\"\"\r/v1/log_event:\x01*Z\x0e\"\t/v1/rgstr:\x01*\x12h\n\x13ReceiveWebhookEvent\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/webhooks/event_webhook:\x01*BG\n\x10sluice.events.v1B\x16HttpEventsServiceProtoP\x01Z\x19sluice/events/v1;eventsv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*sluice/events/v1/http_events_service.proto\x12\x10sluice.events.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\xd6\x02\n\x11HttpEventsService\x12r\n\x08LogEvent\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\":\x82\xd3\xe4\x93\x02\x34\"\r/v1/log_event:\x01*Z\x0e\"\t/v1/rgstr:\x01*Z\x10\"\x0b/v1/rgstr_b:\x01*\x12h\n\x13ReceiveWebhookEvent\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"%\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/webhooks/event_webhook:\x01*\x12\x63\n\x11LogCustomExposure\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"\"\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/log_custom_exposure:\x01*BG\n\x10sluice.events.v1B\x16HttpEventsServiceProtoP\x01Z\x19sluice/events/v1;eventsv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\020sluice.events.v1B\026HttpEventsServiceProtoP\001Z\031sluice/events/v1;eventsv1'
   _globals['_HTTPEVENTSSERVICE'].methods_by_name['LogEvent']._loaded_options = None
-  _globals['_HTTPEVENTSSERVICE'].methods_by_name['LogEvent']._serialized_options = b'\202\323\344\223\002\"\"\r/v1/log_event:\001*Z\016\"\t/v1/rgstr:\001*'
+  _globals['_HTTPEVENTSSERVICE'].methods_by_name['LogEvent']._serialized_options = b'\202\323\344\223\0024\"\r/v1/log_event:\001*Z\016\"\t/v1/rgstr:\001*Z\020\"\013/v1/rgstr_b:\001*'
   _globals['_HTTPEVENTSSERVICE'].methods_by_name['ReceiveWebhookEvent']._loaded_options = None
   _globals['_HTTPEVENTSSERVICE'].methods_by_name['ReceiveWebhookEvent']._serialized_options = b'\202\323\344\223\002\037\"\032/v1/webhooks/event_webhook:\001*'
+  _globals['_HTTPEVENTSSERVICE'].methods_by_name['LogCustomExposure']._loaded_options = None
+  _globals['_HTTPEVENTSSERVICE'].methods_by_name['LogCustomExposure']._serialized_options = b'\202\323\344\223\002\034\"\027/v1/log_custom_exposure:\001*'
   _globals['_HTTPEVENTSSERVICE']._serialized_start=122
-  _globals['_HTTPEVENTSSERVICE']._serialized_end=345
+  _globals['_HTTPEVENTSSERVICE']._serialized_end=464
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class HttpEventsServiceStub:
-    """The two calls of EventsService on the request's own bytes, so that the server itself reads the JSON.
+    """The calls of EventsService on the request's own bytes, so that the server itself reads the JSON; and what the JSON API
+    alone has.
 
     For Envoy's transcoder alone: not routed for native gRPC callers and not in reflection. Its calls take and return
     google.api.HttpBody, which breaks the rules for request and response names; they are off for this file alone.
@@ -48,10 +49,16 @@ class HttpEventsServiceStub:
                 request_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.LogCustomExposure = channel.unary_unary(
+                '/sluice.events.v1.HttpEventsService/LogCustomExposure',
+                request_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
 
 
 class HttpEventsServiceServicer:
-    """The two calls of EventsService on the request's own bytes, so that the server itself reads the JSON.
+    """The calls of EventsService on the request's own bytes, so that the server itself reads the JSON; and what the JSON API
+    alone has.
 
     For Envoy's transcoder alone: not routed for native gRPC callers and not in reflection. Its calls take and return
     google.api.HttpBody, which breaks the rules for request and response names; they are off for this file alone.
@@ -65,7 +72,15 @@ class HttpEventsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReceiveWebhookEvent(self, request, context):
-        """Logs a batch of events from a third party: the body is the JSON of a ReceiveWebhookEventRequest.
+        """Logs events from a third party: the body is the JSON of a ReceiveWebhookEventRequest, or one event in the form
+        that webhooks in the wild have.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LogCustomExposure(self, request, context):
+        """Logs exposures that an application tells of itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +99,11 @@ def add_HttpEventsServiceServicer_to_server(servicer, server):
                     request_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
+            'LogCustomExposure': grpc.unary_unary_rpc_method_handler(
+                    servicer.LogCustomExposure,
+                    request_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'sluice.events.v1.HttpEventsService', rpc_method_handlers)
@@ -93,7 +113,8 @@ def add_HttpEventsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class HttpEventsService:
-    """The two calls of EventsService on the request's own bytes, so that the server itself reads the JSON.
+    """The calls of EventsService on the request's own bytes, so that the server itself reads the JSON; and what the JSON API
+    alone has.
 
     For Envoy's transcoder alone: not routed for native gRPC callers and not in reflection. Its calls take and return
     google.api.HttpBody, which breaks the rules for request and response names; they are off for this file alone.
@@ -141,6 +162,33 @@ class HttpEventsService:
             request,
             target,
             '/sluice.events.v1.HttpEventsService/ReceiveWebhookEvent',
+            google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LogCustomExposure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.events.v1.HttpEventsService/LogCustomExposure',
             google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,

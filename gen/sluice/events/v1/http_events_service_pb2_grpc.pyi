@@ -27,7 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class HttpEventsServiceStub:
-    """The two calls of EventsService on the request's own bytes, so that the server itself reads the JSON.
+    """The calls of EventsService on the request's own bytes, so that the server itself reads the JSON; and what the JSON API
+    alone has.
 
     For Envoy's transcoder alone: not routed for native gRPC callers and not in reflection. Its calls take and return
     google.api.HttpBody, which breaks the rules for request and response names; they are off for this file alone.
@@ -40,11 +41,16 @@ class HttpEventsServiceStub:
     LogEvent: _grpc.UnaryUnaryMultiCallable[_httpbody_pb2.HttpBody, _httpbody_pb2.HttpBody]
     """Logs a batch of events: the body is the JSON of a LogEventRequest."""
     ReceiveWebhookEvent: _grpc.UnaryUnaryMultiCallable[_httpbody_pb2.HttpBody, _httpbody_pb2.HttpBody]
-    """Logs a batch of events from a third party: the body is the JSON of a ReceiveWebhookEventRequest."""
+    """Logs events from a third party: the body is the JSON of a ReceiveWebhookEventRequest, or one event in the form
+    that webhooks in the wild have.
+    """
+    LogCustomExposure: _grpc.UnaryUnaryMultiCallable[_httpbody_pb2.HttpBody, _httpbody_pb2.HttpBody]
+    """Logs exposures that an application tells of itself."""
 
 @_typing.type_check_only
 class HttpEventsServiceAsyncStub(HttpEventsServiceStub):
-    """The two calls of EventsService on the request's own bytes, so that the server itself reads the JSON.
+    """The calls of EventsService on the request's own bytes, so that the server itself reads the JSON; and what the JSON API
+    alone has.
 
     For Envoy's transcoder alone: not routed for native gRPC callers and not in reflection. Its calls take and return
     google.api.HttpBody, which breaks the rules for request and response names; they are off for this file alone.
@@ -54,10 +60,15 @@ class HttpEventsServiceAsyncStub(HttpEventsServiceStub):
     LogEvent: _aio.UnaryUnaryMultiCallable[_httpbody_pb2.HttpBody, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Logs a batch of events: the body is the JSON of a LogEventRequest."""
     ReceiveWebhookEvent: _aio.UnaryUnaryMultiCallable[_httpbody_pb2.HttpBody, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Logs a batch of events from a third party: the body is the JSON of a ReceiveWebhookEventRequest."""
+    """Logs events from a third party: the body is the JSON of a ReceiveWebhookEventRequest, or one event in the form
+    that webhooks in the wild have.
+    """
+    LogCustomExposure: _aio.UnaryUnaryMultiCallable[_httpbody_pb2.HttpBody, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """Logs exposures that an application tells of itself."""
 
 class HttpEventsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The two calls of EventsService on the request's own bytes, so that the server itself reads the JSON.
+    """The calls of EventsService on the request's own bytes, so that the server itself reads the JSON; and what the JSON API
+    alone has.
 
     For Envoy's transcoder alone: not routed for native gRPC callers and not in reflection. Its calls take and return
     google.api.HttpBody, which breaks the rules for request and response names; they are off for this file alone.
@@ -77,6 +88,16 @@ class HttpEventsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _httpbody_pb2.HttpBody,
         context: _ServicerContext,
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
-        """Logs a batch of events from a third party: the body is the JSON of a ReceiveWebhookEventRequest."""
+        """Logs events from a third party: the body is the JSON of a ReceiveWebhookEventRequest, or one event in the form
+        that webhooks in the wild have.
+        """
+
+    @_abc_1.abstractmethod
+    def LogCustomExposure(
+        self,
+        request: _httpbody_pb2.HttpBody,
+        context: _ServicerContext,
+    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+        """Logs exposures that an application tells of itself."""
 
 def add_HttpEventsServiceServicer_to_server(servicer: HttpEventsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sluice/storage/v1/log_record.proto\x12\x11sluice.storage.v1\"\x88\x03\n\tLogRecord\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x16\n\x0e\x66ormat_version\x18\x02 \x01(\r\x12\x16\n\x0ereceived_at_us\x18\x03 \x01(\x03\x12\x1b\n\x0e\x63lient_time_ms\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06key_id\x18\x05 \x01(\t\x12\x0f\n\x07project\x18\x06 \x01(\t\x12)\n\x06source\x18\x07 \x01(\x0e\x32\x19.sluice.storage.v1.Source\x12\x0c\n\x04node\x18\x08 \x01(\t\x12\x1b\n\x13quarantined_indices\x18\t \x03(\r\x12\x10\n\x08sdk_type\x18\n \x01(\t\x12\x13\n\x0bsdk_version\x18\x0b \x01(\t\x12\x12\n\nsession_id\x18\x0c \x01(\t\x12\x13\n\x0b\x65vent_count\x18\r \x01(\r\x12\x32\n\x0b\x62ody_format\x18\x0e \x01(\x0e\x32\x1d.sluice.storage.v1.BodyFormat\x12\x0c\n\x04\x62ody\x18\x0f \x01(\x0c\x42\x11\n\x0f_client_time_ms*U\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x0e\n\nSOURCE_SDK\x10\x01\x12\x12\n\x0eSOURCE_WEBHOOK\x10\x02\x12\x0f\n\x0bSOURCE_GRPC\x10\x03*\x91\x01\n\nBodyFormat\x12\x1b\n\x17\x42ODY_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10\x42ODY_FORMAT_JSON\x10\x01\x12!\n\x1d\x42ODY_FORMAT_LOG_EVENT_REQUEST\x10\x02\x12-\n)BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST\x10\x03\x42\x42\n\x11sluice.storage.v1B\x0eLogRecordProtoP\x01Z\x1bsluice/storage/v1;storagev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sluice/storage/v1/log_record.proto\x12\x11sluice.storage.v1\"\x88\x03\n\tLogRecord\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x16\n\x0e\x66ormat_version\x18\x02 \x01(\r\x12\x16\n\x0ereceived_at_us\x18\x03 \x01(\x03\x12\x1b\n\x0e\x63lient_time_ms\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06key_id\x18\x05 \x01(\t\x12\x0f\n\x07project\x18\x06 \x01(\t\x12)\n\x06source\x18\x07 \x01(\x0e\x32\x19.sluice.storage.v1.Source\x12\x0c\n\x04node\x18\x08 \x01(\t\x12\x1b\n\x13quarantined_indices\x18\t \x03(\r\x12\x10\n\x08sdk_type\x18\n \x01(\t\x12\x13\n\x0bsdk_version\x18\x0b \x01(\t\x12\x12\n\nsession_id\x18\x0c \x01(\t\x12\x13\n\x0b\x65vent_count\x18\r \x01(\r\x12\x32\n\x0b\x62ody_format\x18\x0e \x01(\x0e\x32\x1d.sluice.storage.v1.BodyFormat\x12\x0c\n\x04\x62ody\x18\x0f \x01(\x0c\x42\x11\n\x0f_client_time_ms*U\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x0e\n\nSOURCE_SDK\x10\x01\x12\x12\n\x0eSOURCE_WEBHOOK\x10\x02\x12\x0f\n\x0bSOURCE_GRPC\x10\x03*\xd2\x01\n\nBodyFormat\x12\x1b\n\x17\x42ODY_FORMAT_UNSPECIFIED\x10\x00\x12\x14\n\x10\x42ODY_FORMAT_JSON\x10\x01\x12!\n\x1d\x42ODY_FORMAT_LOG_EVENT_REQUEST\x10\x02\x12-\n)BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST\x10\x03\x12\x1d\n\x19\x42ODY_FORMAT_WEBHOOK_EVENT\x10\x04\x12 \n\x1c\x42ODY_FORMAT_CUSTOM_EXPOSURES\x10\x05\x42\x42\n\x11sluice.storage.v1B\x0eLogRecordProtoP\x01Z\x1bsluice/storage/v1;storagev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SOURCE']._serialized_start=452
   _globals['_SOURCE']._serialized_end=537
   _globals['_BODYFORMAT']._serialized_start=540
-  _globals['_BODYFORMAT']._serialized_end=685
+  _globals['_BODYFORMAT']._serialized_end=750
   _globals['_LOGRECORD']._serialized_start=58
   _globals['_LOGRECORD']._serialized_end=450
 # @@protoc_insertion_point(module_scope)

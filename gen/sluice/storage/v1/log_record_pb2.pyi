@@ -32,7 +32,7 @@ class _SourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Source.ValueTy
     SOURCE_UNSPECIFIED: _Source.ValueType  # 0
     """Not said."""
     SOURCE_SDK: _Source.ValueType  # 1
-    """POST /v1/log_event or /v1/rgstr."""
+    """POST /v1/log_event, its other paths, or /v1/log_custom_exposure."""
     SOURCE_WEBHOOK: _Source.ValueType  # 2
     """POST /v1/webhooks/event_webhook."""
     SOURCE_GRPC: _Source.ValueType  # 3
@@ -44,7 +44,7 @@ class Source(_Source, metaclass=_SourceEnumTypeWrapper):
 SOURCE_UNSPECIFIED: Source.ValueType  # 0
 """Not said."""
 SOURCE_SDK: Source.ValueType  # 1
-"""POST /v1/log_event or /v1/rgstr."""
+"""POST /v1/log_event, its other paths, or /v1/log_custom_exposure."""
 SOURCE_WEBHOOK: Source.ValueType  # 2
 """POST /v1/webhooks/event_webhook."""
 SOURCE_GRPC: Source.ValueType  # 3
@@ -60,11 +60,15 @@ class _BodyFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BodyFormat
     BODY_FORMAT_UNSPECIFIED: _BodyFormat.ValueType  # 0
     """Not said."""
     BODY_FORMAT_JSON: _BodyFormat.ValueType  # 1
-    """JSON text in UTF-8."""
+    """JSON text in UTF-8: an object with `events`."""
     BODY_FORMAT_LOG_EVENT_REQUEST: _BodyFormat.ValueType  # 2
     """A serialized sluice.events.v1.LogEventRequest."""
     BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST: _BodyFormat.ValueType  # 3
     """A serialized sluice.events.v1.ReceiveWebhookEventRequest."""
+    BODY_FORMAT_WEBHOOK_EVENT: _BodyFormat.ValueType  # 4
+    """JSON text in UTF-8: one event as webhooks in the wild post it, an object with `event`."""
+    BODY_FORMAT_CUSTOM_EXPOSURES: _BodyFormat.ValueType  # 5
+    """JSON text in UTF-8: an object with `exposures`, as POST /v1/log_custom_exposure takes it."""
 
 class BodyFormat(_BodyFormat, metaclass=_BodyFormatEnumTypeWrapper):
     """What the bytes of a record's body are."""
@@ -72,11 +76,15 @@ class BodyFormat(_BodyFormat, metaclass=_BodyFormatEnumTypeWrapper):
 BODY_FORMAT_UNSPECIFIED: BodyFormat.ValueType  # 0
 """Not said."""
 BODY_FORMAT_JSON: BodyFormat.ValueType  # 1
-"""JSON text in UTF-8."""
+"""JSON text in UTF-8: an object with `events`."""
 BODY_FORMAT_LOG_EVENT_REQUEST: BodyFormat.ValueType  # 2
 """A serialized sluice.events.v1.LogEventRequest."""
 BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST: BodyFormat.ValueType  # 3
 """A serialized sluice.events.v1.ReceiveWebhookEventRequest."""
+BODY_FORMAT_WEBHOOK_EVENT: BodyFormat.ValueType  # 4
+"""JSON text in UTF-8: one event as webhooks in the wild post it, an object with `event`."""
+BODY_FORMAT_CUSTOM_EXPOSURES: BodyFormat.ValueType  # 5
+"""JSON text in UTF-8: an object with `exposures`, as POST /v1/log_custom_exposure takes it."""
 Global___BodyFormat: _TypeAlias = BodyFormat  # noqa: Y015
 
 @_typing.final
