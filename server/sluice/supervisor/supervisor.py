@@ -145,7 +145,6 @@ class Supervisor:
         self._refusals = Refusals()
         self._workers_seen: tuple[Health, ...] = ()
         self._announced = False
-        self._greeting: asyncio.Future[None] | None = None
         self._untold_keys = _written_again(lambda: self._keep_untold_keys, name=FIRST_KEYS_NAME, label="first_keys")
         self._run_file = _written_again(self._prepare_run_file, name=RUN_FILE_NAME, label="run_file")
         self._line = line
@@ -252,7 +251,7 @@ class Supervisor:
         listen = self._listen()
         _messages.info("ready", listen=str(listen or "an external Envoy"), admin=str(self._place.admin))
         if sys.stdout.isatty():
-            self._greeting = beside(partial(self._greet, listen), name="greeting")
+            beside(partial(self._greet, listen), name="greeting")
 
     def _greet(self, listen: Address | None) -> None:
         if self._first_keys is not None and listen is not None:
@@ -273,6 +272,8 @@ class Supervisor:
         _print(f"{path}\n")
 
     async def _tell_keys_at_last(self) -> None:
+        if self._first_keys is None:
+            return
         try:
             async with asyncio.timeout(_LAST_WORDS_S):
                 await self._untold_keys.rest()
