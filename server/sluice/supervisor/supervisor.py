@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from sluice.supervisor.first_start import FirstKeys
     from sluice.supervisor.readiness import Facts
     from sluice.supervisor.run_folder import RunFolder
+    from sluice.unfailing import UnfailingStream
 
 __all__ = ["Supervisor", "serve"]
 
@@ -61,6 +62,7 @@ def serve(
     data_dir: Path,
     run_folder: RunFolder,
     lock_fd: int,
+    messages: UnfailingStream,
     json_messages: bool,
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code.
@@ -70,6 +72,7 @@ def serve(
         data_dir: the data folder, absolute.
         run_folder: made for this service.
         lock_fd: holds the data folder's lock.
+        messages: where this process's messages go.
         json_messages: all processes write lines of JSON.
 
     Raises:
@@ -97,7 +100,8 @@ def serve(
         )
         # Not before the admin port is known to be free: keys that are made must be told.
         first_keys = make_first_keys(data_dir)
-        supervisor = Supervisor(settings, place, admin, first_keys=first_keys, json_messages=json_messages)
+        line = StatusLine(messages) if sys.stderr.isatty() and not json_messages else None
+        supervisor = Supervisor(settings, place, admin, first_keys=first_keys, line=line, json_messages=json_messages)
         return asyncio.run(supervisor.run())
 
 
@@ -109,11 +113,19 @@ class Supervisor:
         place: where it runs.
         admin: what tells others how it is.
         first_keys: the secrets that were made for a first start, still to be told.
+        line: the line on the terminal, if there is one.
         json_messages: processes write lines of JSON.
     """
 
     def __init__(
-        self, settings: Settings, place: Place, admin: AdminServer, *, first_keys: FirstKeys | None, json_messages: bool
+        self,
+        settings: Settings,
+        place: Place,
+        admin: AdminServer,
+        *,
+        first_keys: FirstKeys | None,
+        line: StatusLine | None,
+        json_messages: bool,
     ) -> None:
         self._settings = settings
         self._place = place
@@ -135,8 +147,7 @@ class Supervisor:
         self._announced = False
         self._untold_keys = _written_again(lambda: self._keep_untold_keys, name=FIRST_KEYS_NAME, label="first_keys")
         self._run_file = _written_again(self._prepare_run_file, name=RUN_FILE_NAME, label="run_file")
-        # Of a terminal both ends are looked at: the line is drawn where messages go.
-        self._line = StatusLine(sys.stderr) if sys.stderr.isatty() and not json_messages else None
+        self._line = line
 
     async def run(self) -> int:
         """Serve until told to stop; return the exit code."""
@@ -240,11 +251,13 @@ class Supervisor:
         listen = self._listen()
         _messages.info("ready", listen=str(listen or "an external Envoy"), admin=str(self._place.admin))
         if sys.stdout.isatty():
-            if self._first_keys is not None and listen is not None:
-                sys.stdout.write(things_to_paste(self._first_keys, listen=listen, data_dir=self._settings.data_dir))
-                self._first_keys = None
-            sys.stdout.write(f"Serving on http://{listen}; Ctrl-C stops it.\n" if listen else "Serving.\n")
-            sys.stdout.flush()
+            beside(partial(self._greet, listen), name="greeting")
+
+    def _greet(self, listen: Address | None) -> None:
+        if self._first_keys is not None and listen is not None:
+            _print(things_to_paste(self._first_keys, listen=listen, data_dir=self._settings.data_dir))
+            self._first_keys = None
+        _print(f"Serving on http://{listen}; Ctrl-C stops it.\n" if listen else "Serving.\n")
 
     def _write_files(self, now: float) -> None:
         self._untold_keys.tick(now)
@@ -256,11 +269,11 @@ class Supervisor:
             return
         path = keep_first_keys(self._place.data_dir, self._first_keys)
         self._first_keys = None
-        with suppress(OSError):
-            sys.stdout.write(f"{path}\n")
-            sys.stdout.flush()
+        _print(f"{path}\n")
 
     async def _tell_keys_at_last(self) -> None:
+        if self._first_keys is None:
+            return
         try:
             async with asyncio.timeout(_LAST_WORDS_S):
                 await self._untold_keys.rest()
@@ -326,6 +339,17 @@ def _written_again(write: Callable[[], Callable[[], None]], *, name: str, label:
         fails=f"{name} can't be written, and is tried again",
         is_over=f"{name} can be written again",
     )
+
+
+def _print(text: str) -> None:
+    """Write to standard output, and wait as long as nobody takes it: what stands there is not to be lost.
+
+    Not by sys.stdout: Python could not end while one of its threads waits there.
+    """
+    data = text.encode(errors="replace")
+    with suppress(OSError):
+        while data:
+            data = data[os.write(sys.stdout.fileno(), data) :]
 
 
 def _text_of(error: OSError) -> str:
