@@ -78,7 +78,7 @@ class Target:
         )
         self.load: Load | None = None
         # Each process of the service has it in its environment.
-        self.mark = f"DISK_FAULTS={self.faults.environment['DISK_FAULTS']}".encode()
+        self.mark = f"DISK_FAULTS={self.faults.environment['DISK_FAULTS']}"
         # Parts of messages that were provoked, and that say what was to be said.
         self.expected_errors: set[str] = set()
         self._rules = 0
