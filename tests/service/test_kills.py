@@ -11,7 +11,8 @@ from tests.support.ledger.load import Load, assert_lake_has_what_was_told, load_
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
-_REST, _NATIVE = 3, 1
+# Requests of all sizes.
+_LOAD = {"rest": 3, "native": 1, "text_bytes": 0}
 # Short segments and files, so that there is always one open, one sealed and one being published.
 _BUSY = ("--workers", "2", "--seal-age", "200ms", "--lake-age", "300ms")
 
@@ -29,7 +30,7 @@ def _is_replaced(service: Service, role: str, pid: int) -> bool:
 def test_a_child_that_is_killed_under_load_is_replaced_and_nothing_is_lost(tmp_path: Path, role: str) -> None:
     with Service(tmp_path / "data", *_BUSY) as service:
         service.wait_until_all_workers_get_requests(2)
-        with load_on(service, rest=_REST, native=_NATIVE) as load:
+        with load_on(service, **_LOAD) as load:
             if role == "lake":
                 wait_until(lambda: service.rows("select 1 from events limit 1"), within_s=30, what="a first file")
             pid = service.kill(role)
@@ -48,7 +49,7 @@ def test_a_supervisor_that_is_killed_under_load_takes_all_with_it_and_the_next_s
 ) -> None:
     service = Service(tmp_path / "data", *_BUSY)
     service.start()
-    with load_on(service, rest=_REST, native=_NATIVE) as load:
+    with load_on(service, **_LOAD) as load:
         _more_is_acknowledged(load)
         pids = [process.pid for process in service.run_file.children.values()]
         service.kill("supervisor")
@@ -62,7 +63,7 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
     with Service(tmp_path / "data", *_BUSY) as service:
         # One that has not come up yet is given a minute.
         service.wait_until_all_workers_get_requests(2)
-        with load_on(service, rest=_REST, native=_NATIVE) as load:
+        with load_on(service, **_LOAD) as load:
             pid = service.pid("worker-0")
             os.kill(pid, signal.SIGSTOP)
             wait_until(
@@ -77,7 +78,7 @@ def test_a_start_beside_orphans_that_hang_kills_them_and_loses_nothing(tmp_path:
     service = Service(tmp_path / "data", *_BUSY)
     service.start()
     orphans = [service.pid(role) for role in ("worker-0", "worker-1", "lake")]
-    with load_on(service, rest=_REST, native=_NATIVE) as load:
+    with load_on(service, **_LOAD) as load:
         _more_is_acknowledged(load)
         for pid in orphans:
             os.kill(pid, signal.SIGSTOP)
@@ -91,7 +92,7 @@ def test_a_start_beside_orphans_that_hang_kills_them_and_loses_nothing(tmp_path:
 def test_a_log_folder_that_cannot_be_listed_ends_no_service(tmp_path: Path) -> None:
     folder = tmp_path / "data/log/open"
     with Service(tmp_path / "data", *_BUSY) as service:
-        with load_on(service, rest=_REST, native=_NATIVE) as load:
+        with load_on(service, **_LOAD) as load:
             folder.rename(tmp_path / "away")
             folder.write_text("in the way")
             load.wait_for("503", more=1)
@@ -108,7 +109,7 @@ def test_a_lake_folder_that_cannot_be_used_holds_up_no_client_even_when_the_lake
     folder = tmp_path / "data/lake"
     with Service(tmp_path / "data", *_BUSY) as service:
         wait_until(folder.exists, within_s=20, what="the lake writer has started")
-        with load_on(service, rest=_REST, native=_NATIVE) as load:
+        with load_on(service, **_LOAD) as load:
             folder.rename(tmp_path / "away")
             folder.write_text("in the way")
             pid = service.kill("lake")
