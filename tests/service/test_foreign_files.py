@@ -140,26 +140,25 @@ def test_a_broken_file_of_the_lake_is_named_and_its_removal_mends_it(service: _S
 
 def test_each_foreign_thing_is_told_once_and_is_still_there(service: _Service) -> None:
     folders, staging = Folders(service.data_dir / "log"), service.data_dir / "lake/.staging"
-    in_the_way = {folders.open / _probe_name(), staging / "a folder.parquet", staging / "current.json"}
     of_log = {folders.open, folders.sealed, folders.archive, folders.damaged}
-    messages = [json.loads(line) for line in service.messages().splitlines()]
-    told = [message for message in messages if message["event"].startswith("what is not the ")]
-    moved = {Path(message["path"]): message["to"] for message in told if "to" in message}
-    # What else lies in .staging is what a lake writer left.
-    kept = {path: inode for path, inode in service.foreign.items() if staging not in path.parents}
-    kept |= {path: service.foreign[path] for path in in_the_way}
-    there = {path.with_name(moved[path]) if path in moved else path: inode for path, inode in kept.items()}
-    inside = service.foreign.keys() & {path / "thesis.txt" for path in in_the_way}
+    in_the_way = {folders.open / _probe_name(), staging / "a folder.parquet", staging / "current.json"}
+    events = [json.loads(line) for line in service.messages().splitlines()]
+    told = [event for event in events if event["event"].startswith("what is not the ")]
+    moved = {Path(event["path"]): Path(event["path"]).with_name(event["to"]) for event in told if "to" in event}
 
-    assert sorted(message["path"] for message in told) == sorted(
+    def is_now(path: Path) -> Path:
+        aside = next((old for old in moved if old in (path, *path.parents)), None)
+        return path if aside is None else moved[aside] / path.relative_to(aside)
+
+    assert sorted(event["path"] for event in told) == sorted(
         str(path) for path in service.foreign if path.parent in of_log or path in in_the_way
     )
     assert moved.keys() == in_the_way
+    # What else lies in .staging is what a lake writer left, and is removed.
+    kept = [path for path in service.foreign if staging not in path.parents or is_now(path) != path]
     now = _inodes(service.data_dir)
-    assert {path: now.get(path) for path in there if path not in inside} == {
-        path: inode for path, inode in there.items() if path not in inside
-    }
-    assert all((path.parent.with_name(moved[path.parent]) / path.name).read_text() == "precious" for path in inside)
+    assert {path: now.get(is_now(path)) for path in kept} == {path: service.foreign[path] for path in kept}
+    assert {is_now(path).read_text() for path in kept if path.name == "thesis.txt"} == {"precious"}
 
 
 def test_it_drains_and_starts_again(service: _Service) -> None:

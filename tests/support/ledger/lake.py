@@ -159,10 +159,10 @@ def _fault_of(attempt: int, found: _Found, ledger: Ledger) -> str:
     return ""
 
 
-def _whole_mark(index: int, name: str, user: str, value: float, metadata: str) -> Mark | None:
+def _whole_mark(index: int, name: str, user: str, value: float, metadata: str | None) -> Mark | None:
     """The mark of a row; None if anything of it is not as it was sent."""
     try:
-        mark = _MARK.decode(metadata)
+        mark = _MARK.decode(metadata or "")
     except msgspec.MsgspecError:
         return None
     is_whole = (
