@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EVENT_PATHS",
     "LIKE_EVENTS",
+    "NOT_FOUND",
     "OF_SDKS",
     "TYPED_PATHS",
     "UnusablePath",
@@ -26,6 +27,9 @@ __all__ = [
 # Those of which Envoy makes typed messages in typed mode. What the others take has more forms than one schema.
 TYPED_PATHS = ("/v1/log_event", "/v1/rgstr", "/v1/rgstr_b")
 EVENT_PATHS = (*TYPED_PATHS, "/v1/webhooks/event_webhook", "/v1/log_custom_exposure")
+
+# What callers of other paths are told.
+NOT_FOUND = "not found; events go to /v1/log_event, /v1/rgstr or /v1/webhooks/event_webhook"
 
 # What SDKs ask for besides, as a regular expression; and what looks like events, however it is misspelt.
 OF_SDKS = "/v[12]/[A-Za-z0-9._~/-]+"
