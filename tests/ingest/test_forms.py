@@ -169,7 +169,7 @@ def test_what_is_wrong_with_an_exposure_is_named_by_its_path(exposure: Any, said
             '{"exposures":[{"group":"g","user":{"email":',
             "exposures[0].user.email: expected JSON, got the end of the body",
         ),
-        ('{"exposures":[{},{"gateName":nul', "exposures[1].gateName: expected JSON, got a character"),
+        ('{"exposures":[{},{"gateName":nul', "exposures[1].gateName: expected JSON, got the end of the body"),
         ('{"exposures":7}', "exposures: expected array, got number"),
     ],
 )
