@@ -46,6 +46,12 @@ def test_the_protobuf_schema_has_the_listed_fields_by_their_json_names(message: 
     assert {field.json_name for field in message.DESCRIPTOR.fields} == set(listed)
 
 
+def test_the_forms_beyond_the_contract_check_fields_that_are_listed() -> None:
+    assert _names(contract.WebhookEventBody) - {"events"} <= set(contract.WEBHOOK_EVENT_FIELDS)
+    assert _names(contract.Exposure) <= set(contract.EXPOSURE_FIELDS)
+    assert _names(contract.LogEventBody) <= set(contract.REQUEST_FIELDS)
+
+
 @pytest.mark.parametrize(
     ("sent", "milliseconds"),
     [

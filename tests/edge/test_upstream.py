@@ -163,9 +163,10 @@ def test_the_answer_of_upstream_is_passed_on_with_its_own_cors_headers(both):
 
 def test_a_large_body_is_refused_and_the_largest_is_passed_on(both):
     assert both.edge.post(b"x" * MAX_BODY, path="/v1/initialize").status == 200
+    assert both.edge.post(b"x" * MAX_BODY, path="/v1/initialize", chunked=True).status == 200
     assert both.edge.post(b"x" * (MAX_BODY + 1), path="/v1/initialize").status == 413
     assert both.edge.post(b"x" * (MAX_BODY + 1), path="/v1/initialize", chunked=True).status == 413
-    assert [len(asked.body) for asked in both.upstream.asked if len(asked.body) == MAX_BODY] == [MAX_BODY]
+    assert [len(asked.body) for asked in both.upstream.asked if len(asked.body) == MAX_BODY] == [MAX_BODY] * 2
 
 
 def test_https_is_spoken_to_a_server_that_the_ca_vouches_for():

@@ -162,6 +162,21 @@ def test_what_is_wrong_with_an_exposure_is_named_by_its_path(exposure: Any, said
     assert _said({"exposures": [exposure]}, CUSTOM_EXPOSURES) == f"exposures[0]{said}{_COUNT}"
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            '{"exposures":[{"group":"g","user":{"email":',
+            "exposures[0].user.email: expected JSON, got the end of the body",
+        ),
+        ('{"exposures":[{},{"gateName":nul', "exposures[1].gateName: expected JSON, got the end of the body"),
+        ('{"exposures":7}', "exposures: expected array, got number"),
+    ],
+)
+def test_a_fault_within_exposures_is_named_by_its_path(body: str, said: str) -> None:
+    assert _said(body, CUSTOM_EXPOSURES).startswith(said)
+
+
 def test_a_body_of_another_door_is_none_of_exposures() -> None:
     assert _said({"events": []}, CUSTOM_EXPOSURES) == "exposures: missing"
 

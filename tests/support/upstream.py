@@ -55,7 +55,10 @@ def upstream_server(certificate: str | None = None) -> Iterator[UpstreamServer]:
         protocol_version = "HTTP/1.1"
 
         def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self._body()
+            if body is None:
+                self.close_connection = True
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             upstream.asked.append(Asked(self.command, self.path, headers, body))
             upstream.may_answer.wait(20)
@@ -67,6 +70,19 @@ def upstream_server(certificate: str | None = None) -> Iterator[UpstreamServer]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        def _body(self) -> bytes | None:
+            """The whole of it; None: it was broken off."""
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            parts = []
+            while (line := self.rfile.readline().strip()) != b"0":
+                if not line:
+                    return None
+                parts.append(self.rfile.read(int(line, 16)))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
 
         do_GET = do_POST = do_OPTIONS = do_PUT = _serve  # noqa: N815  names of http.server's
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EVENT_PATHS",
     "LIKE_EVENTS",
+    "NOT_FOUND",
     "OF_SDKS",
     "TYPED_PATHS",
     "UnusablePath",
@@ -26,6 +27,9 @@ __all__ = [
 # Those of which Envoy makes typed messages in typed mode. What the others take has more forms than one schema.
 TYPED_PATHS = ("/v1/log_event", "/v1/rgstr", "/v1/rgstr_b")
 EVENT_PATHS = (*TYPED_PATHS, "/v1/webhooks/event_webhook", "/v1/log_custom_exposure")
+
+# What callers of other paths are told to use.
+NOT_FOUND = "/v1/log_event, /v1/rgstr or /v1/webhooks/event_webhook"
 
 # What SDKs ask for besides, as a regular expression; and what looks like events, however it is misspelt.
 OF_SDKS = "/v[12]/[A-Za-z0-9._~/-]+"
@@ -38,7 +42,7 @@ _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+", re.ASCII)
 _TAKEN = re.compile(
     r"/(v1/(log_event|rgstr|rgstr_b|webhooks/event_webhook|log_custom_exposure)"
     r"|v[12]/(initialize|download_config_specs|get_id_lists|sdk_exception)(/.*)?"
-    r"|livez|readyz|(sluice\.|grpc\.).*)",
+    r"|v1/openapi\.(yaml|json)|docs|livez|readyz|(sluice\.|grpc\.).*)",
     re.ASCII | re.IGNORECASE,
 )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.edge import limits, native_errors, upstream
 from sluice.edge.config import Transcoding, UnusableEdgeConfig, is_ip_address
-from sluice.edge.paths import EVENT_PATHS, TYPED_PATHS, regex_of
+from sluice.edge.paths import EVENT_PATHS, NOT_FOUND, TYPED_PATHS, regex_of
 
 if TYPE_CHECKING:
     from sluice.edge.config import EdgeConfig
@@ -95,6 +95,7 @@ def render(config: EdgeConfig) -> str:
         max_heap_bytes=config.max_heap_bytes,
         max_regex=limits.MAX_REGEX_INSTRUCTIONS,
         max_requests=config.max_requests,
+        not_found_message=NOT_FOUND,
         open_grpc_tools="|".join((_HEALTH, _REFLECTION) if config.reflection else (_HEALTH,)),
         read_bytes=limits.READ_BYTES,
         request_timeout_s=config.request_timeout_s,

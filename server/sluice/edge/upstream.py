@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.edge import limits
 from sluice.edge.config import UnusableEdgeConfig, is_ip_address
-from sluice.edge.paths import LIKE_EVENTS, OF_SDKS
+from sluice.edge.paths import LIKE_EVENTS, NOT_FOUND, OF_SDKS
 
 if TYPE_CHECKING:
     from sluice.edge.config import Upstream
 
 __all__ = ["system_ca_bundle", "template_values"]
 
-# SDKs give up sooner or ask again; a drain of the whole service waits no longer for one of them.
-_ANSWER_TIMEOUT_S = 10
+# SDKs give up sooner, or ask again. A large configuration on a slow line takes longer than a sign of life; a drain of
+# the whole service waits for the whole of it.
+_SILENCE_TIMEOUT_S = 10
+_ANSWER_TIMEOUT_S = 25
 _CONNECT_TIMEOUT_S = 3
 _MAX_CONNECTIONS = 64
 _MAX_REQUESTS = 256
@@ -83,7 +85,7 @@ def _routes(upstream: Upstream) -> list[dict[str, Any]]:
         {
             "name": "misspelt_event_path",
             "match": {"safe_regex": {"regex": LIKE_EVENTS}},
-            "direct_response": {"status": 404, "body": {"inline_string": "not found; events never go upstream"}},
+            "direct_response": {"status": 404, "body": {"inline_string": NOT_FOUND}},
         },
         {
             "name": "upstream",
@@ -91,6 +93,7 @@ def _routes(upstream: Upstream) -> list[dict[str, Any]]:
             "route": {
                 "cluster": "upstream",
                 "timeout": f"{_ANSWER_TIMEOUT_S}s",
+                "idle_timeout": f"{_SILENCE_TIMEOUT_S}s",
                 "host_rewrite_literal": upstream.authority,
             },
             "request_headers_to_add": [

@@ -48,7 +48,7 @@ class EventCounts:
             caller: who sent it.
             request_id: 16 bytes.
         """
-        if _COUNT.fullmatch(told) is None or int(told) == arrived:
+        if told == str(arrived) or _COUNT.fullmatch(told) is None or int(told) == arrived:
             return
         metrics.count_other_event_count(fewer=arrived < int(told))
         now_s = self._monotonic()

@@ -29,12 +29,15 @@ _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}:,]', re.DOTALL)
 
 # The fields that a path may name. Behind any other it ends.
 _NAMED: dict[str, tuple[str, ...]] = {
-    "": contract.REQUEST_FIELDS,
+    "": (*contract.REQUEST_FIELDS, "exposures", *contract.WEBHOOK_EVENT_FIELDS),
     "events[]": contract.EVENT_FIELDS,
     "events[].user": contract.USER_FIELDS,
+    "exposures[]": contract.EXPOSURE_FIELDS,
+    "exposures[].user": contract.USER_FIELDS,
     "user": contract.USER_FIELDS,
     "statsigMetadata": contract.STATSIG_METADATA_FIELDS,
 }
+_LISTS = ("events", "exposures")
 
 
 def not_utf8(body: bytes, at: int) -> Invalid:
@@ -95,9 +98,9 @@ def path_at(body: bytes, at: int) -> str:
     path = pattern = ""
     for step in steps:
         if isinstance(step, int):
-            if pattern != "events":
+            if pattern not in _LISTS:
                 break
-            path, pattern = f"{path}[{step}]", "events[]"
+            path, pattern = f"{path}[{step}]", f"{pattern}[]"
         elif step in _NAMED.get(pattern, ()):
             path = f"{path}.{step}".removeprefix(".")
             pattern = f"{pattern}.{step}".removeprefix(".")
