@@ -107,7 +107,7 @@ def test_messages_in_another_format_are_415_at_once(edge, content_type):
     answer = _post(edge, content_type=content_type)
 
     assert (answer.status_code, answer.headers["grpc-status"]) == (415, "12")
-    assert b"as application/grpc or application/grpc-web" in answer.content
+    assert b"send application/grpc or application/grpc-web" in answer.content
     assert edge.calls == []
 
 

@@ -66,6 +66,19 @@ def test_a_body_is_taken_if_the_contract_and_its_leniencies_take_it_else_a_path_
         _assert_as_the_oracle_says(path, body)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"events":[{"user":{},"eventName":"e","time":false,"time":0}]}', id="false is no 0"),
+        pytest.param(b'{"events":[{"user":{},"eventName":"e","time":0}],"events":null}', id="events, and null"),
+        pytest.param(b'{"events":[{"eventName":"e","eventName":"statsig::e","time":0}]}', id="the last name counts"),
+    ],
+)
+def test_of_a_key_that_stands_twice_each_value_must_be_right(body: bytes) -> None:
+    for path in sorted(_SHAPES):
+        _assert_as_the_oracle_says(path, body)
+
+
 def _assert_as_the_oracle_says(path: str, body: bytes) -> None:
     shape, expected = _SHAPES[path], expected_of(body, path)
 
