@@ -20,8 +20,8 @@ test-transcoding: $(VENV)/.installed-dev ## 10,000 generated bodies through both
 	SLUICE_TEST_BODIES=10000 $(BIN)/pytest tests/service/test_transcoding.py $(ARGS)
 
 test-properties: $(VENV)/.installed-dev ## 100,000 generated requests against the contract; takes some minutes
-	SLUICE_TEST_REQUESTS=100000 SLUICE_TEST_BODIES_CHECKED=5000 $(BIN)/pytest -s tests/ingest/test_generated_bodies.py \
-	  tests/service/test_generated_requests.py $(ARGS)
+	SLUICE_TEST_REQUESTS=100000 SLUICE_TEST_BODIES_CHECKED=5000 SLUICE_TEST_SCHEMATHESIS=200 $(BIN)/pytest -s \
+	  tests/ingest/test_generated_bodies.py tests/service/test_generated_requests.py tests/service/test_openapi.py $(ARGS)
 
 test-power-cut: $(VENV)/.installed-dev ## the power fails 20 times as often as in make test; takes about 10 minutes
 	SLUICE_TEST_POWER_CUTS=20 $(BIN)/pytest tests/power_cut --timeout 0 $(ARGS)

@@ -27,12 +27,13 @@ UNAVAILABLE = {"message": "the service can't take the request now; send it again
         (405, "expected GET", {"path": "/readyz"}),
         (415, "content-type", {"headers": {"Content-Type": "application/xml"}}),
         (415, "content-type", {"headers": {"Content-Type": "application/jsonp"}}),
+        (415, "content-type", {"headers": {"Content-Type": "application/json; ü"}}),
         (415, "content-type", {"headers": {"Content-Type": "application/x-www-form-urlencoded"}}),
         (415, "content-encoding", {"headers": {"Content-Encoding": "deflate"}}),
         (415, "content-encoding", {"headers": {"Content-Encoding": "x-gzip"}}),
         (415, "content-encoding", {"headers": {"Content-Encoding": "gzip, gzip"}}),
         (415, "content-encoding", {"headers": {"Content-Encoding": "gzip,br"}}),
-        (413, "larger than", {"body": TOO_LARGE}),
+        (413, "at most 1048576 bytes", {"body": TOO_LARGE}),
         # Each of these is wrong in two ways; the order is 404, 405, 415, 413.
         (404, "path: expected /v1/log_event", {"path": "/v1/unknown", "method": "GET"}),
         (404, "path: expected /v1/log_event", {"path": "/v1/unknown", "body": TOO_LARGE}),
@@ -93,7 +94,15 @@ def test_malformed_http_is_refused_in_json(edge, status, sent):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("x-trace-bin", "no base64!"), ("grpc-timeout", "soon"), ("grpc-timeout", "1n"), ("grpc-encoding", "snappy")],
+    [
+        ("a&b", "1"),
+        ("!", "1"),
+        ("x~", "1"),
+        ("x-trace-bin", "no base64!"),
+        ("grpc-timeout", "soon"),
+        ("grpc-timeout", "1n"),
+        ("grpc-encoding", "snappy"),
+    ],
 )
 def test_what_means_something_to_grpc_alone_disturbs_no_http_request(edge, name, value):
     answer = edge.post(headers={name: value})

@@ -163,7 +163,10 @@ def test_a_large_body_with_an_early_fault_is_answered_once_it_is_there(typed_edg
 
     answer = typed_edge.post(body)
 
-    assert (answer.status, answer.json["message"]) == (400, "events[0]: expected object, got another value")
+    assert (answer.status, answer.json["message"]) == (
+        400,
+        "events[0]: expected object, got another value; mend that, and send the request again",
+    )
     assert answer.header("connection") is None
 
 

@@ -66,7 +66,7 @@ def test_an_invalid_request_is_refused_as_the_contract_says(service: Service, pa
     ("key", "said"),
     [
         pytest.param(None, "statsig-api-key", id="no key"),
-        pytest.param("secret-unknown", "not known here", id="a key that is not known"),
+        pytest.param("secret-unknown", "known here", id="a key that is not known"),
     ],
 )
 def test_a_missing_or_unknown_key_is_refused_as_the_contract_says(

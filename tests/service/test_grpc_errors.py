@@ -81,7 +81,7 @@ def test_reflection_that_is_off_says_so_and_health_answers(channel: grpc.Channel
     health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=20)
 
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "reflection is off here" in caught.value.details()
+    assert "got reflection, which is off here" in caught.value.details()
     assert reason_of(caught.value) == "REFLECTION_OFF"
     assert health.status == health_pb2.HealthCheckResponse.SERVING
 

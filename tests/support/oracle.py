@@ -208,7 +208,8 @@ def _documents(tree: Any) -> Iterator[Any]:
         yield last
         for key, value in tree:
             for other in _documents(value):
-                if other is not last[key] and other != last[key]:
+                # By their texts: to Python, false is 0.
+                if repr(other) != repr(last[key]):
                     yield last | {key: other}
     elif isinstance(tree, list):
         firsts = [next(_documents(item)) for item in tree]
