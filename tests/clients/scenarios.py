@@ -1,0 +1,115 @@
+"""All SDKs at once against one service that meets a fault.
+
+Each logs a round while the fault lasts, and is left to its own retries until they have delivered it, or until it has
+had the time for one more try. Then it logs another round and is ended at once, so that this round goes out as it shuts
+down, or as its page is left. Pages are visited once more: some SDKs keep for the next visit what they could not send.
+"""
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.clients.drivers import Driver, Page, Process
+from tests.clients.faults import Fault, service_for
+from tests.clients.outcomes import Outcome, expected_events, in_lake, outcome
+from tests.clients.pages import Pages
+from tests.clients.sdks import SDKS, Sdk
+from tests.clients.talk import Talker
+from tests.support.service import Service
+
+DURING, AFTER = "during", "after"
+
+_LOOK_EVERY_S = 1.0
+_NEXT_VISIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a scenario came to.
+
+    Attributes:
+        outcomes: by the SDKs' names.
+        foreign_origins: by the names of those that ran in pages: who else was asked for anything.
+        ended: by name, whether the SDK ended by itself once it was told to.
+        began_s, ended_s: when, in seconds since the epoch.
+    """
+
+    outcomes: Mapping[str, Outcome]
+    foreign_origins: Mapping[str, set[str]]
+    ended: Mapping[str, bool]
+    began_s: float
+    ended_s: float
+
+
+def run(kind: type[Fault], folder: Path, browser: Talker, pages: Pages) -> Ran:
+    """Run one scenario to its end."""
+    sdks = [sdk for sdk in SDKS if not sdk.missing]
+    began_s = time.time()
+    with service_for(kind, folder / "data") as service:
+        keys = {sdk.name: f"{'secret' if sdk.kind == 'server' else 'client'}-{uuid.uuid4()}" for sdk in sdks}
+        service.import_keys(*keys.values())
+        fault = kind(service)
+        with fault.reached() as url:
+            drivers: dict[str, Driver] = {
+                sdk.name: Page(sdk, url, keys[sdk.name], browser, pages)
+                if sdk.command is None
+                else Process(sdk, url, keys[sdk.name], folder / f"{sdk.name}.txt")
+                for sdk in sdks
+            }
+            for driver in drivers.values():
+                driver.wait_until_ready()
+            fault.begin()
+            for driver in drivers.values():
+                driver.log(DURING)
+                driver.flush()
+            fault.wait_until_met(set(keys.values()))
+            fault.end()
+            _wait_for_retries(service, sdks, keys)
+            for driver in drivers.values():
+                driver.log(AFTER)
+                driver.end()
+            ended = {name: driver.wait_until_ended() for name, driver in drivers.items()}
+            in_pages = {name: driver for name, driver in drivers.items() if isinstance(driver, Page)}
+            _visit_again(service, in_pages, sdks, keys)
+            foreign = {name: page.foreign_origins() for name, page in in_pages.items()}
+        service.flush()
+        outcomes = {sdk.name: outcome(service, keys[sdk.name], _told(sdk)) for sdk in sdks}
+    return Ran(outcomes=outcomes, foreign_origins=foreign, ended=ended, began_s=began_s, ended_s=time.time())
+
+
+def _told(sdk: Sdk) -> set[tuple[str, str]]:
+    return expected_events(sdk, (DURING, AFTER), flushed=(DURING,))
+
+
+def _wait_for_retries(service: Service, sdks: list[Sdk], keys: Mapping[str, str]) -> None:
+    """Return when each SDK has delivered the round, or has had its time."""
+    since = time.monotonic()
+    waiting = list(sdks)
+    while waiting:
+        time.sleep(_LOOK_EVERY_S)  # each flush costs the service a file
+        service.flush()
+        waited_s = time.monotonic() - since
+        waiting = [
+            sdk
+            for sdk in waiting
+            if waited_s < sdk.patience_s
+            and not expected_events(sdk, (DURING,), flushed=(DURING,)) <= in_lake(service, keys[sdk.name])
+        ]
+
+
+def _visit_again(service: Service, pages: Mapping[str, Page], sdks: list[Sdk], keys: Mapping[str, str]) -> None:
+    """Visit each page, and leave it when all is delivered, or after a while."""
+    for page in pages.values():
+        page.visit_again()
+    waiting = [sdk for sdk in sdks if sdk.name in pages]
+    since = time.monotonic()
+    while waiting and time.monotonic() - since < _NEXT_VISIT_S:
+        time.sleep(_LOOK_EVERY_S)
+        service.flush()
+        waiting = [sdk for sdk in waiting if not _told(sdk) <= in_lake(service, keys[sdk.name])]
+    for page in pages.values():
+        page.end()
+    for page in pages.values():
+        page.wait_until_ended()
