@@ -33,6 +33,9 @@ class Driver(Protocol):
     def wait_until_ended(self) -> bool:
         """Wait for its end; return whether it came by itself."""
 
+    def abandon(self) -> None:
+        """End it at once, if it still runs."""
+
 
 class Process:
     """A driver in a process of its own, which prints each line that it has followed.
@@ -86,6 +89,11 @@ class Process:
             self._reader.join(timeout=10)
         assert code == 0, f"{self._sdk.name}: exit {code}\n{self._said.read_text(errors='replace')[-4000:]}"
         return True
+
+    def abandon(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(timeout=10)
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None
@@ -147,6 +155,9 @@ class Page:
     def wait_until_ended(self) -> bool:
         wait_until(lambda: self._ask(closed=True), within_s=_END_WITHIN_S, what="the page is closed")
         return True
+
+    def abandon(self) -> None:
+        """It ends with the browser."""
 
     def visit_again(self) -> None:
         """Open the page once more; nothing is logged."""

@@ -10,12 +10,12 @@ from typing import ClassVar
 
 import httpx
 
-from tests.clients.front import Fault as Spell
-from tests.clients.front import Front, served_front
+from tests.clients.front import DELAY_S, Front, Treatment, served_front
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
 _MET_WITHIN_S = 40.0
+_LASTS_S = 5.0  # longer than statsig-js tries, which is 3 s, so that what comes of it doesn't hang on a second
 
 
 class Fault:
@@ -24,9 +24,11 @@ class Fault:
     Attributes:
         name: as docs/sdks.md names it.
         flags: what the service is started with.
+        settle_s: how long after its end its consequences last.
     """
 
     name: ClassVar[str] = "202"
+    settle_s: ClassVar[float] = 0.0
     flags: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, service: Service) -> None:
@@ -68,13 +70,14 @@ class Refused(_ThroughAFront):
     name = "400"
 
     def begin(self) -> None:
-        self.front.fault = Spell.SPOILED
+        self.front.treatment = Treatment.SPOILED
 
     def wait_until_met(self, keys: set[str]) -> None:
         _wait_for_all(keys, lambda: self.front.keys_answered(status=400))
+        time.sleep(_LASTS_S)
 
     def end(self) -> None:
-        self.front.fault = Spell.NONE
+        self.front.treatment = Treatment.NONE
 
 
 class LogFull(_ThroughAFront):
@@ -88,6 +91,7 @@ class LogFull(_ThroughAFront):
 
     def wait_until_met(self, keys: set[str]) -> None:
         _wait_for_all(keys, lambda: self.front.keys_answered(status=503))
+        time.sleep(_LASTS_S)
 
     def end(self) -> None:
         self._service.flush()
@@ -118,7 +122,7 @@ class Restart(Fault):
 
     def wait_until_met(self, keys: set[str]) -> None:  # noqa: ARG002  each fault is asked so
         # Nobody sees a connection that is refused but the SDK; Go's, which sends each second, is the last to try.
-        time.sleep(3)
+        time.sleep(_LASTS_S)
 
     def end(self) -> None:
         self._service.start()
@@ -128,15 +132,16 @@ class SlowAck(_ThroughAFront):
     """Events are durable at once, and the answers come late."""
 
     name = "slow ack"
+    settle_s = 2 * DELAY_S + 1  # Java's serversdk gives up after 10 s, and sends again 10 s later
 
     def begin(self) -> None:
-        self.front.fault = Spell.DELAYED
+        self.front.treatment = Treatment.DELAYED
 
     def wait_until_met(self, keys: set[str]) -> None:
-        _wait_for_all(keys, lambda: self.front.keys_answered(fault=Spell.DELAYED))
+        _wait_for_all(keys, lambda: self.front.keys_answered(treatment=Treatment.DELAYED))
 
     def end(self) -> None:
-        self.front.fault = Spell.NONE
+        self.front.treatment = Treatment.NONE
 
 
 FAULTS: tuple[type[Fault], ...] = (Fault, Refused, LogFull, Restart, SlowAck)

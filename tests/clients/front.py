@@ -28,7 +28,7 @@ _FORWARD_WITHIN_S = 30.0
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "te", "upgrade", "proxy-connection"}
 
 
-class Fault(enum.Enum):
+class Treatment(enum.Enum):
     """What is done to posts of events."""
 
     NONE = "handed on"
@@ -41,7 +41,7 @@ class Answered(NamedTuple):
 
     key: str
     status: int
-    fault: Fault
+    treatment: Treatment
 
 
 @dataclass
@@ -50,22 +50,22 @@ class Front:
 
     Attributes:
         service: where requests go, as host:port.
-        fault: what is done to posts of events from now on.
+        treatment: what is done to posts of events from now on.
         answered: all posts of events that the service has answered, in order.
     """
 
     service: str
     url: str = ""
-    fault: Fault = Fault.NONE
+    treatment: Treatment = Treatment.NONE
     answered: list[Answered] = field(default_factory=list)
     closes: threading.Event = field(default_factory=threading.Event)
 
-    def keys_answered(self, *, status: int | None = None, fault: Fault | None = None) -> set[str]:
+    def keys_answered(self, *, status: int | None = None, treatment: Treatment | None = None) -> set[str]:
         """Keys of which a post was answered so."""
         return {
             post.key
             for post in list(self.answered)
-            if (status is None or post.status == status) and (fault is None or post.fault is fault)
+            if (status is None or post.status == status) and (treatment is None or post.treatment is treatment)
         }
 
 
@@ -109,8 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
         target = self.path
         is_events = urlsplit(self.path).path in _EVENTS and self.command == "POST"
-        fault = self.front.fault if is_events else Fault.NONE
-        if fault is Fault.SPOILED:
+        treatment = self.front.treatment if is_events else Treatment.NONE
+        if treatment is Treatment.SPOILED:
             body, target = _INVALID, _without_compression(self.path)
             headers = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
             headers["content-type"] = "application/json"
@@ -125,8 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
         if is_events:
-            self.front.answered.append(Answered(self._key(), answer.status, fault))
-        if fault is Fault.DELAYED:
+            self.front.answered.append(Answered(self._key(), answer.status, treatment))
+        if treatment is Treatment.DELAYED:
             self.front.closes.wait(DELAY_S)
         with suppress(OSError):  # the SDK has gone away
             self._answer(answer.status, answer.getheaders(), content)

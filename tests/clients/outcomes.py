@@ -1,6 +1,7 @@
 """What became of the events that an SDK was told to log, by what is in the lake."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +15,14 @@ class Outcome:
     """Of one SDK's events.
 
     Attributes:
-        told: how many it was told to log.
+        told: what it was told to log.
         lost: those that are not in the lake.
         repeated: rows that `events_distinct` takes for copies.
         copies: events that even `events_distinct` has more than once.
         rows: all its rows, SDK's own events too.
     """
 
-    told: int
+    told: frozenset[Identity]
     lost: tuple[Identity, ...]
     repeated: int
     copies: tuple[Identity, ...]
@@ -29,12 +30,12 @@ class Outcome:
 
     @property
     def delivered(self) -> int:
-        """Events in the lake."""
-        return self.told - len(self.lost)
+        """How many are in the lake."""
+        return len(self.told) - len(self.lost)
 
 
-def expected_events(sdk: Sdk, rounds: tuple[str, ...], *, flushed: tuple[str, ...]) -> set[Identity]:
-    """All that an SDK is told to log in these rounds, of which some were flushed."""
+def told_to_log(sdk: Sdk, rounds: Collection[str], *, flushed: Collection[str]) -> set[Identity]:
+    """All events that an SDK is told to log in these rounds, of which some were flushed."""
     events = {event for name in rounds for event in told(name, sdk.can)}
     first = len(told("", sdk.can))
     return events | {
@@ -53,7 +54,7 @@ def outcome(service: Service, key: str, events: set[Identity]) -> Outcome:
     once = Counter(map(identity, _rows(service, key, "events_distinct", "event_kind, exposure_name, event_name")))
     all_rows = Counter(map(identity, rows))
     return Outcome(
-        told=len(events),
+        told=frozenset(events),
         lost=tuple(sorted(events - set(all_rows))),
         repeated=sum(all_rows[event] - once[event] for event in events),
         copies=tuple(sorted(event for event in events if once[event] > 1)),

@@ -8,12 +8,13 @@ down, or as its page is left. Pages are visited once more: some SDKs keep for th
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.clients.drivers import Driver, Page, Process
 from tests.clients.faults import Fault, service_for
-from tests.clients.outcomes import Outcome, expected_events, in_lake, outcome
+from tests.clients.outcomes import Outcome, in_lake, outcome, told_to_log
 from tests.clients.pages import Pages
 from tests.clients.sdks import SDKS, Sdk
 from tests.clients.talk import Talker
@@ -51,13 +52,15 @@ def run(kind: type[Fault], folder: Path, browser: Talker, pages: Pages) -> Ran:
         keys = {sdk.name: f"{'secret' if sdk.kind == 'server' else 'client'}-{uuid.uuid4()}" for sdk in sdks}
         service.import_keys(*keys.values())
         fault = kind(service)
-        with fault.reached() as url:
-            drivers: dict[str, Driver] = {
-                sdk.name: Page(sdk, url, keys[sdk.name], browser, pages)
-                if sdk.command is None
-                else Process(sdk, url, keys[sdk.name], folder / f"{sdk.name}.txt")
-                for sdk in sdks
-            }
+        with fault.reached() as url, ExitStack() as running:
+            drivers: dict[str, Driver] = {}
+            for sdk in sdks:
+                key = keys[sdk.name]
+                if sdk.command is None:
+                    drivers[sdk.name] = Page(sdk, url, key, browser, pages)
+                else:
+                    drivers[sdk.name] = Process(sdk, url, key, folder / f"{sdk.name}.txt")
+                running.callback(drivers[sdk.name].abandon)
             for driver in drivers.values():
                 driver.wait_until_ready()
             fault.begin()
@@ -66,6 +69,7 @@ def run(kind: type[Fault], folder: Path, browser: Talker, pages: Pages) -> Ran:
                 driver.flush()
             fault.wait_until_met(set(keys.values()))
             fault.end()
+            time.sleep(fault.settle_s)
             _wait_for_retries(service, sdks, keys)
             for driver in drivers.values():
                 driver.log(AFTER)
@@ -80,7 +84,7 @@ def run(kind: type[Fault], folder: Path, browser: Talker, pages: Pages) -> Ran:
 
 
 def _told(sdk: Sdk) -> set[tuple[str, str]]:
-    return expected_events(sdk, (DURING, AFTER), flushed=(DURING,))
+    return told_to_log(sdk, (DURING, AFTER), flushed=(DURING,))
 
 
 def _wait_for_retries(service: Service, sdks: list[Sdk], keys: Mapping[str, str]) -> None:
@@ -95,7 +99,7 @@ def _wait_for_retries(service: Service, sdks: list[Sdk], keys: Mapping[str, str]
             sdk
             for sdk in waiting
             if waited_s < sdk.patience_s
-            and not expected_events(sdk, (DURING,), flushed=(DURING,)) <= in_lake(service, keys[sdk.name])
+            and not told_to_log(sdk, (DURING,), flushed=(DURING,)) <= in_lake(service, keys[sdk.name])
         ]
 
 

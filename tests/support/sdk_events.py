@@ -71,7 +71,7 @@ ABILITIES = {
     "node_legacy": Abilities(reason="Uninitialized"),
     "node_core": Abilities(reason="NoValues"),
     "go_legacy": Abilities(reason="Uninitialized:Unrecognized", nested=False, texts=True),
-    "java_legacy": Abilities(reason="Uninitialized", nested=False),
+    "java_legacy": Abilities(reason="UNINITIALIZED", nested=False),
     "java_core": Abilities(reason="NoValues", nested=False, rule_passed=None, no_metadata={}),
     "js_client": Abilities(reason="NoValues", rule_passed=None),
     "statsig_js": Abilities(
