@@ -4,7 +4,7 @@ import queue
 import subprocess
 import threading
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tests.clients.pages import Pages
 from tests.clients.sdks import Sdk
@@ -135,6 +135,7 @@ class Page:
         self._browser = browser
         self._page = f"{sdk.name} {key}"  # each run in a storage of its own
         self._start = {"name": sdk.name, "url": url, "key": key}
+        self._service = url
         self._origins = {pages.origin, url}
         pages.add_script("/sdks.js", sdk.folder / "pages/sdks.js")
         self._address = pages.add("/sdks", "<!doctype html><script src=/sdks.js></script>")
@@ -167,9 +168,13 @@ class Page:
         """Whom the page has asked for anything, besides who serves it and the service."""
         return set(self._ask(origins=True)) - self._origins
 
+    def methods(self) -> set[str]:
+        """Of the requests that it has made to the service since it was visited."""
+        return {it["method"] for it in self._ask(requests=True) if it["url"].startswith(f"{self._service}/")}
+
     def _visit(self) -> None:
         self._ask(open=self._address)
         self._ask(call="start", argument=self._start)
 
-    def _ask(self, **asked: object) -> object:
+    def _ask(self, **asked: object) -> Any:
         return self._browser.ask({"page": self._page, **asked}, within_s=_FOLLOW_WITHIN_S)

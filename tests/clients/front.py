@@ -11,7 +11,7 @@ And it remembers how each key's posts of events were answered.
 
 import enum
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -37,11 +37,19 @@ class Treatment(enum.Enum):
 
 
 class Answered(NamedTuple):
-    """One post of events: its key, the status that the service gave it, and what was done to it."""
+    """One post of events.
+
+    Attributes:
+        key: it came with.
+        status: the service gave it.
+        treatment: what was done to it.
+        beacon: it came without any header of Statsig's, as a page can send none with a beacon.
+    """
 
     key: str
     status: int
     treatment: Treatment
+    beacon: bool
 
 
 @dataclass
@@ -60,13 +68,9 @@ class Front:
     answered: list[Answered] = field(default_factory=list)
     closes: threading.Event = field(default_factory=threading.Event)
 
-    def keys_answered(self, *, status: int | None = None, treatment: Treatment | None = None) -> set[str]:
-        """Keys of which a post was answered so."""
-        return {
-            post.key
-            for post in list(self.answered)
-            if (status is None or post.status == status) and (treatment is None or post.treatment is treatment)
-        }
+    def keys(self, which: Callable[[Answered], bool]) -> set[str]:
+        """Keys with such a post."""
+        return {post.key for post in list(self.answered) if which(post)}
 
 
 @contextmanager
@@ -74,7 +78,7 @@ def served_front(service: str) -> Iterator[Front]:
     """Serve on a free port until the block ends."""
     front = Front(service)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"front": front}))
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"front": front}))
     front.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -85,6 +89,11 @@ def served_front(service: str) -> Iterator[Front]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """An SDK has gone away: nobody is told."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -125,7 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
         if is_events:
-            self.front.answered.append(Answered(self._key(), answer.status, treatment))
+            beacon = not any(name.lower().startswith("statsig-") for name in self.headers)
+            self.front.answered.append(Answered(self._key(), answer.status, treatment, beacon))
         if treatment is Treatment.DELAYED:
             self.front.closes.wait(DELAY_S)
         with suppress(OSError):  # the SDK has gone away

@@ -66,6 +66,7 @@ def _prepare_java(sdk: str) -> None:
     shutil.copytree(HERE / "java" / sdk, folder, dirs_exist_ok=True)
     copy = ["mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory=lib"]
     _install(f"libraries of Java ({sdk})", copy, folder, ["pom.xml"])
+    _run(f"Java's driver ({sdk})", ["javac", "-cp", "lib/*", "-d", "classes", f"Java{sdk.title()}.java"], folder)
 
 
 def _install(what: str, command: Sequence[str], folder: Path, manifests: Sequence[str]) -> None:

@@ -22,7 +22,8 @@ from tests.support.service import Service
 
 DURING, AFTER = "during", "after"
 
-_LOOK_EVERY_S = 1.0
+_LASTS_S = 5.0  # longer than statsig-js tries (3 s), shorter than until statsig-node's third try (11 s)
+_LOOK_EVERY_S = 2.0
 _NEXT_VISIT_S = 10.0
 
 
@@ -33,12 +34,16 @@ class Ran:
     Attributes:
         outcomes: by the SDKs' names.
         foreign_origins: by the names of those that ran in pages: who else was asked for anything.
+        methods: by the same names: of the requests that the page made to the service.
+        beacons: the names of those that sent a beacon; nobody saw any where there was no front.
         ended: by name, whether the SDK ended by itself once it was told to.
         began_s, ended_s: when, in seconds since the epoch.
     """
 
     outcomes: Mapping[str, Outcome]
     foreign_origins: Mapping[str, set[str]]
+    methods: Mapping[str, set[str]]
+    beacons: set[str]
     ended: Mapping[str, bool]
     began_s: float
     ended_s: float
@@ -64,23 +69,35 @@ def run(kind: type[Fault], folder: Path, browser: Talker, pages: Pages) -> Ran:
             for driver in drivers.values():
                 driver.wait_until_ready()
             fault.begin()
+            logged_s = time.monotonic()
             for driver in drivers.values():
                 driver.log(DURING)
                 driver.flush()
             fault.wait_until_met(set(keys.values()))
+            time.sleep(max(0.0, logged_s + _LASTS_S - time.monotonic()))
             fault.end()
             time.sleep(fault.settle_s)
             _wait_for_retries(service, sdks, keys)
+            in_pages = {name: driver for name, driver in drivers.items() if isinstance(driver, Page)}
+            methods = {name: page.methods() for name, page in in_pages.items()}
             for driver in drivers.values():
                 driver.log(AFTER)
                 driver.end()
             ended = {name: driver.wait_until_ended() for name, driver in drivers.items()}
-            in_pages = {name: driver for name, driver in drivers.items() if isinstance(driver, Page)}
             _visit_again(service, in_pages, sdks, keys)
             foreign = {name: page.foreign_origins() for name, page in in_pages.items()}
+            keys_of_beacons = fault.keys_of_beacons()
         service.flush()
         outcomes = {sdk.name: outcome(service, keys[sdk.name], _told(sdk)) for sdk in sdks}
-    return Ran(outcomes=outcomes, foreign_origins=foreign, ended=ended, began_s=began_s, ended_s=time.time())
+    return Ran(
+        outcomes=outcomes,
+        foreign_origins=foreign,
+        methods=methods,
+        beacons={name for name, key in keys.items() if key in keys_of_beacons},
+        ended=ended,
+        began_s=began_s,
+        ended_s=time.time(),
+    )
 
 
 def _told(sdk: Sdk) -> set[tuple[str, str]]:

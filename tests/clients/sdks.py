@@ -53,7 +53,7 @@ def _node(name: str) -> list[str]:
 
 
 def _java(main: str) -> list[str]:
-    return ["java", "-cp", "lib/*", main]
+    return ["java", "-cp", "classes:lib/*", main]
 
 
 SDKS = (
@@ -84,6 +84,7 @@ SDKS = (
         can=ABILITIES["node_legacy"],
         command=_node("node_legacy"),
         folder=NODE,
+        patience_s=115.0,
     ),
     Sdk(
         name="node_core",
@@ -111,7 +112,7 @@ SDKS = (
         sdk_type="java-server",
         kind="server",
         can=ABILITIES["java_legacy"],
-        command=_java("JavaLegacy.java"),
+        command=_java("JavaLegacy"),
         folder=JAVA / "legacy",
         fillers=994,
         missing=missing_for_java(),
@@ -122,7 +123,7 @@ SDKS = (
         sdk_type="statsig-server-core-java",
         kind="server",
         can=ABILITIES["java_core"],
-        command=_java("JavaCore.java"),
+        command=_java("JavaCore"),
         folder=JAVA / "core",
         patience_s=65.0,
         missing=missing_for_java(),

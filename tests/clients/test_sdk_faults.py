@@ -4,7 +4,7 @@ import pytest
 
 from tests.clients import sdks
 from tests.clients.conftest import Scenario
-from tests.clients.faults import FAULTS, Fault
+from tests.clients.faults import FAULTS, Fault, Refused
 from tests.clients.scenarios import DURING
 from tests.clients.sdks import SDKS, Sdk
 from tests.clients.verdicts import EXPECTED, verdict_of
@@ -34,6 +34,16 @@ def test_what_can_be_delivered_is_delivered_and_what_is_dropped_has_a_known_reas
 @pytest.mark.parametrize("sdk", _IN_PAGES, ids=lambda sdk: sdk.name)
 def test_a_page_asks_no_host_but_the_service_and_its_own(fault: type[Fault], sdk: Sdk, scenario: Scenario) -> None:
     assert scenario(fault).foreign_origins[sdk.name] == set()
+
+
+@pytest.mark.parametrize("sdk", _IN_PAGES, ids=lambda sdk: sdk.name)
+def test_a_page_asks_leave_by_a_preflight(sdk: Sdk, scenario: Scenario) -> None:
+    assert {"OPTIONS", "POST"} <= scenario(Fault).methods[sdk.name]
+
+
+def test_js_client_sends_what_it_has_by_a_beacon_when_its_page_is_left(scenario: Scenario) -> None:
+    # That these events arrive is told above; by a fetch that outlives its page statsig-js sends its own.
+    assert scenario(Refused).beacons == {"js_client"}
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
