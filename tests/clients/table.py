@@ -9,8 +9,8 @@ from tests.clients.verdicts import EXPECTED, Verdict
 
 DOCUMENT = ROOT / "docs/sdks.md"
 
-_BEGIN = "<!-- make test-clients writes this table: it is what it saw -->\n"
-_END = "<!-- end of what make test-clients writes -->\n"
+_BEGIN = "<!-- make test-clients writes this table: it is what it saw -->\n\n"
+_END = "\n<!-- end of what make test-clients writes -->\n"
 
 
 def rendered(verdicts: Mapping[tuple[str, str], Verdict]) -> str:
