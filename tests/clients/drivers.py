@@ -71,6 +71,11 @@ class Process:
         self._tell(f"log {round_name}")
         self._wait_for(f"log {round_name}")
 
+    def log_at_once(self, round_name: str) -> None:
+        """Log one event by the call that waits for the answer; Go's SDK has one."""
+        self._tell(f"log-at-once {round_name}")
+        self._wait_for(f"log-at-once {round_name}")
+
     def flush(self) -> None:
         self._tell("flush")
 
@@ -129,12 +134,13 @@ class Page:
         key: what it sends its events with.
         browser: where it is opened.
         pages: what serves it.
+        options: of the SDK, besides those that its driver gives it.
     """
 
-    def __init__(self, sdk: Sdk, url: str, key: str, browser: Talker, pages: Pages) -> None:
+    def __init__(self, sdk: Sdk, url: str, key: str, browser: Talker, pages: Pages, **options: object) -> None:
         self._browser = browser
         self._page = f"{sdk.name} {key}"  # each run in a storage of its own
-        self._start = {"name": sdk.name, "url": url, "key": key}
+        self._start = {"name": sdk.name, "url": url, "key": key, "options": options}
         self._service = url
         self._origins = {pages.origin, url}
         pages.add_script("/sdks.js", sdk.folder / "pages/sdks.js")

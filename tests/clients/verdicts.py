@@ -8,6 +8,7 @@ import enum
 from typing import NamedTuple
 
 from tests.clients.outcomes import Outcome
+from tests.clients.sdks import SDKS
 
 
 class Verdict(enum.Enum):
@@ -42,75 +43,85 @@ def verdict_of(outcome: Outcome, during: str) -> Verdict:
     return Verdict.PARTLY
 
 
-_ACKNOWLEDGED = Expected(Verdict.DELIVERED, "answered 202")
+def _delivered(because: str) -> Expected:
+    return Expected(Verdict.DELIVERED, because)
+
+
+def _repeated(because: str) -> Expected:
+    return Expected(Verdict.REPEATED, because)
+
+
+def _dropped(because: str) -> Expected:
+    return Expected(Verdict.DROPPED, because)
+
+
+_NOT_AFTER_400 = _dropped("400 is not among the statuses after which it tries again")
+_NO_STATUS = _dropped("a refused connection has no status, so it is not among those after which it tries again")
+_MERGED = _delivered("tried again together with newer events, up to a minute later")
+_EVER_LATER = _delivered("tried again 1, 11 and 111 s later, …, after every answer but 2xx and after none")
+_AFTER_10_S = _delivered("tried again 10, 30, … s later")
+_FOUR_AT_A_TIME = _delivered("4 posts in 7 s, and 4 more within a minute, up to 8 times")
+_NEXT_VISIT = _delivered(
+    "kept in the page's storage, and sent at the next visit; 503 and no answer: after 3 posts in 3 s"
+)
+_NO_STORAGE = _dropped(
+    "not tried again, or 3 times in 3 s; what pages keep in their storage Node has nothing to keep in"
+)
+_SENT_AGAIN = _repeated("it waits for 10 s, then sends again")
+_WAITS = _delivered("it waits without end")
 
 EXPECTED: dict[str, dict[str, Expected]] = {
-    "202": dict.fromkeys(
-        (
-            "py_legacy",
-            "py_core",
-            "node_legacy",
-            "node_core",
-            "go_legacy",
-            "java_legacy",
-            "java_core",
-            "js_client",
-            "js_client_in_node",
-            "statsig_js",
-            "statsig_js_in_node",
-        ),
-        _ACKNOWLEDGED,
-    ),
+    "202": {sdk.name: _delivered("acknowledged") for sdk in SDKS},
     "400": {
-        "py_legacy": Expected(Verdict.DROPPED, "400 is not among the statuses that it tries again after"),
-        "py_core": Expected(Verdict.DROPPED, "400 is not among the statuses that it tries again after"),
-        "node_legacy": Expected(Verdict.DELIVERED, "it tries again after any status but 2xx: 1, 11 and 111 s later, …"),
-        "node_core": Expected(Verdict.DROPPED, "400 is not among the statuses that it tries again after"),
-        "go_legacy": Expected(Verdict.DROPPED, "400 is not among the statuses that it tries again after"),
-        "java_legacy": Expected(Verdict.DROPPED, "400 is not among the statuses that it tries again after"),
-        "java_core": Expected(Verdict.DROPPED, "400 is not among the statuses that it tries again after"),
-        "js_client": Expected(Verdict.DROPPED, "400 is not among the statuses that it tries again after"),
-        "js_client_in_node": Expected(Verdict.DROPPED, "400 is not among the statuses that it tries again after"),
-        "statsig_js": Expected(Verdict.DELIVERED, "kept in the page's storage, and sent at the next visit"),
-        "statsig_js_in_node": Expected(Verdict.DROPPED, "not tried again; Node has no storage to keep it in"),
+        "py_legacy": _NOT_AFTER_400,
+        "py_core": _NOT_AFTER_400,
+        "node_legacy": _EVER_LATER,
+        "node_core": _NOT_AFTER_400,
+        "go_legacy": _NOT_AFTER_400,
+        "java_legacy": _NOT_AFTER_400,
+        "java_core": _NOT_AFTER_400,
+        "js_client": _NOT_AFTER_400,
+        "js_client_in_node": _NOT_AFTER_400,
+        "statsig_js": _NEXT_VISIT,
+        "statsig_js_in_node": _NO_STORAGE,
     },
     "503": {
-        "py_legacy": Expected(Verdict.DELIVERED, "tried again after 2, 4, … s, up to 10 times"),
-        "py_core": Expected(Verdict.DELIVERED, "tried again together with newer events"),
-        "node_legacy": Expected(Verdict.DELIVERED, "tried again 1, 11 and 111 s later, …"),
-        "node_core": Expected(Verdict.DELIVERED, "tried again together with newer events"),
-        "go_legacy": Expected(Verdict.DELIVERED, "tried again 1, 11 and 111 s later, …"),
-        "java_legacy": Expected(Verdict.DELIVERED, "tried again after 10 s"),
-        "java_core": Expected(Verdict.DELIVERED, "tried again together with newer events"),
-        "js_client": Expected(Verdict.DELIVERED, "4 posts in 7 s, and again a minute later"),
-        "js_client_in_node": Expected(Verdict.DELIVERED, "4 posts in 7 s, and again a minute later"),
-        "statsig_js": Expected(Verdict.DELIVERED, "3 posts in 3 s, then kept in the page's storage for the next visit"),
-        "statsig_js_in_node": Expected(Verdict.DROPPED, "3 posts in 3 s; Node has no storage to keep it in"),
+        "py_legacy": _delivered("tried again 2, 4, … s later, up to 10 times"),
+        "py_core": _MERGED,
+        "node_legacy": _EVER_LATER,
+        "node_core": _MERGED,
+        "go_legacy": _delivered("tried again 1, 11 and 111 s later, …"),
+        "java_legacy": _AFTER_10_S,
+        "java_core": _MERGED,
+        "js_client": _FOUR_AT_A_TIME,
+        "js_client_in_node": _FOUR_AT_A_TIME,
+        "statsig_js": _NEXT_VISIT,
+        "statsig_js_in_node": _NO_STORAGE,
     },
     "restart": {
-        "py_legacy": Expected(Verdict.DROPPED, "a refused connection has no status, so it is not tried again"),
-        "py_core": Expected(Verdict.DELIVERED, "tried again together with newer events"),
-        "node_legacy": Expected(Verdict.DELIVERED, "tried again 1, 11 and 111 s later, …"),
-        "node_core": Expected(Verdict.DELIVERED, "tried again together with newer events"),
-        "go_legacy": Expected(Verdict.DROPPED, "a refused connection has no status, so it is not tried again"),
-        "java_legacy": Expected(Verdict.DELIVERED, "tried again after 10 s"),
-        "java_core": Expected(Verdict.DELIVERED, "tried again together with newer events"),
-        "js_client": Expected(Verdict.DELIVERED, "4 posts in 7 s, and again a minute later"),
-        "js_client_in_node": Expected(Verdict.DELIVERED, "4 posts in 7 s, and again a minute later"),
-        "statsig_js": Expected(Verdict.DELIVERED, "3 posts in 3 s, then kept in the page's storage for the next visit"),
-        "statsig_js_in_node": Expected(Verdict.DROPPED, "3 posts in 3 s; Node has no storage to keep it in"),
+        "py_legacy": _NO_STATUS,
+        "py_core": _MERGED,
+        "node_legacy": _EVER_LATER,
+        "node_core": _MERGED,
+        "go_legacy": _NO_STATUS,
+        "java_legacy": _AFTER_10_S,
+        "java_core": _MERGED,
+        "js_client": _FOUR_AT_A_TIME,
+        "js_client_in_node": _FOUR_AT_A_TIME,
+        "statsig_js": _NEXT_VISIT,
+        "statsig_js_in_node": _NO_STORAGE,
     },
     "slow ack": {
-        "py_legacy": Expected(Verdict.DELIVERED, "it waits for 20 s"),
-        "py_core": Expected(Verdict.REPEATED, "it waits for 10 s, then sends again"),
-        "node_legacy": Expected(Verdict.DELIVERED, "it waits without end"),
-        "node_core": Expected(Verdict.REPEATED, "it waits for 10 s, then sends again"),
-        "go_legacy": Expected(Verdict.DELIVERED, "it waits for 3 s, then takes the events for lost; they are not"),
-        "java_legacy": Expected(Verdict.REPEATED, "it waits for 10 s, then sends again"),
-        "java_core": Expected(Verdict.REPEATED, "it waits for 10 s, then sends again"),
-        "js_client": Expected(Verdict.REPEATED, "it waits for 10 s, then sends again"),
-        "js_client_in_node": Expected(Verdict.REPEATED, "it waits for 10 s, then sends again"),
-        "statsig_js": Expected(Verdict.DELIVERED, "it waits without end"),
-        "statsig_js_in_node": Expected(Verdict.DELIVERED, "it waits without end"),
+        "py_legacy": _delivered("it waits for 20 s"),
+        "py_core": _SENT_AGAIN,
+        "node_legacy": _WAITS,
+        "node_core": _SENT_AGAIN,
+        "go_legacy": _delivered("it waits for 3 s, then takes the events for lost, which they are not"),
+        "java_legacy": _SENT_AGAIN,
+        "java_core": _SENT_AGAIN,
+        "js_client": _SENT_AGAIN,
+        "js_client_in_node": _SENT_AGAIN,
+        "statsig_js": _WAITS,
+        "statsig_js_in_node": _WAITS,
     },
 }

@@ -1,8 +1,8 @@
 // Go's github.com/statsig-io/go-sdk, unchanged but for URL and key.
 //
 // Lines of standard input are commands, and each is printed once it has been followed: "log ROUND" logs an event of
-// each kind, with the round in their names; "flush" does nothing, as this SDK sends at an interval alone. At the end of
-// input the SDK is shut down.
+// each kind, with the round in their names; "log-at-once ROUND" sends one by the call that waits for the answer; "flush"
+// does nothing, as this SDK sends at an interval alone. At the end of input the SDK is shut down.
 package main
 
 import (
@@ -51,8 +51,12 @@ func main() {
 	fmt.Println("ready")
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		if round, is := strings.CutPrefix(lines.Text(), "log "); is {
+		command, round, _ := strings.Cut(lines.Text(), " ")
+		switch command {
+		case "log":
 			log(round)
+		case "log-at-once":
+			statsig.LogImmediate([]statsig.Event{{User: user, EventName: round + "_at_once", Value: "pro"}})
 		}
 		fmt.Println(lines.Text())
 	}

@@ -3,13 +3,14 @@ import { StatsigClient } from "@statsig/js-client";
 
 import { user } from "./user.mjs";
 
-export async function start(url, key) {
+export async function start(url, key, options = {}) {
   const statsig = new StatsigClient(key, user, {
     networkConfig: { api: `${url}/v1`, sdkExceptionUrl: `${url}/v1/sdk_exception` },
     environment: { tier: "staging" },
     loggingEnabled: "always",
     // A layer without values exposes none of them.
     overrideAdapter: { getLayerOverride: (layer) => ({ ...layer, __value: { a_parameter: "on" } }) },
+    ...options,
   });
   await statsig.initializeAsync();
   return {

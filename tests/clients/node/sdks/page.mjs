@@ -4,8 +4,8 @@ import { start as statsig_js } from "./statsig_js.mjs";
 
 let sdk;
 
-window.start = async ({ name, url, key }) => {
-  sdk = await { js_client, statsig_js }[name](url, key);
+window.start = async ({ name, url, key, options }) => {
+  sdk = await { js_client, statsig_js }[name](url, key, options);
 };
 window.log = (round) => sdk.log(round);
 window.flush = () => {

@@ -5,13 +5,14 @@ import { user } from "./user.mjs";
 
 const { StatsigClient } = statsigJs;
 
-export async function start(url, key) {
+export async function start(url, key, options = {}) {
   const statsig = new StatsigClient(key, user, {
     api: `${url}/v1`,
     eventLoggingApi: `${url}/v1`,
     environment: { tier: "staging" },
     ignoreWindowUndefined: true,
     initializeValues: {},
+    ...options,
   });
   await statsig.initializeAsync();
   return {
