@@ -9,7 +9,7 @@ from tests.clients.scenarios import DURING
 from tests.clients.sdks import SDKS, Sdk
 from tests.clients.verdicts import EXPECTED, verdict_of
 
-pytestmark = pytest.mark.timeout(300)  # the first test of a fault waits for all SDKs
+pytestmark = pytest.mark.timeout(600)  # the first test of a fault waits for all SDKs
 
 _IN_PAGES = [sdk for sdk in SDKS if sdk.command is None]
 

@@ -13,7 +13,7 @@ from tests.clients.scenarios import AFTER, DURING, Ran
 from tests.clients.sdks import SDKS, Sdk
 from tests.support.sdk_events import PRIVATE, identity, parsed, told
 
-pytestmark = pytest.mark.timeout(200)  # the first test waits for all SDKs
+pytestmark = pytest.mark.timeout(600)  # the first test waits for all SDKs
 
 _DOCUMENT = tools.ROOT / "docs/sdks.md"
 
