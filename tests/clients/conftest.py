@@ -65,14 +65,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     ran = config.stash[_RAN]
     if not ran:
         return
-    terminalreporter.section("what became of the SDKs' events")
-    for fault, outcomes in ((name, one.outcomes) for name, one in ran.items()):
-        for sdk, outcome in outcomes.items():
-            verdict = verdict_of(outcome, DURING).value.strip("*")
-            terminalreporter.write_line(
-                f"{fault:9} {sdk:19} told {len(outcome.told):4}  delivered {outcome.delivered:4}  "
-                f"repeated {outcome.repeated:4}  dropped {len(outcome.lost):4}  {verdict}"
-            )
+    terminalreporter.section("events delivered, repeated, dropped")
+    terminalreporter.write(table.counted({name: one.outcomes for name, one in ran.items()}))
     verdicts = {(name, sdk): verdict_of(it, DURING) for name, one in ran.items() for sdk, it in one.outcomes.items()}
     if not verdicts.keys() >= {(fault, sdk.name) for fault in EXPECTED for sdk in SDKS}:
         terminalreporter.write_line(f"{table.DOCUMENT} is left as it is: not every SDK met every fault")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.clients.outcomes import Outcome
 from tests.clients.sdks import SDKS
 from tests.clients.tools import ROOT
 from tests.clients.verdicts import EXPECTED, Verdict
@@ -24,6 +25,22 @@ def rendered(verdicts: Mapping[tuple[str, str], Verdict]) -> str:
     for sdk in SDKS:
         cells = [verdicts[fault, sdk.name].value for fault in faults]
         lines.append(f"| {sdk.title} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def counted(outcomes: Mapping[str, Mapping[str, Outcome]]) -> str:
+    """The figures for a terminal: events delivered, rows repeated, events dropped.
+
+    Args:
+        outcomes: by the fault's name, then by the SDK's.
+    """
+    lines = [f"{'':34}" + "".join(f"{fault:>17}" for fault in outcomes)]
+    for sdk in SDKS:
+        cells = [
+            f"{found.delivered:>7}{found.repeated:>5}{len(found.lost):>5}" if found else f"{'not run':>17}"
+            for found in (of_a_fault.get(sdk.name) for of_a_fault in outcomes.values())
+        ]
+        lines.append(f"{sdk.title.replace('`', ''):34}{''.join(cells)}")
     return "\n".join(lines) + "\n"
 
 
