@@ -1,19 +1,17 @@
 """What the clients are tried against: a service, pages on another origin, a browser, and what each fault came to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.clients import scenarios, table, tools
 from tests.clients.faults import Fault
 from tests.clients.pages import Pages, served_pages
-from tests.clients.scenarios import DURING, Ran
+from tests.clients.scenarios import DURING, Ran, Scenario
 from tests.clients.sdks import SDKS
 from tests.clients.talk import Talker
 from tests.clients.verdicts import EXPECTED, verdict_of
 from tests.support.service import Service
-
-Scenario = Callable[[type[Fault]], Ran]
 
 _RAN: pytest.StashKey[dict[str, Ran]] = pytest.StashKey()
 

@@ -7,7 +7,7 @@ down, or as its page is left. Pages are visited once more: some SDKs keep for th
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,10 @@ class Ran:
     ended: Mapping[str, bool]
     began_s: float
     ended_s: float
+
+
+# Runs a fault's scenario, or says what it came to before.
+Scenario = Callable[[type[Fault]], Ran]
 
 
 def run(kind: type[Fault], folder: Path, browser: Talker, pages: Pages) -> Ran:

@@ -3,9 +3,8 @@
 import pytest
 
 from tests.clients import sdks
-from tests.clients.conftest import Scenario
 from tests.clients.faults import FAULTS, Fault, Refused
-from tests.clients.scenarios import DURING
+from tests.clients.scenarios import DURING, Scenario
 from tests.clients.sdks import SDKS, Sdk
 from tests.clients.verdicts import EXPECTED, verdict_of
 

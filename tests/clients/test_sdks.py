@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from tests.clients import sdks, tools
-from tests.clients.conftest import Scenario
 from tests.clients.faults import Fault
-from tests.clients.scenarios import AFTER, DURING, Ran
+from tests.clients.scenarios import AFTER, DURING, Ran, Scenario
 from tests.clients.sdks import SDKS, Sdk
 from tests.support.sdk_events import PRIVATE, identity, parsed, told
 
