@@ -50,9 +50,17 @@ def scenario(
     """Runs a scenario when it is first asked for."""
     ran = request.config.stash[_RAN]
 
+    broken: dict[str, Exception] = {}
+
     def run_once(fault: type[Fault]) -> Ran:
+        if fault.name in broken:
+            pytest.fail(f"the scenario of {fault.name} was broken off: {broken[fault.name]}")
         if fault.name not in ran:
-            ran[fault.name] = scenarios.run(fault, tmp_path_factory.mktemp("scenario"), browser, pages)
+            try:
+                ran[fault.name] = scenarios.run(fault, tmp_path_factory.mktemp("scenario"), browser, pages)
+            except Exception as error:
+                broken[fault.name] = error
+                raise
         return ran[fault.name]
 
     return run_once
