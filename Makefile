@@ -30,7 +30,7 @@ test-corruption: $(VENV)/.installed-dev ## each flip and truncation of a segment
 	SLUICE_TEST_ALL_DAMAGE=1 $(BIN)/pytest --timeout 3600 tests/log/test_corruption_sealed.py tests/log/test_corruption_open.py \
 	  tests/lake/test_corruption.py $(ARGS)
 
-test-clients: $(VENV)/.installed-dev ## real clients in Node, Chromium, Go and Java against a real service
+test-clients: $(VENV)/.installed-dev ## every SDK in Node, Chromium, Python, Go and Java, also in trouble; writes docs/sdks.md
 	@$(BIN)/python -m tests.clients.prepare
 	@$(BIN)/pytest tests/clients/test_grpc_go_program.py $(ARGS)
 	@$(BIN)/python -m tests.support.loopback $(BIN)/pytest tests/clients --verbose --deselect tests/clients/test_grpc_go_program.py $(ARGS)

@@ -121,7 +121,12 @@ def test_a_program_for_pypi_statsig_logs_the_same_rows_with_another_import_line(
     rows = {}
     for key, text in keys.items():
         done = subprocess.run(
-            [sys.executable, "-c", text, service.rest, key], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-c", text, service.rest, key],
+            input="log first\nflush\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         service.flush()
@@ -135,7 +140,7 @@ def test_a_program_for_pypi_statsig_logs_the_same_rows_with_another_import_line(
     for row in [*rows["secret-pypi"], *rows["secret-ours"]]:
         for name in ("user_custom", "metadata"):
             row[name] = json.loads(row[name]) if row[name] else row[name]
-    assert len(rows["secret-ours"]) == 3
+    assert len(rows["secret-ours"]) == 4
     assert rows["secret-ours"] == rows["secret-pypi"]
     assert "hunter2" not in str(service.dicts("select * from events"))
 

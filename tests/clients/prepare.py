@@ -50,8 +50,9 @@ def _prepare_node() -> None:
     buf = [str(Path(sys.executable).with_name("buf")), "generate", str(ROOT / "proto"), "--include-imports"]
     schemas = ["--path", str(ROOT / "proto/sluice/events/v1/events_service.proto")]
     _run("messages from proto/", [*buf, "--template", "buf.gen.yaml", *schemas], NODE)
-    bundle = ["node_modules/.bin/esbuild", "grpc_web/page.mjs", "--bundle", "--outfile=pages/grpc_web.js"]
-    _run("the page's script", [*bundle, "--log-level=warning"], NODE)
+    for folder in ("grpc_web", "sdks"):
+        bundle = ["node_modules/.bin/esbuild", f"{folder}/page.mjs", "--bundle", f"--outfile=pages/{folder}.js"]
+        _run(f"the page's script ({folder})", [*bundle, "--log-level=warning"], NODE)
 
 
 def _prepare_go() -> None:
@@ -65,6 +66,7 @@ def _prepare_java(sdk: str) -> None:
     shutil.copytree(HERE / "java" / sdk, folder, dirs_exist_ok=True)
     copy = ["mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory=lib"]
     _install(f"libraries of Java ({sdk})", copy, folder, ["pom.xml"])
+    _run(f"Java's driver ({sdk})", ["javac", "-cp", "lib/*", "-d", "classes", f"Java{sdk.title()}.java"], folder)
 
 
 def _install(what: str, command: Sequence[str], folder: Path, manifests: Sequence[str]) -> None:

@@ -1,66 +1,171 @@
-"""The SDKs that run in processes of their own: how each is started, and what it calls itself.
+"""The SDKs: how each is started, what it calls itself, and what it can say.
 
-A driver takes the service's URL and a key, logs the events that test_sdks.py names, and ends. Those for Python are in
-tests/support/sdks, as `make test` runs them too.
+What a driver does is told in tests/support/sdk_events.py. Those for Python are in tests/support/sdks, as `make test`
+runs them too.
 """
 
-import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.clients.tools import GO, JAVA, NODE, Missing, missing_for_go, missing_for_java
-
-_WITHIN_S = 60.0
+from tests.clients.tools import GO, JAVA, NODE, ROOT, Missing, missing_for_go, missing_for_java
+from tests.support.sdk_events import ABILITIES, Abilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sdk:
-    """One SDK.
+    """One SDK, in one place.
 
     Attributes:
         name: ours, as tests show it.
-        sdk_type: its own, as its events carry it.
-        key: kind of key that it is meant for, `server` or `client`.
-        command: starts its driver; URL and key follow.
+        title: as docs/sdks.md names it.
+        sdk_type: its own name of itself, as its events carry it.
+        kind: of the key that it is meant for, `server` or `client`.
+        can: what it can say.
+        command: starts its driver; URL and key follow. None: it runs in a page.
         folder: where.
+        fillers: events that its driver logs besides, before it can be made to send.
+        patience_s: how long it may wait before it tries again what could not be sent.
         missing: programs without which it can't be run here.
     """
 
     name: str
+    title: str
     sdk_type: str
-    key: str
-    command: Sequence[str]
+    kind: str
+    can: Abilities
+    command: Sequence[str] | None
     folder: Path
+    fillers: int = 0
+    patience_s: float = 25.0
     missing: Sequence[Missing] = ()
 
 
-def _node(name: str, sdk_type: str, key: str) -> Sdk:
-    return Sdk(name=name, sdk_type=sdk_type, key=key, command=["node", f"sdks/{name}.mjs"], folder=NODE)
+def _python(name: str) -> list[str]:
+    return [sys.executable, str(ROOT / f"tests/support/sdks/{name}.py")]
 
 
-def _java(name: str, sdk_type: str, folder: Path, main: str) -> Sdk:
-    command = ["java", "-cp", "lib/*", main]
-    return Sdk(name=name, sdk_type=sdk_type, key="server", command=command, folder=folder, missing=missing_for_java())
+def _node(name: str) -> list[str]:
+    return ["node", "sdks/follow.mjs", name]
+
+
+def _java(main: str) -> list[str]:
+    return ["java", "-cp", "classes:lib/*", main]
 
 
 SDKS = (
-    _node("node_core", "statsig-server-core-node", "server"),
-    _node("node_legacy", "statsig-node", "server"),
-    _node("js_client", "javascript-client", "client"),
-    _node("statsig_js", "js-client", "client"),
+    Sdk(
+        name="py_legacy",
+        title="`statsig` (Python)",
+        sdk_type="py-server",
+        kind="server",
+        can=ABILITIES["py_legacy"],
+        command=_python("py_legacy"),
+        folder=ROOT,
+    ),
+    Sdk(
+        name="py_core",
+        title="`statsig-python-core`",
+        sdk_type="statsig-server-core-python",
+        kind="server",
+        can=ABILITIES["py_core"],
+        command=_python("py_core"),
+        folder=ROOT,
+        patience_s=65.0,
+    ),
+    Sdk(
+        name="node_legacy",
+        title="`statsig-node`",
+        sdk_type="statsig-node",
+        kind="server",
+        can=ABILITIES["node_legacy"],
+        command=_node("node_legacy"),
+        folder=NODE,
+        patience_s=115.0,
+    ),
+    Sdk(
+        name="node_core",
+        title="`@statsig/statsig-node-core`",
+        sdk_type="statsig-server-core-node",
+        kind="server",
+        can=ABILITIES["node_core"],
+        command=_node("node_core"),
+        folder=NODE,
+        patience_s=65.0,
+    ),
     Sdk(
         name="go_legacy",
+        title="`go-sdk`",
         sdk_type="go-sdk",
-        key="server",
+        kind="server",
+        can=ABILITIES["go_legacy"],
         command=["./go_legacy"],
         folder=GO,
         missing=missing_for_go(),
     ),
-    _java("java_core", "statsig-server-core-java", JAVA / "core", "JavaCore.java"),
-    _java("java_legacy", "java-server", JAVA / "legacy", "JavaLegacy.java"),
+    Sdk(
+        name="java_legacy",
+        title="`com.statsig:serversdk`",
+        sdk_type="java-server",
+        kind="server",
+        can=ABILITIES["java_legacy"],
+        command=_java("JavaLegacy"),
+        folder=JAVA / "legacy",
+        fillers=994,
+        missing=missing_for_java(),
+    ),
+    Sdk(
+        name="java_core",
+        title="`com.statsig:javacore`",
+        sdk_type="statsig-server-core-java",
+        kind="server",
+        can=ABILITIES["java_core"],
+        command=_java("JavaCore"),
+        folder=JAVA / "core",
+        patience_s=65.0,
+        missing=missing_for_java(),
+    ),
+    Sdk(
+        name="js_client",
+        title="`@statsig/js-client` in Chromium",
+        sdk_type="javascript-client",
+        kind="client",
+        can=ABILITIES["js_client"],
+        command=None,
+        folder=NODE,
+        patience_s=65.0,
+    ),
+    Sdk(
+        name="js_client_in_node",
+        title="`@statsig/js-client` in Node",
+        sdk_type="javascript-client",
+        kind="client",
+        can=ABILITIES["js_client"],
+        command=_node("js_client"),
+        folder=NODE,
+        patience_s=65.0,
+    ),
+    Sdk(
+        name="statsig_js",
+        title="`statsig-js` in Chromium",
+        sdk_type="js-client",
+        kind="client",
+        can=ABILITIES["statsig_js"],
+        command=None,
+        folder=NODE,
+    ),
+    Sdk(
+        name="statsig_js_in_node",
+        title="`statsig-js` in Node",
+        sdk_type="js-client",
+        kind="client",
+        can=ABILITIES["statsig_js"],
+        command=_node("statsig_js"),
+        folder=NODE,
+    ),
 )
 
 
@@ -68,19 +173,3 @@ def skip_without(missing: Sequence[Missing]) -> None:
     """Skip the test when programs are missing; its reason names them."""
     if missing:
         pytest.skip(", ".join(f"{one.program}: {one.fault}" for one in missing))
-
-
-def run(sdk: Sdk, url: str, key: str) -> None:
-    """Run the driver to its end."""
-    done = subprocess.run(
-        [*sdk.command, url, key],
-        cwd=sdk.folder,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_WITHIN_S,
-    )
-    print(done.stdout)
-    assert done.returncode == 0, f"{sdk.name}: exit {done.returncode}\n{done.stdout[-4000:]}"

@@ -1,4 +1,4 @@
-"""A service and SDKs side by side: start it, let each SDK log, print the rows of each as JSON.
+"""A service and SDKs side by side: start it, let each SDK log a round, print the rows of each as JSON.
 
     python -m tests.support.sdk_session DATA_FOLDER SDK...
 
@@ -25,6 +25,8 @@ def main() -> None:
             service.import_keys(key)
             subprocess.run(
                 [sys.executable, str(_SDKS / f"{sdk}.py"), service.rest, key],
+                input="log first\n",
+                text=True,
                 check=True,
                 stdout=sys.stderr,
                 timeout=60,

@@ -1,4 +1,8 @@
-"""PyPI `statsig-python-core`, unchanged but for URL and key: custom events of each kind and exposures."""
+"""PyPI `statsig-python-core`, unchanged but for URL and key.
+
+Lines of standard input are commands, and each is printed once it has been followed: `log ROUND` logs an event of each
+kind, with the round in their names; `flush` sends. At the end of input the SDK is shut down.
+"""
 
 import sys
 
@@ -23,10 +27,19 @@ user = StatsigUser(
     private_attributes={"password": "hunter2"},
     custom_ids={"companyID": "c9", "stableID": "s7"},
 )
-statsig.log_event(user, "text_value", value="pro", metadata={"plan": "yearly"})
-statsig.log_event(user, "number_value", value=12.5, metadata={"n": "2"})
-statsig.log_event(user, "no_value")
-statsig.check_gate(user, "a_gate")
-statsig.get_experiment(user, "a_config")
-statsig.flush_events().wait()
+print("ready", flush=True)
+for line in sys.stdin:
+    command, *names = line.split()
+    if command == "log":
+        [name] = names
+        statsig.log_event(user, f"{name}_no_value")
+        statsig.log_event(user, f"{name}_number_value", value=12.5, metadata={"n": "2"})
+        statsig.log_event(user, f"{name}_text_value", value="pro", metadata={"plan": "yearly"})
+        statsig.log_event(user, f"{name}_nested", metadata={"cart": {"items": [1, 2.5, "x"]}})
+        statsig.check_gate(user, f"{name}_gate")
+        statsig.get_experiment(user, f"{name}_config")
+        statsig.manually_log_layer_parameter_exposure(user, f"{name}_layer", "a_parameter")
+    else:
+        statsig.flush_events().wait()
+    print(line, end="", flush=True)
 statsig.shutdown().wait()

@@ -1,19 +1,32 @@
-// npm `statsig-js` in Node, unchanged but for URL and key: custom events of each kind and exposures.
+// npm `statsig-js`, unchanged but for URL and key, in Node and in a page.
 import statsigJs from "statsig-js";
 
 import { user } from "./user.mjs";
 
-const [url, key] = process.argv.slice(2);
-const statsig = statsigJs.default;
-await statsig.initialize(key, user, {
-  api: `${url}/v1`,
-  eventLoggingApi: `${url}/v1`,
-  environment: { tier: "staging" },
-  ignoreWindowUndefined: true,
-});
-statsig.logEvent("text_value", "pro", { plan: "yearly" });
-statsig.logEvent("number_value", 12.5, { n: "2" });
-statsig.logEvent("no_value");
-statsig.checkGate("a_gate");
-statsig.getConfig("a_config");
-statsig.shutdown();
+const { StatsigClient } = statsigJs;
+
+export async function start(url, key, options = {}) {
+  const statsig = new StatsigClient(key, user, {
+    api: `${url}/v1`,
+    eventLoggingApi: `${url}/v1`,
+    environment: { tier: "staging" },
+    ignoreWindowUndefined: true,
+    initializeValues: {},
+    ...options,
+  });
+  await statsig.initializeAsync();
+  return {
+    log(round) {
+      statsig.logEvent(`${round}_no_value`);
+      statsig.logEvent(`${round}_number_value`, 12.5, { n: "2" });
+      statsig.logEvent(`${round}_text_value`, "pro", { plan: "yearly" });
+      statsig.logEvent(`${round}_nested`, null, { cart: { items: [1, 2.5, "x"] } });
+      statsig.checkGate(`${round}_gate`);
+      statsig.getConfig(`${round}_config`);
+      statsig.overrideLayer(`${round}_layer`, { a_parameter: "on" });
+      statsig.getLayer(`${round}_layer`).get("a_parameter", "");
+    },
+    flush: () => statsig.flushEvents(),
+    end: () => statsig.shutdown(),
+  };
+}

@@ -1,5 +1,4 @@
-// The user of every event that the SDKs send: each field that Sluice has a column for, and private attributes, which
-// must not arrive.
+// The user of every event: each field that Sluice has a column for, and private attributes, which must not arrive.
 export const user = {
   userID: "u1",
   email: "a@b.c",
