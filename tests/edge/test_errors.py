@@ -201,3 +201,27 @@ def test_a_worker_that_does_not_answer_is_504_and_more_requests_than_fit_are_503
     assert sorted(answer.status for answer in answers) == [503, 503, 503, 504]
     assert all(answer.json["status"] == answer.status for answer in answers)
     assert all(answer.header("access-control-allow-origin") == "*" for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("first_line", "headers", "status"),
+    [
+        pytest.param(b"POST /\xff\xfe\xc3 HTTP/1.1", b"", 400, id="a path that is not ASCII"),
+        pytest.param(b'POST /a"b\\c%0d%0a HTTP/1.1', b"", 404, id="a path with what JSON escapes"),
+        pytest.param(b"POST /" + b"p" * 5000 + b" HTTP/1.1", b"", 404, id="a long path"),
+        pytest.param(b"POST /nothing?k=client-0123456789 HTTP/1.1", b"", 404, id="a key in the address"),
+        pytest.param(b"PROPFIND /v1/log_event HTTP/1.1", b"", 405, id="a method of WebDAV"),
+        pytest.param(
+            b"POST /v1/log_event HTTP/1.1", b'Content-Type: a/"\\\xff\xfe', 415, id="a content type of any bytes"
+        ),
+        pytest.param(b"POST /v1/log_event HTTP/1.1", b"Content-Type: " + b"x" * 5000, 415, id="a long content type"),
+    ],
+)
+def test_what_was_found_is_told_in_valid_json_and_briefly(edge, first_line, headers, status):
+    lines = [first_line, b"Host: x", b"Content-Length: 0", *([headers] if headers else [])]
+    answer = exchange(edge.address, b"\r\n".join(lines) + b"\r\n\r\n")
+
+    assert (answer.status, answer.json["status"]) == (status, status)
+    assert ", got " in answer.json["message"]
+    assert len(answer.body) < 1000
+    assert "client-0123456789" not in answer.json["message"]

@@ -64,7 +64,7 @@ def test_both_calls_write_rows(service: Service, channel: grpc.Channel) -> None:
     ("metadata", "said"),
     [
         pytest.param([], "statsig-api-key", id="no key"),
-        pytest.param([("statsig-api-key", "secret-unknown")], "not known here", id="a key that is not known"),
+        pytest.param([("statsig-api-key", "secret-unknown")], "known here", id="a key that is not known"),
     ],
 )
 def test_a_wrong_key_is_unauthenticated(channel: grpc.Channel, metadata: list[tuple[str, str]], said: str) -> None:

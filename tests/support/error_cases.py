@@ -327,7 +327,7 @@ _HTTP = [
         "content-type",
         "application/json, text/plain or none",
         "content-type application/xml and content-encoding -",
-        "send that instead",
+        "change that header",
         headers={"Content-Type": "application/xml"},
     ),
     _http(
@@ -336,7 +336,7 @@ _HTTP = [
         "content-encoding",
         "gzip, zstd, br, identity or none",
         "content-type application/json and content-encoding deflate",
-        "send that instead",
+        "change that header",
         headers={"content-encoding": "deflate"},
     ),
     _http(
