@@ -7,6 +7,11 @@ from sluice.events.v1 import events_pb2 as pb
 from tests.support.ingest_server import IngestServer, native, rest, typed
 
 _EXPECTED = "expected integer (ms since epoch), got"
+_MEND = "; send the client's clock as clientTime in the body, or in a header"
+_MISSING = (
+    "STATSIG-CLIENT-TIME: missing, expected integer (ms since epoch); send the client's clock in this header, or as t "
+    "in the query"
+)
 
 
 def _body(client_time: str) -> bytes:
@@ -45,15 +50,15 @@ def test_what_stands_in_the_body_is_not_looked_at_where_the_query_tells_it(
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
-        ('"soon"', f"clientTime: {_EXPECTED} another text"),
-        ("1.5", f"clientTime: {_EXPECTED} another value"),
-        ("true", f"clientTime: {_EXPECTED} another value"),
-        ("[]", f"clientTime: {_EXPECTED} another value"),
-        ("9223372036854775808", f"clientTime: {_EXPECTED} number beyond 64 bits"),
-        ('"' + "1" * 5000 + '"', f"clientTime: {_EXPECTED} another text"),
-        ("1" * 5000, f"clientTime: {_EXPECTED} another text"),
-        ("null", "STATSIG-CLIENT-TIME: missing"),
-        ('""', "STATSIG-CLIENT-TIME: missing"),
+        ('"soon"', f"clientTime: {_EXPECTED} another text{_MEND}"),
+        ("1.5", f"clientTime: {_EXPECTED} another value{_MEND}"),
+        ("true", f"clientTime: {_EXPECTED} another value{_MEND}"),
+        ("[]", f"clientTime: {_EXPECTED} another value{_MEND}"),
+        ("9223372036854775808", f"clientTime: {_EXPECTED} number beyond 64 bits{_MEND}"),
+        ('"' + "1" * 5000 + '"', f"clientTime: {_EXPECTED} another text{_MEND}"),
+        ("1" * 5000, f"clientTime: {_EXPECTED} another text{_MEND}"),
+        ("null", _MISSING),
+        ('""', _MISSING),
     ],
 )
 def test_one_that_cannot_be_read_is_refused_by_its_name(

@@ -12,7 +12,11 @@ from sluice.log.ports import Body
 
 _USER = {"userID": "u1"}
 _NO_USER: dict[str, Any] = {"eventName": "e", "time": 1}
-_COUNT = " (1 of 1 events are invalid; none was accepted)"
+_COUNT = " (1 of 1 events are invalid; none was accepted: mend them or leave them out, and send the rest again)"
+_MEND = "; mend that, and send the request again"
+_NO_EVENTS = 'events: missing, expected array; send {"events":[...]}'
+_EITHER = "events: expected array, or in its place event, the name of one, got"
+_NEITHER = f'{_EITHER} neither; send {{"events":[...]}}, or one event as {{"event":"...","user":{{...}}}}'
 
 
 def _validate(body: Any, shape: JsonShape) -> Valid | Invalid:
@@ -41,18 +45,21 @@ def test_where_a_request_has_a_user_an_event_needs_none(shape: JsonShape, event:
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
-        ({"user": None, "events": [_NO_USER]}, f"events[0].user: missing{_COUNT}"),
-        ({"user": 7, "events": []}, "user: expected object, got number"),
-        ({"user": {"userID": True}, "events": []}, "user.userID: expected string or number, got boolean"),
-        ({"user": {"customIDs": {"a": 1}}, "events": []}, "user.customIDs: expected strings as values, got number"),
+        ({"user": None, "events": [_NO_USER]}, f"events[0].user: missing, expected object{_COUNT}"),
+        ({"user": 7, "events": []}, f"user: expected object, got number{_MEND}"),
+        ({"user": {"userID": True}, "events": []}, f"user.userID: expected string or number, got boolean{_MEND}"),
+        (
+            {"user": {"customIDs": {"a": 1}}, "events": []},
+            f"user.customIDs: expected strings as values, got number{_MEND}",
+        ),
         ({"user": _USER, "events": [_NO_USER | {"user": []}]}, f"events[0].user: expected object, got array{_COUNT}"),
         (
             '{"user":{},"user":null,"events":[{"eventName":"e","time":1}]}',
-            f"events[0].user: missing{_COUNT}",
+            f"events[0].user: missing, expected object{_COUNT}",
         ),
         (
             '{"user":{"email":"\\ud800"},"events":[]}',
-            "user.email: expected JSON, got half a surrogate pair at offset 18",
+            "user.email: expected JSON, got half a surrogate pair at offset 18; don't cut text within a character",
         ),
     ],
 )
@@ -67,7 +74,8 @@ def test_a_shared_user_that_would_be_too_much_on_all_rows_is_refused() -> None:
 
     assert _said({"user": user, "events": [_NO_USER] * (many - 2)}, LOG_EVENT) == "valid"
     assert _said({"user": user, "events": [_NO_USER] * many}, LOG_EVENT) == (
-        f"user: expected at most {MAX_SHARED_USER_BYTES // many} bytes where {many} events share it, got 20013"
+        f"user: expected at most {MAX_SHARED_USER_BYTES // many} bytes where {many} events share it, got 20013; "
+        "send fewer events per request, or a smaller user"
     )
 
 
@@ -93,25 +101,25 @@ def test_one_event_is_valid_at_the_webhook(changed: dict[str, Any]) -> None:
     body = {"user": _USER, "event": "paid", "value": 1.5, "metadata": {"a": 1}, "timestamp": 1767225600000} | changed
 
     assert _validate(body, WEBHOOK) == Valid(event_count=1, body_format=Body.WEBHOOK_EVENT)
-    assert _said(body, LOG_EVENT) == "events: missing"
+    assert _said(body, LOG_EVENT) == _NO_EVENTS
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({}, "events: expected array, or in its place event, the name of one, got neither"),
-        ({"event": None}, "events: expected array, or in its place event, the name of one, got neither"),
-        ({"event": "e", "events": []}, "events: expected array, or in its place event, the name of one, got both"),
-        ({"event": "e", "timestamp": 1}, "user: missing"),
-        ({"event": 7, "user": {}}, "event: expected string, got number"),
-        ({"event": "e", "user": {"userID": []}}, "user.userID: expected string or number, got array"),
+        ({}, _NEITHER),
+        ({"event": None}, _NEITHER),
+        ({"event": "e", "events": []}, f"{_EITHER} both; leave one of them out"),
+        ({"event": "e", "timestamp": 1}, f"user: missing, expected object{_MEND}"),
+        ({"event": 7, "user": {}}, f"event: expected string, got number{_MEND}"),
+        ({"event": "e", "user": {"userID": []}}, f"user.userID: expected string or number, got array{_MEND}"),
         (
             {"event": "e", "user": {}, "timestamp": 1.5},
-            "timestamp: expected integer (ms since epoch), got number with a fraction",
+            f"timestamp: expected integer (ms since epoch), got number with a fraction{_MEND}",
         ),
-        ({"event": "e", "user": {}, "value": True}, "value: expected string or number, got boolean"),
-        ({"event": "e", "user": {}, "metadata": []}, "metadata: expected object, got array"),
-        ('{"event":"e","event":null,"user":{}}', "event: missing"),
+        ({"event": "e", "user": {}, "value": True}, f"value: expected string or number, got boolean{_MEND}"),
+        ({"event": "e", "user": {}, "metadata": []}, f"metadata: expected object, got array{_MEND}"),
+        ('{"event":"e","event":null,"user":{}}', f"event: missing, expected string{_MEND}"),
     ],
 )
 def test_what_is_wrong_with_one_event_is_named_by_its_path(body: Any, said: str) -> None:
@@ -150,9 +158,9 @@ def test_exposures_as_the_documents_have_them_are_valid(body: dict[str, Any]) ->
         (_EXPERIMENT | {"experimentName": 7}, ".experimentName: expected string, got number"),
         (_EXPERIMENT | {"group": ""}, ".group: expected a name, got an empty string"),
         (_EXPERIMENT | {"ruleID": 5}, ".ruleID: expected string, got number"),
-        (_GATE | {"passes": None}, ".passes: missing"),
+        (_GATE | {"passes": None}, ".passes: missing, expected boolean"),
         (_GATE | {"passes": "true"}, ".passes: expected boolean, got string"),
-        ({"experimentName": "e", "group": "g"}, ".user: missing"),
+        ({"experimentName": "e", "group": "g"}, ".user: missing, expected object"),
         (_EXPERIMENT | {"user": 7}, ".user: expected object, got number"),
         (_EXPERIMENT | {"time": True}, ".time: expected integer (ms since epoch), got boolean"),
         (7, ": expected object, got number"),
@@ -170,7 +178,10 @@ def test_what_is_wrong_with_an_exposure_is_named_by_its_path(exposure: Any, said
             "exposures[0].user.email: expected JSON, got the end of the body",
         ),
         ('{"exposures":[{},{"gateName":nul', "exposures[1].gateName: expected JSON, got the end of the body"),
-        ('{"exposures":7}', "exposures: expected array, got number"),
+        ('{"exposures":7}', 'exposures: expected array, got number; send {"exposures":[...]}'),
+        ("", 'body: expected JSON, got an empty body; send {"exposures":[...]}'),
+        ("[]", 'body: expected object, got array; send {"exposures":[...]}'),
+        ('{"exposures":[],"user":7}', "user: expected object, got number; mend that, and send the request again"),
     ],
 )
 def test_a_fault_within_exposures_is_named_by_its_path(body: str, said: str) -> None:
@@ -178,7 +189,7 @@ def test_a_fault_within_exposures_is_named_by_its_path(body: str, said: str) -> 
 
 
 def test_a_body_of_another_door_is_none_of_exposures() -> None:
-    assert _said({"events": []}, CUSTOM_EXPOSURES) == "exposures: missing"
+    assert _said({"events": []}, CUSTOM_EXPOSURES) == 'exposures: missing, expected array; send {"exposures":[...]}'
 
 
 @pytest.mark.parametrize("place", ["request", "exposure"])

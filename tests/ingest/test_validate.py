@@ -134,8 +134,11 @@ def test_what_breaks_the_contract_is_named_by_its_path(body: str, said: str) -> 
 
 @pytest.mark.parametrize("body", ["{}", '{"events":null}'])
 def test_a_body_without_events_is_told_what_the_door_takes(body: str) -> None:
-    assert _said(body) == "events: missing"
-    assert _said(body, WEBHOOK) == "events: expected array, or in its place event, the name of one, got neither"
+    assert _said(body) == 'events: missing, expected array; send {"events":[...]}'
+    assert _said(body, WEBHOOK) == (
+        "events: expected array, or in its place event, the name of one, got neither; "
+        'send {"events":[...]}, or one event as {"event":"...","user":{...}}'
+    )
 
 
 @pytest.mark.parametrize(

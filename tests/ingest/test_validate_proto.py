@@ -206,6 +206,8 @@ def test_a_shared_user_is_held_to_the_rules_of_users() -> None:
     )
 
     assert isinstance(refused, Invalid)
-    assert refused.message(max_bytes=1000) == "user.custom: expected finite numbers, got NaN or Infinity"
+    assert refused.message(max_bytes=1000) == (
+        "user.custom: expected finite numbers, got NaN or Infinity; mend that, and send the request again"
+    )
     assert isinstance(too_large, Invalid)
     assert too_large.message(max_bytes=1000).startswith("user: expected at most 16777 bytes where 1000 events share it")

@@ -11,7 +11,15 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sluice.contract import INT64_MAX, INT64_MIN, INTERNAL_EVENT_PREFIX, STATSIG_METADATA_FIELDS, milliseconds_of
-from sluice.ingest.violations import MISSING, Invalid, Violation, invalid_request, violations_of_events
+from sluice.ingest.violations import (
+    MEND,
+    MISSING,
+    Invalid,
+    Violation,
+    invalid_request,
+    send_array,
+    violations_of_events,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,11 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["explain", "explain_exposures", "explain_webhook"]
 
 _TIME = "integer (ms since epoch)"
-_MEND = {
-    "body": 'send {"events":[...]}',
-    "events": 'send {"events":[...]}',
-    "statsigMetadata": "leave out what isn't known of the SDK",
-}
+_MEND_METADATA = "leave out what isn't known of the SDK"
+_MEND_WEBHOOK = 'send {"events":[...]}, or one event as {"event":"...","user":{...}}'
 
 
 class _Number(NamedTuple):
@@ -67,8 +72,8 @@ def explain_webhook(body: bytes) -> Invalid | None:
         in_contract = any(value is not None for value in request.all("events"))
         is_event = any(value is not None for value in request.all("event"))
         if in_contract is is_event:
-            found = "both" if is_event else "neither"
-            return invalid_request("events", "array, or in its place event, the name of one", found)
+            found, mend = ("both", "leave one of them out") if is_event else ("neither", _MEND_WEBHOOK)
+            return invalid_request("events", "array, or in its place event, the name of one", found, mend=mend)
         if is_event:
             violations = tuple(_of_webhook_event(request))
             return Invalid(violations=violations) if violations else None
@@ -98,8 +103,14 @@ def _explained(request: Any, key: str, of_item: _OfItem, *, with_statsig_metadat
     if not violations and not named:
         return None
     events = len(arrays[-1]) if arrays else 0
-    mend = _MEND[violations[0].path.partition(".")[0]] if violations else ""
+    mend = _mend_of(violations[0].path, key) if violations else ""
     return Invalid(violations=(*violations, *named), invalid_events=invalid_events, events=events, mend=mend)
+
+
+def _mend_of(path: str, key: str) -> str:
+    return {"body": send_array(key), key: send_array(key), "statsigMetadata": _MEND_METADATA}.get(
+        path.partition(".")[0], MEND
+    )
 
 
 def _of_request(request: Any, key: str, *, with_statsig_metadata: bool) -> Iterator[Violation]:

@@ -11,7 +11,7 @@ import re
 import msgspec
 
 from sluice import contract
-from sluice.ingest.violations import Invalid, invalid_request
+from sluice.ingest.violations import Invalid, invalid_request, send_array
 
 __all__ = ["not_json", "not_utf8", "path_at", "too_deep"]
 
@@ -19,7 +19,6 @@ _MAX_SEARCH_BYTES = 256 * 1024
 _BYTE = re.compile(r" \(byte (\d+)\)$")
 _TRAILING = "JSON is malformed: trailing characters"
 _WHOLE = msgspec.json.Decoder(msgspec.Raw)
-_SEND_EVENTS = 'send {"events":[...]}'
 
 # From the start, everything that is no lone surrogate; what stands behind it is the first one.
 _BEFORE_LONE_SURROGATE = re.compile(
@@ -52,20 +51,25 @@ def too_deep(body: bytes, at: int, limit: int) -> Invalid:
     return invalid_request(path_at(body, at), expected, found, mend="nest it less, or send it as text")
 
 
-def not_json(body: bytes) -> Invalid | None:
-    """What is wrong with the syntax of a body in UTF-8; None: nothing is."""
+def not_json(body: bytes, key: str) -> Invalid | None:
+    """What is wrong with the syntax of a body in UTF-8; None: nothing is.
+
+    Args:
+        body: as it came.
+        key: of the array that its door takes.
+    """
     try:
         _WHOLE.decode(body)
     except msgspec.DecodeError as exc:
-        return _fault(body, str(exc))
+        return _fault(body, str(exc), key)
     except RecursionError:  # Pythons differ in what they take; the stated limit is below all
         return invalid_request("body", "JSON", "too deep nesting", mend="nest it less, or send it as text")
     return None
 
 
-def _fault(body: bytes, said: str) -> Invalid:
+def _fault(body: bytes, said: str, key: str) -> Invalid:
     if not body.strip():
-        return invalid_request("body", "JSON", "an empty body", mend=_SEND_EVENTS)
+        return invalid_request("body", "JSON", "an empty body", mend=send_array(key))
     lone = _BEFORE_LONE_SURROGATE.match(body)
     assert lone is not None, "it matches nothing, at least"
     position = _BYTE.search(said)

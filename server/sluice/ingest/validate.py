@@ -66,6 +66,7 @@ class JsonShape:
 
     Args:
         forms: types of bodies, the most usual first, each with what judges a body that msgspec has taken as one.
+        key: of the array that holds its events.
         explain: says all that is wrong with any JSON.
         count: what a body holds with which nothing is wrong.
         takes_client_time: whether the client's clock may stand in the body.
@@ -74,11 +75,13 @@ class JsonShape:
     def __init__(
         self,
         *forms: tuple[type[msgspec.Struct], Callable[[Any, bytes], _Found]],
+        key: str,
         explain: Callable[[bytes], Invalid | None],
         count: Callable[[bytes], Valid | Invalid],
         takes_client_time: bool = False,
     ) -> None:
         self._forms = [(msgspec.json.Decoder(form, dec_hook=decode_lenient), judge) for form, judge in forms]
+        self._key = key
         self._explain = explain
         self._count = count
         self._takes_client_time = takes_client_time
@@ -97,7 +100,7 @@ class JsonShape:
 
     def look_closer(self, body: bytes) -> Valid | Invalid:
         """Say what is wrong with a body that `check` found unclear, or that nothing is. Slow: see explain.py."""
-        return malformed.not_json(body) or self._explain(body) or self._count(body)
+        return malformed.not_json(body, self._key) or self._explain(body) or self._count(body)
 
     def client_time(self, body: bytes, found: Valid) -> int | Invalid | None:  # noqa: ARG002  typed bodies need it
         """The client's clock as a valid body tells it. Only for requests that don't tell it otherwise."""
@@ -122,8 +125,8 @@ def shared_user_is_too_large(user_bytes: int, event_count: int) -> Invalid | Non
     """Whether a request's own user is too large to stand on the rows of so many events."""
     if user_bytes * event_count <= MAX_SHARED_USER_BYTES:
         return None
-    at_most = MAX_SHARED_USER_BYTES // event_count
-    return invalid_request("user", f"at most {at_most} bytes where {event_count} events share it", f"{user_bytes}")
+    expected = f"at most {MAX_SHARED_USER_BYTES // event_count} bytes where {event_count} events share it"
+    return invalid_request("user", expected, f"{user_bytes}", mend="send fewer events per request, or a smaller user")
 
 
 class _Shared(msgspec.Struct, gc=False):
@@ -221,6 +224,7 @@ def _count_exposures(body: bytes) -> Valid | Invalid:
 LOG_EVENT = JsonShape(
     (LogEventBody, _strict),
     (LenientLogEventBody, _lenient),
+    key="events",
     explain=explain,
     count=_count_events,
     takes_client_time=True,
@@ -230,9 +234,10 @@ WEBHOOK = JsonShape(
     (WebhookBody, _strict_webhook),
     (LenientWebhookBody, _lenient_webhook),
     (WebhookEventBody, _webhook_event),
+    key="events",
     explain=explain_webhook,
     count=_count_webhook_events,
 )
 CUSTOM_EXPOSURES = JsonShape(
-    (CustomExposuresBody, _custom_exposures), explain=explain_exposures, count=_count_exposures
+    (CustomExposuresBody, _custom_exposures), key="exposures", explain=explain_exposures, count=_count_exposures
 )

@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["MAX_NAMED_EVENTS", "MISSING", "Invalid", "Violation", "invalid_request", "violations_of_events"]
+__all__ = [
+    "MAX_NAMED_EVENTS",
+    "MEND",
+    "MISSING",
+    "Invalid",
+    "Violation",
+    "invalid_request",
+    "send_array",
+    "violations_of_events",
+]
 
-_MEND = "mend that, and send the request again"
+# What a caller can do where nothing better is known.
+MEND = "mend that, and send the request again"
 _MEND_EVENTS = "mend them or leave them out, and send the rest again"
 
 # Of how many invalid events the violations are named; all are counted.
@@ -60,7 +70,7 @@ class Invalid:
     violations: tuple[Violation, ...]
     invalid_events: int = 0
     events: int = 0
-    mend: str = _MEND
+    mend: str = MEND
 
     def message(self, *, max_bytes: int) -> str:
         """All violations in one line of ASCII, and how to mend them; those that don't fit are only counted."""
@@ -75,9 +85,14 @@ class Invalid:
         return "; ".join(texts[:named] + ([f"and {more} more"] if more else [])) + tail
 
 
-def invalid_request(path: str, expected: str, found: str, *, mend: str = _MEND) -> Invalid:
+def invalid_request(path: str, expected: str, found: str, *, mend: str = MEND) -> Invalid:
     """A request that is invalid as a whole, for one reason."""
     return Invalid(violations=(Violation(path=path, expected=expected, found=found),), mend=mend)
+
+
+def send_array(key: str) -> str:
+    """How to mend a request that isn't an object with the array of events that its door takes."""
+    return f'send {{"{key}":[...]}}'
 
 
 def violations_of_events(events: Iterable[Iterator[Violation]]) -> tuple[list[Violation], int]:
