@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _INGEST = Path(sluice.ingest.__file__).parent
 # What makes a violation, and what only words it.
-_MAKERS = {"Violation", "invalid_request", "_expect", "_missing", "_no_client_time"}
+_MAKERS = {"Violation", "invalid_request", "_expect", "_missing", "_no_time"}
 # What nobody meets beyond Envoy, by a part of the code that makes it.
 _THROUGH_NO_DOOR = {
     '"JSON", "too deep nesting"': "Pythons that read less deep than the limit; none of today's",
@@ -149,19 +149,22 @@ def test_every_violation_that_is_made_beforehand_is_in_the_table(answers: Answer
 
 def test_every_answer_that_envoy_holds_is_in_the_table(answers: Answers) -> None:
     assert answers.stack is not None
-    config = yaml.safe_load(render(answers.stack.edge.config))
-    [chain] = config["static_resources"]["listeners"][0]["filter_chains"]
-    manager = chain["filters"][0]["typed_config"]
-    held = {
-        route["direct_response"]["body"]["inline_string"]
-        for route in manager["route_config"]["virtual_hosts"][0]["routes"]
-        if route.get("direct_response", {}).get("status", 0) >= 400
-        and "body" in route["direct_response"]
-        # Native callers are told otherwise: by a mapper, below.
-        and "grpc" not in route["name"]
-    }
-    held |= {mapper["body"]["inline_string"] for mapper in manager["local_reply_config"]["mappers"] if "body" in mapper}
-    held |= {error.message for error in native_errors(answers.stack.edge.config).values()}
+    configs = [answers.stack.edge.config, answers.stack.typed_edge.config]
+    held = {error.message for config in configs for error in native_errors(config).values()}
+    for config in configs:
+        [chain] = yaml.safe_load(render(config))["static_resources"]["listeners"][0]["filter_chains"]
+        manager = chain["filters"][0]["typed_config"]
+        held |= {
+            route["direct_response"]["body"]["inline_string"]
+            for route in manager["route_config"]["virtual_hosts"][0]["routes"]
+            if route.get("direct_response", {}).get("status", 0) >= 400
+            and "body" in route["direct_response"]
+            # Native callers are told otherwise: by a mapper, below.
+            and "grpc" not in route["name"]
+        }
+        held |= {
+            mapper["body"]["inline_string"] for mapper in manager["local_reply_config"]["mappers"] if "body" in mapper
+        }
 
     assert len(held) > 12
     assert {text for text in held if not any(text in told.message for told in answers.told)} == set()

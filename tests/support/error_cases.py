@@ -69,6 +69,11 @@ _MEND_EVENTS = "mend them or leave them out, and send the rest again"
 _SEND_EVENTS = 'send {{"events":[...]}}'
 _TIME = "integer (ms since epoch)"
 _CLOCK = "send the client's clock in this header, or as t in the query"
+_CLOCK_IN_BODY = "send the client's clock as clientTime in the body, or in a header"
+_MEND = "mend that, and send the request again"
+
+
+_WITHOUT_USER = '{"eventName":"e","time":1767225600000}'
 
 
 def _event(**fields: str) -> str:
@@ -78,14 +83,14 @@ def _event(**fields: str) -> str:
 
 
 def _request(  # noqa: PLR0917  a row of the table, in its order
-    cause: str, path: str, expected: str, found: str, mend: str, body: bytes | str, **named: Any
+    cause: str, where: str, expected: str, found: str, mend: str, body: bytes | str, **named: Any
 ) -> ErrorCase:
     """A JSON body that is wrong as a whole."""
     return ErrorCase(
         cause=cause,
         status=400,
         reason=Reason.INVALID_REQUEST,
-        path=path,
+        path=where,
         expected=expected,
         found=found,
         mend=mend,
@@ -197,6 +202,31 @@ _BODIES = [
         GOOD,
         headers={"statsig-client-time": "9223372036854775808"},
     ),
+    *(
+        _request(
+            f"a clock in the body that is {cause}",
+            "clientTime",
+            _TIME,
+            found,
+            _CLOCK_IN_BODY,
+            f'{{"events":[],"clientTime":{sent}}}',
+            headers={"statsig-client-time": None},
+        )
+        for cause, found, sent in [
+            ("text, but no number", "another text", '"soon"'),
+            ("no integer", "another value", "1.5"),
+            ("beyond 64 bits", "number beyond 64 bits", "9223372036854775808"),
+        ]
+    ),
+    _request("a user of the request that is no object", "user", "object", "number", _MEND, '{"events":[],"user":7}'),
+    _request(
+        "a user of the request, too large for so many events",
+        "user",
+        "at most 16777 bytes where 1000 events share it",
+        "20012",
+        "send fewer events per request, or a smaller user",
+        f'{{"user":{{"email":"{"x" * 20_000}"}},"events":[{",".join([_WITHOUT_USER] * 1000)}]}}',
+    ),
 ]
 
 _EVENTS = [
@@ -223,6 +253,97 @@ _EVENTS = [
     ),
     _of_event("a value of another type", "value", "string or number", "boolean", _event(value="true")),
     _of_event("metadata that are no object", "metadata", "object", "string", _event(metadata='"text"')),
+]
+
+_WEBHOOK = "/v1/webhooks/event_webhook"
+_NO_SUCH_NAME = "array, or in its place event, the name of one"
+
+
+def _of_webhook(cause: str, path: str, expected: str, found: str, body: str, mend: str = _MEND) -> ErrorCase:  # noqa: PLR0917  a row of the table, in its order
+    """One event as webhooks post it, which is wrong."""
+    return _request(f"webhook: {cause}", path, expected, found, mend, body, path=_WEBHOOK)
+
+
+_OF_WEBHOOKS = [
+    _of_webhook(
+        "neither events nor one event",
+        "events",
+        _NO_SUCH_NAME,
+        "neither",
+        "{}",
+        'send {{"events":[...]}}, or one event as {{"event":"...","user":{{...}}}}',
+    ),
+    _of_webhook(
+        "both events and one event",
+        "events",
+        _NO_SUCH_NAME,
+        "both",
+        '{"event":"e","user":{},"events":[]}',
+        "leave one of them out",
+    ),
+    _of_webhook("a name of another type", "event", "string", "number", '{"event":7,"user":{}}'),
+    _of_webhook("no user", "user", "object", "nothing", '{"event":"e"}'),
+    _of_webhook("a time of another type", "timestamp", _TIME, "boolean", '{"event":"e","user":{},"timestamp":true}'),
+    _of_webhook("a value of another type", "value", "string or number", "array", '{"event":"e","user":{},"value":[]}'),
+    _of_webhook("metadata that are no object", "metadata", "object", "array", '{"event":"e","user":{},"metadata":[]}'),
+]
+
+
+def _of_exposure(cause: str, name: str, expected: str, found: str, exposure: str) -> ErrorCase:
+    """An exposure of log_custom_exposure that is wrong."""
+    return ErrorCase(
+        cause=f"exposure: {cause}",
+        status=400,
+        reason=Reason.INVALID_EVENTS,
+        path=f"exposures[0]{name and '.'}{name}",
+        expected=expected,
+        found=found,
+        mend=_MEND_EVENTS,
+        meet=lambda stack: stack.rest(f'{{"exposures":[{exposure}]}}', path=_EXPOSURES),
+    )
+
+
+_EXPOSURES = "/v1/log_custom_exposure"
+_OF_EXPOSURES = [
+    _request(
+        "exposure: none, as in a body of another endpoint",
+        "exposures",
+        "array",
+        "nothing",
+        'send {{"exposures":[...]}}',
+        GOOD,
+        path=_EXPOSURES,
+    ),
+    _of_exposure("no object", "", "object", "number", "7"),
+    _of_exposure("no name", "", "experimentName or gateName", "neither", '{"user":{},"group":"g"}'),
+    _of_exposure(
+        "both names",
+        "",
+        "either experimentName or gateName",
+        "both",
+        '{"user":{},"group":"g","experimentName":"e","gateName":"g","passes":true}',
+    ),
+    _of_exposure("neither group nor rule", "", "group or ruleID", "neither", '{"user":{},"experimentName":"e"}'),
+    _of_exposure(
+        "an empty name",
+        "experimentName",
+        "a name",
+        "an empty string",
+        '{"user":{},"experimentName":"","group":"g"}',
+    ),
+    _of_exposure(
+        "a name of another type", "gateName", "string", "number", '{"user":{},"gateName":7,"passes":true,"group":"g"}'
+    ),
+    _of_exposure("a rule of another type", "ruleID", "string", "number", '{"user":{},"experimentName":"e","ruleID":7}'),
+    _of_exposure("a gate without outcome", "passes", "boolean", "nothing", '{"user":{},"gateName":"g","group":"g"}'),
+    _of_exposure(
+        "an outcome of another type",
+        "passes",
+        "boolean",
+        "string",
+        '{"user":{},"gateName":"g","group":"g","passes":"true"}',
+    ),
+    _of_exposure("no user", "user", "object", "nothing", '{"experimentName":"e","group":"g"}'),
 ]
 
 
@@ -467,7 +588,7 @@ def _lost(stack: Stack) -> Told:
 
 
 def _later(  # noqa: PLR0917  a row of the table, in its order
-    cause: str, status: int | str, reason: Reason, found: str, mend: str, meet: Callable[[Stack], Told]
+    cause: str, status: int | str, reason: Reason | None, found: str, mend: str, meet: Callable[[Stack], Told]
 ) -> ErrorCase:
     """Nothing is wrong with the request."""
     return ErrorCase(cause=cause, status=status, reason=reason, path="", expected="", found=found, mend=mend, meet=meet)
@@ -512,9 +633,16 @@ _LATER = [
         _PERHAPS_STORED,
         _no_answer,
     ),
+    _later(
+        "none of events, and the upstream is down",
+        503,
+        None,
+        "the upstream address could not be reached, or gave no answer",
+        "try again later",
+        lambda stack: stack.rest(path="/v1/initialize", typed=True),
+    ),
 ]
 
-_MEND = "mend that, and send the request again"
 _TYPED = [
     _request("typed transcoding: no JSON", "body", "JSON", "what Envoy's parser calls: ", _MEND, GOOD[:60], typed=True),
     _request("typed transcoding: no object", "body", "object", "another value", _MEND, "[7]", typed=True),
@@ -653,6 +781,17 @@ _GRPC = [
         lambda stack: stack.grpc(statsig_client_time="soon"),
     ),
     _grpc(
+        "NaN in the user of the request",
+        _INVALID,
+        Reason.INVALID_REQUEST,
+        "user.custom",
+        *_FINITE,
+        _MEND,
+        lambda stack: stack.grpc(
+            pb.LogEventRequest(user=pb.User(custom=Struct(fields={"a": _NAN}))).SerializeToString()
+        ),
+    ),
+    _grpc(
         "a message that is too large",
         _INVALID,
         Reason.TOO_LARGE,
@@ -760,4 +899,4 @@ _GRPC = [
     ),
 ]
 
-CASES = [*_BODIES, *_EVENTS, *_KEYS, *_HTTP, *_LATER, *_TYPED, *_GRPC]
+CASES = [*_BODIES, *_EVENTS, *_OF_WEBHOOKS, *_OF_EXPOSURES, *_KEYS, *_HTTP, *_LATER, *_TYPED, *_GRPC]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 import tempfile
 import time
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import grpc
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from sluice.contract import Source
-from sluice.edge import Transcoding
+from sluice.edge import Transcoding, Upstream
 from sluice.keys.key import Kind, prefix_of
 from sluice.keys.key_file import KeyFile
 from tests.support.edge import Answer, Edge, post, running_edge
@@ -55,7 +56,7 @@ class Told:
 
 @dataclass
 class Stack:
-    """What runs, and who may call it."""
+    """What runs, and who may call it. Only the typed edge has an upstream, which is down."""
 
     folder: Path
     server: IngestServer
@@ -160,14 +161,28 @@ def error_stack() -> Iterator[Stack]:
         (folder / "body").mkdir()
         (folder / "typed").mkdir()
         with (
+            socket.socket() as unused,
             running_edge(folder / "body", **behind, **settings) as edge,
-            running_edge(folder / "typed", **behind, **settings, transcoding=Transcoding.TYPED) as typed_edge,
+            running_edge(
+                folder / "typed",
+                **behind,
+                **settings,
+                transcoding=Transcoding.TYPED,
+                upstream=Upstream(tls=False, host="127.0.0.1", port=_port_that_is_closed(unused)),
+            ) as typed_edge,
         ):
             stack = Stack(folder=folder, server=server, edge=edge, typed_edge=typed_edge, keys=keys)
             try:
                 yield stack
             finally:
                 stack.server.close()
+
+
+def _port_that_is_closed(unused: socket.socket) -> int:
+    """A port that nobody gets while the socket is there, and that nobody answers at."""
+    unused.bind(("127.0.0.1", 0))
+    port: int = unused.getsockname()[1]
+    return port
 
 
 def _worker(folder: Path) -> IngestServer:
