@@ -12,16 +12,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
+from sluice.edge.paths import EVENT_PATHS
 from sluice.edge.render import installed_documents
-from sluice.ingest.validate import LOG_EVENT, WEBHOOK, JsonShape, Unclear, Valid
+from sluice.ingest.validate import CUSTOM_EXPOSURES, LOG_EVENT, WEBHOOK, JsonShape, Unclear, Valid
 from tests.support.error_cases import CASES
-from tests.support.generated import CONTRACT, PATHS, many_bodies, valid_bodies
+from tests.support.generated import CONTRACT, EXPOSURES, PATHS, many_bodies, valid_bodies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SERVED: dict[str, Any] = yaml.safe_load((installed_documents() / "openapi.yaml").read_text())
-_SHAPES = {"/log_event": LOG_EVENT, "/webhooks/event_webhook": WEBHOOK}
+_SHAPES = {"/log_event": LOG_EVENT, "/webhooks/event_webhook": WEBHOOK, EXPOSURES: CUSTOM_EXPOSURES}
 _settings = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 
 _formats = FormatChecker([])
@@ -56,7 +57,7 @@ def _validator(path: str) -> Draft202012Validator:
     return Draft202012Validator(schema, format_checker=_formats)
 
 
-_VALIDATORS = {path: _validator(path) for path in PATHS}
+_VALIDATORS = {path: _validator(path) for path in _SHAPES}
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -119,7 +120,7 @@ def test_what_the_contract_takes_the_document_takes(path: str, data: st.DataObje
 
 
 @_settings
-@given(path=st.sampled_from(PATHS), data=st.data())
+@given(path=st.sampled_from(list(_SHAPES)), data=st.data())
 @example(path="/log_event", data=None)
 def test_what_the_document_takes_the_service_takes_and_nothing_else(path: str, data: Any) -> None:
     bodies = data.draw(many_bodies(path, 10), label="bodies") if data else [b'{"events":[{"eventName":"e","time":1}]}']
@@ -156,6 +157,6 @@ def _is_taken(shape: JsonShape, body: bytes) -> bool:
 def test_every_status_that_a_request_can_meet_is_described() -> None:
     met = {str(case.status) for case in CASES if isinstance(case.status, int)} - {"404"}
 
-    for path in ("/v1/log_event", "/v1/rgstr", "/v1/webhooks/event_webhook"):
+    for path in EVENT_PATHS:
         assert set(_operation(_SERVED, path)["responses"]) == met | {"202"}
     assert "404" in _SERVED["info"]["description"]

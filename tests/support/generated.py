@@ -1,5 +1,7 @@
 """Requests made from the contract's schema, and what may become of them on their way: hypothesis strategies.
 
+Beside them those in forms that the contract doesn't know: a user of the request, one event of a webhook, exposures.
+
 A value is a tree whose leaves are JSON texts as they are sent, so that each number and string may be spelled in any way
 that JSON has: arrays are lists, objects tuples of members, and a key may stand twice.
 """
@@ -19,10 +21,23 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-__all__ = ["CONTRACT", "PATHS", "Node", "body_schema", "many_bodies", "text_of", "valid_bodies"]
+__all__ = [
+    "CONTRACT",
+    "EXPOSURES",
+    "PATHS",
+    "USER_SCHEMA",
+    "Node",
+    "body_schema",
+    "many_bodies",
+    "text_of",
+    "valid_bodies",
+]
 
 CONTRACT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "contract/openapi.yaml").read_text())
 PATHS = tuple(CONTRACT["paths"])
+EXPOSURES = "/log_custom_exposure"
+_EVENT: dict[str, Any] = CONTRACT["components"]["schemas"]["Event"]
+USER_SCHEMA: dict[str, Any] = _EVENT["properties"]["user"]
 
 Node: TypeAlias = Any  # str | list[Node] | tuple[tuple[str, Node], ...]
 
@@ -93,6 +108,7 @@ _SCALARS = {
         st.integers(-(2**63), 2**63 - 1).map(str) | st.integers(1_700_000_000_000, 1_800_000_000_000).map(str)
     ),
     ("number", None): numbers,
+    ("boolean", None): st.sampled_from(["true", "false"]),
     ("string", "email"): st.emails().map(json.dumps),
     ("string", None): strings,
 }
@@ -120,19 +136,59 @@ def _from_object(schema: dict[str, Any]) -> SearchStrategy[Node]:
     return st.builds(together, named, others, st.integers(0, 3))
 
 
-_bodies = {path: from_schema(body_schema(path)) for path in PATHS}
+def _object(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+_TEXT = {"type": "string"}
+_TIME = {"type": "integer", "format": "int64"}
+_EVENT_OF_A_USER = _EVENT | {"required": [name for name in _EVENT["required"] if name != "user"]}
+_OF_A_USER = _object(["user", "events"], user=USER_SCHEMA, events={"type": "array", "items": _EVENT_OF_A_USER})
+_ONE_EVENT = _object(
+    ["event", "user"],
+    event=_TEXT,
+    user=USER_SCHEMA,
+    timestamp=_TIME,
+    **{name: _EVENT["properties"][name] for name in ("value", "metadata")},
+)
+_NAMES = {
+    "type": "array",
+    "items": {
+        "oneOf": [
+            _object(
+                ["user", "experimentName", "group"], user=USER_SCHEMA, experimentName=_TEXT, group=_TEXT, time=_TIME
+            ),
+            _object(
+                ["gateName", "passes", "ruleID"],
+                gateName=_TEXT,
+                passes={"type": "boolean"},
+                ruleID=_TEXT,
+                user=USER_SCHEMA,
+            ),
+        ]
+    },
+}
+
+_in_contract = {path: from_schema(body_schema(path)) for path in PATHS}
+# They keep the contract's rules for events, but mostly not the contract: a name may be empty, a user missing.
+_in_other_forms = {
+    "/log_event": from_schema(_OF_A_USER),
+    "/webhooks/event_webhook": from_schema(_OF_A_USER) | from_schema(_ONE_EVENT),
+    EXPOSURES: from_schema(_object(["exposures"], exposures=_NAMES, user=USER_SCHEMA)),
+}
+_bodies = {path: _in_contract.get(path, forms) | forms for path, forms in _in_other_forms.items()}
 _commas = st.sampled_from([",", ", ", " ,\n\t"])
 
 
 @st.composite
 def valid_bodies(draw: DrawFn, path: str) -> bytes:
     """A body that keeps the contract."""
-    return text_of(draw(_bodies[path]), draw(_commas)).encode()
+    return text_of(draw(_in_contract[path]), draw(_commas)).encode()
 
 
 @st.composite
 def many_bodies(draw: DrawFn, path: str, count: int) -> list[bytes]:
-    """A body that keeps the contract, and what this or that made of it: such a one may still keep it.
+    """A body that keeps the contract, or is of another form, and what this or that made of it, which may be right too.
 
     What becomes of it is chosen by a seed, as hypothesis takes a hundred times as long for its own choices.
     """
@@ -180,6 +236,8 @@ _LENIENT_OR_NOT = (
     "9223372036854775808",
     "18446744073709551616",
     '"2026-01-01T00:00:00Z"',
+    '"1767225600000"',
+    '"20260101"',
     '"statsig::x"',
     '"\\ud800"',
     '"\\u0000"',

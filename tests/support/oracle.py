@@ -7,6 +7,7 @@ beyond the contract (docs/errors.md) is put into the contract's words.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from tests.support.generated import PATHS, body_schema
+from tests.support.generated import PATHS, USER_SCHEMA, body_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +27,21 @@ _MAX_DEPTH = 500
 _INT64 = range(-(2**63), 2**63)
 _OPTIONAL_OF_USER = ("userID", "email", "custom", "customIDs")
 _OPTIONAL_OF_SDK = ("sdkType", "sdkVersion", "sessionID", "stableID")
-_BEYOND = {"request": {"idempotencyKey"}, "event": {"secondaryExposures", "eventID"}, "user": set()}
+_BEYOND = {
+    "request": {"idempotencyKey", "user", "clientTime"},
+    "event": {"secondaryExposures", "eventID"},
+    "user": set(),
+}
 _BEYOND["user"] |= {"ip", "userAgent", "country", "locale", "appVersion", "statsigEnvironment", "privateAttributes"}
 _NAMED = {
     "event": {"user", "eventName", "time", "value", "metadata"},
     "user": set(_OPTIONAL_OF_USER),
 }
+_WEBHOOK = "/webhooks/event_webhook"
+# One event in place of the array, at the webhook.
+_OF_ONE_EVENT = {"event": "eventName", "timestamp": "time"}
+_OF_REQUEST = {"events", "statsigMetadata", "idempotencyKey", "user", "clientTime", "exposures"}
+_DIGITS = re.compile("-?[0-9]{1,19}", re.ASCII)
 
 _formats = FormatChecker([])
 
@@ -41,7 +51,13 @@ def _is_int64(value: object) -> bool:
     return not isinstance(value, int | float) or int(value) in _INT64
 
 
-_VALIDATORS = {path: Draft202012Validator(body_schema(path), format_checker=_formats) for path in PATHS}
+def _validator(path: str) -> Draft202012Validator:
+    schema = body_schema(path)
+    of_request = schema["properties"] | {"user": USER_SCHEMA}
+    return Draft202012Validator(schema | {"properties": of_request}, format_checker=_formats)
+
+
+_VALIDATORS = {path: _validator(path) for path in PATHS}
 
 
 class _Object(list[tuple[str, Any]]):
@@ -77,7 +93,7 @@ def is_named_by(place: str, body: bytes) -> bool:
     names = [name.partition("[")[0] for name in place.split(".")]
     tree = _parsed(body)
     if tree is _NO_JSON:
-        return names[0] in {"events", "statsigMetadata", "idempotencyKey"}
+        return names[0] in _OF_REQUEST | _NAMED["event"] | set(_OF_ONE_EVENT)
     return any(_leads_to(document, place) for document in _documents(tree))
 
 
@@ -140,10 +156,15 @@ def _lenient(tree: Any, path: str) -> Any:
     """The tree in the contract's words."""
     if not isinstance(tree, _Object):
         return tree
+    if path == _WEBHOOK and _told(tree, "event"):
+        return _Object() if _told(tree, "events") else _Object([("events", [_lenient_event(_as_event(tree))])])
     members = _Object()
+    has_user = [value for key, value in tree if key == "user"][-1:] not in ([], [None])
     for key, value in tree:
         if key == "events" and isinstance(value, list) and not isinstance(value, _Object):
-            members.append((key, [_lenient_event(event) for event in value]))
+            members.append((key, [_lenient_event(event, has_user=has_user) for event in value]))
+        elif key == "user":
+            members.append((key, _lenient_user(value)))
         elif key == "statsigMetadata" and path == "/log_event":
             members += [(key, _without_nulls(value, _OPTIONAL_OF_SDK))] if value is not None else []
         elif not (key == "events" and value is None):
@@ -152,7 +173,21 @@ def _lenient(tree: Any, path: str) -> Any:
     return _Object() if ("events", None) in tree else members
 
 
-def _lenient_event(event: Any) -> Any:
+def _told(members: _Object, name: str) -> bool:
+    return any(key == name and value is not None for key, value in members)
+
+
+def _as_event(tree: _Object) -> _Object:
+    """One event of a webhook as an event of the contract; where it doesn't say when, at 0."""
+    event = _Object(
+        (_OF_ONE_EVENT.get(key, key), value)
+        for key, value in tree
+        if key not in _OF_ONE_EVENT.values() and not (key == "timestamp" and value is None)
+    )
+    return event if _told(event, "time") else _Object([*event, ("time", 0)])
+
+
+def _lenient_event(event: Any, *, has_user: bool = False) -> Any:
     if not isinstance(event, _Object):
         return event
     members = _without_nulls(event, ("value", "metadata"))
@@ -160,7 +195,8 @@ def _lenient_event(event: Any) -> Any:
         return _Object()  # missing, in one occurrence
     keys = [key for key, _ in event]
     names = [value for key, value in event if key == "eventName"]
-    if "user" not in keys and names and isinstance(names[-1], str) and names[-1].startswith("statsig::"):
+    of_itself = bool(names) and isinstance(names[-1], str) and names[-1].startswith("statsig::")
+    if "user" not in keys and (has_user or of_itself):
         members.append(("user", _Object()))
     return _Object(
         (key, _lenient_user(value) if key == "user" else _lenient_time(value) if key == "time" else value)
@@ -171,11 +207,18 @@ def _lenient_event(event: Any) -> Any:
 def _lenient_time(time: Any) -> Any:
     if not isinstance(time, str):
         return time
+    if _is_digits(time):
+        return int(time)
     try:
         datetime.fromisoformat(time)
     except ValueError:
         return time
     return 0
+
+
+def _is_digits(time: str) -> bool:
+    # Eight are a date.
+    return _DIGITS.fullmatch(time) is not None and len(time.lstrip("-")) != 8
 
 
 def _lenient_user(user: Any) -> Any:
@@ -258,6 +301,9 @@ def _items(text: str) -> Iterator[str]:
 
 def _rows(text: str, path: str) -> Iterator[dict[str, Any]]:
     request = _members(text)
+    if path == _WEBHOOK and request.get("event", "null") != "null":
+        event = {key: one for key, one in request.items() if key not in _OF_ONE_EVENT.values()}
+        request = {"events": f"[{_renamed(event)}]"}
     about = request.get("statsigMetadata", "null") if path == "/log_event" else "null"
     said = _members(about) if about != "null" else {}
     of_request = {
@@ -271,7 +317,7 @@ def _rows(text: str, path: str) -> Iterator[dict[str, Any]]:
     }
     for item in _items(request["events"]):
         event = _members(item)
-        sent = event.get("user", "null")
+        sent = next((one for one in (event.get("user"), request.get("user")) if one not in {None, "null"}), "null")
         user = _members(sent) if sent != "null" else {}
         ids = json.loads(user.get("customIDs", "null")) or {}
         more = others | {
@@ -280,7 +326,7 @@ def _rows(text: str, path: str) -> Iterator[dict[str, Any]]:
         }
         yield of_request | {
             "event_name": json.loads(event["eventName"]),
-            "time_ms": _milliseconds(event["time"]),
+            "time_ms": _milliseconds(event.get("time", "null")),
             "user_id": _text(user.get("userID", "null")),
             "user_email": _string(user, "email"),
             "user_custom": _free_form(user, "custom"),
@@ -289,6 +335,11 @@ def _rows(text: str, path: str) -> Iterator[dict[str, Any]]:
             "value": _exact(event.get("value", "null")),
             "extra": {level: members for level, members in more.items() if members},
         }
+
+
+def _renamed(event: dict[str, str]) -> str:
+    members = ((_OF_ONE_EVENT.get(key, key), one) for key, one in event.items() if key != "events")
+    return "{" + ",".join(f"{json.dumps(key)}:{one}" for key, one in members) + "}"
 
 
 def _others(members: dict[str, str], level: str, named: set[str]) -> dict[str, Any]:
@@ -318,7 +369,11 @@ def _text(text: str) -> str | None:
     return found
 
 
-def _milliseconds(text: str) -> int:
+def _milliseconds(text: str) -> int | None:
+    if text == "null":
+        return None
+    if text.startswith('"') and _is_digits(json.loads(text)):
+        return int(json.loads(text))
     if text.startswith('"'):
         moment = datetime.fromisoformat(json.loads(text))
         epoch = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
