@@ -1,12 +1,14 @@
 """What lasts is told once per cause, and once when it is over."""
 
+import errno
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
 
-from sluice.outage import Outage
+from sluice.errors import SluiceError
+from sluice.outage import Outage, cause_of
 from sluice.telemetry import messages_of
 
 
@@ -55,3 +57,17 @@ def test_a_cause_that_befalls_many_is_told_of_the_first(told: list[Any]) -> None
         outage.failed("unreadable", about=f"segment {number}")
 
     assert len(told) == 20
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        pytest.param(OSError(errno.ENOSPC, "No space left on device", "/a/b"), "ENOSPC", id="of the system"),
+        pytest.param(OSError(errno.EWOULDBLOCK, "later"), "EAGAIN", id="one that has two names"),
+        pytest.param(OSError("no number"), "OSError", id="without a number"),
+        pytest.param(OSError(99999, "no such number"), "OSError", id="a number that the system does not know"),
+        pytest.param(SluiceError("port 4711 is taken"), "SluiceError", id="not of the system"),
+    ],
+)
+def test_an_error_is_one_cause_whatever_path_or_number_its_text_has(error: Exception, cause: str) -> None:
+    assert cause_of(error) == cause

@@ -34,6 +34,7 @@ __all__ = [
     "append_to",
     "create",
     "entries",
+    "entries_by_kind",
     "exists",
     "file_names",
     "free_bytes",
@@ -49,6 +50,7 @@ __all__ = [
     "read_bytes",
     "replace_file",
     "size_of",
+    "staged_for",
     "sync_folder",
     "sync_folders_up_to",
     "unlink",
@@ -59,6 +61,7 @@ Verb = Literal["create", "write", "truncate", "datasync", "sync", "rename", "unl
 _MOST_READ_BYTES = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 _ASIDE = ".foreign"
+_STAGED_PREFIX, _STAGED_SUFFIX = ".", ".new"
 
 # writev takes at most IOV_MAX buffers a call.
 _MAX_BUFFERS = os.sysconf("SC_IOV_MAX")
@@ -300,7 +303,7 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     One that root makes belongs to the owner of the folder. For files that one process at a time replaces: what a killed
     one left of its try has the name that the next try takes, so there is at most one.
     """
-    staged = path.with_name(f".{path.name}.new")
+    staged = path.with_name(f"{_STAGED_PREFIX}{path.name}{_STAGED_SUFFIX}")
     unlink(staged)
     file = create(staged, mode=mode)
     try:
@@ -312,6 +315,12 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     with _step("rename", staged, to=path):
         os.replace(staged, path)
     sync_folder(path.parent)
+
+
+def staged_for(name: str) -> str | None:
+    """The name of the file that `replace_file` is to put in place of, when it stages one of this name; else None."""
+    is_staged = name.startswith(_STAGED_PREFIX) and name.endswith(_STAGED_SUFFIX)
+    return name[len(_STAGED_PREFIX) : -len(_STAGED_SUFFIX)] or None if is_staged else None
 
 
 def move_new(source: Path, target: Path) -> None:
@@ -405,6 +414,27 @@ def entries(path: Path) -> list[str]:
         return sorted(os.listdir(path))
     except FileNotFoundError:
         return []
+
+
+def entries_by_kind(path: Path) -> dict[str, bool]:
+    """The names in a folder, sorted, each with whether it is a regular file's; none if there is no such folder.
+
+    Of one moment: a name that is removed and made anew meanwhile is told as a file, or not at all.
+    """
+    try:
+        with os.scandir(path) as found:
+            kinds = {entry.name: entry.is_file(follow_symlinks=False) or _is_file_now(entry) for entry in found}
+    except FileNotFoundError:
+        return {}
+    return {name: is_file for name, is_file in sorted(kinds.items()) if is_file is not None}
+
+
+def _is_file_now(entry: os.DirEntry[str]) -> bool | None:
+    """Whether it is a regular file; None if it is gone, which some file systems tell as "no file"."""
+    try:
+        return stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return None
 
 
 def file_names(path: Path) -> list[str]:

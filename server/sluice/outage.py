@@ -5,13 +5,14 @@ Counting each try is left to whoever has the metric.
 
 from __future__ import annotations
 
+import errno
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-__all__ = ["Outage"]
+__all__ = ["Outage", "cause_of"]
 
 # In one outage.
 _MOST_TOLD = 20
@@ -42,7 +43,7 @@ class Outage:
         """Tell a failure, if its cause is new in this outage.
 
         Args:
-            cause: one of few.
+            cause: one of few; of an error that nobody has named better `cause_of`.
             about: what it befell, where one cause may befall several; the first are told each by itself.
             facts: what else the operator needs to know.
         """
@@ -57,3 +58,12 @@ class Outage:
         if self._told:
             self._told.clear()
             self._messages.warning(self._is_over, after_s=round(time.monotonic() - self._began_s, 3), **facts)
+
+
+def cause_of(error: BaseException) -> str:
+    """What an error is called as a cause: what the system calls it, as in `ENOSPC`, or else its kind.
+
+    Not its text, which names paths and numbers: each would be a cause of its own.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    return errno.errorcode.get(number or 0, type(error).__name__)

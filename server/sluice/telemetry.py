@@ -47,8 +47,8 @@ ROLE_VARIABLE = "SLUICE_ROLE"
 MESSAGES_VARIABLE = "SLUICE_MESSAGES"
 
 
-def configure(*, role: str, json: bool | None = None) -> None:
-    """Set up this process's messages.
+def configure(*, role: str, json: bool | None = None) -> UnfailingStream:
+    """Set up this process's messages; return where they go, for what else is shown there.
 
     Args:
         role: which process speaks, as in `worker-0`; a field of every message.
@@ -75,14 +75,14 @@ def configure(*, role: str, json: bool | None = None) -> None:
             line = process(None, "warning", line)
         return f"{line}\n"
 
+    stream = UnfailingStream(sys.stderr, lost_line=lost_line)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(
-            file=cast("TextIO", UnfailingStream(sys.stderr, lost_line=lost_line))
-        ),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", stream)),
         cache_logger_on_first_use=False,
     )
+    return stream
 
 
 def _adding(role: str) -> Processor:

@@ -3,8 +3,8 @@
     behind it                                 a message
     a full disk                               is lost
     a pipe or terminal that was closed        is lost, and all later ones
-    a pipe or socket that nobody reads now    waits 50 ms, once; then it is lost, and others are until somebody reads,
-                                              who is told how many
+    a pipe or socket that nobody reads now,   waits 50 ms, once; then it is lost, and others are until somebody reads,
+    a terminal that is paused (Ctrl-S)        who is told how many
 
 What a process does must not depend on whether somebody reads about it: a worker that waited for a reader would answer
 nobody.
@@ -17,6 +17,7 @@ import os
 import select
 import socket
 import stat
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
@@ -29,7 +30,7 @@ _MAY_WAIT_S = 0.05
 
 
 class UnfailingStream:
-    """What structlog writes to: whole lines.
+    """What structlog writes to, and who draws on a terminal: whole lines, from any thread.
 
     Args:
         file: standard error.
@@ -42,6 +43,7 @@ class UnfailingStream:
         self._unwaiting = _unwaiting(file)
         self._rest = b""
         self._lost = 0
+        self._lock = threading.Lock()
 
     def write(self, text: str) -> None:
         """Write a line, or lose it."""
@@ -49,7 +51,7 @@ class UnfailingStream:
             with suppress(OSError):
                 self._file.write(text)
             return
-        with suppress(OSError):
+        with self._lock, suppress(OSError):
             # A line that was begun is ended first, or what follows it could not be read either.
             self._rest = self._rest[self._take(self._rest) :]
             line = text.encode(errors="replace")
@@ -62,6 +64,19 @@ class UnfailingStream:
                 self._rest += self._lost_line(self._lost).encode()
                 self._lost = 0
                 self._rest = self._rest[self._take(self._rest) :]
+
+    def draw(self, text: str) -> None:
+        """Write what is worth nothing later, where that takes no time and cuts no line in two; else let it go."""
+        if self._unwaiting is None:
+            self.write(text)
+            self.flush()
+            return
+        with self._lock, suppress(OSError):
+            self._rest = self._rest[self._take(self._rest, may_wait=False) :]
+            if not self._rest:
+                drawn = text.encode(errors="replace")
+                taken = self._take(drawn, may_wait=False)
+                self._rest = drawn[taken:] if taken else b""
 
     def flush(self) -> None:
         """Write what Python holds back."""
@@ -81,11 +96,12 @@ class UnfailingStream:
         if self._unwaiting is not None:
             self._unwaiting.close()
 
-    def _take(self, data: bytes) -> int:
-        """Send; return how many bytes were taken."""
+    def _take(self, data: bytes, *, may_wait: bool | None = None) -> int:
+        """Send; return how many bytes were taken. Waits, unless it is told not to, until the first message is lost."""
         assert self._unwaiting is not None
         taken = 0
-        may_wait = not self._lost
+        if may_wait is None:
+            may_wait = not self._lost
         while taken < len(data):
             try:
                 taken += self._unwaiting.send(data[taken:])
@@ -97,11 +113,11 @@ class UnfailingStream:
         return taken
 
 
-class _Pipe:
-    """A pipe, opened anew: whether writing waits belongs to the open file, which others have too."""
+class _Reopened:
+    """A pipe or terminal, opened anew: whether writing waits belongs to the open file, which others have too."""
 
     def __init__(self, fd: int) -> None:
-        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
         self._fd = os.open(f"/proc/self/fd/{fd}", flags)  # noqa: TID251  not below the data folder
 
     def send(self, data: bytes) -> int:
@@ -124,13 +140,13 @@ class _Connection:
         self._socket.close()
 
 
-def _unwaiting(file: TextIO) -> _Pipe | _Connection | None:
+def _unwaiting(file: TextIO) -> _Reopened | _Connection | None:
     """What sends without waiting; None where writing never waits, or nothing better than the file itself is known."""
     with suppress(OSError, ValueError):
         fd = file.fileno()
         mode = os.fstat(fd).st_mode
-        if stat.S_ISFIFO(mode):
-            return _Pipe(fd)
+        if stat.S_ISFIFO(mode) or os.isatty(fd):
+            return _Reopened(fd)
         if stat.S_ISSOCK(mode):
             return _Connection(fd)
     return None

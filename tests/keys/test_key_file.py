@@ -110,7 +110,7 @@ def test_a_crash_at_any_step_leaves_the_old_keys_or_the_new_ones(path: Path, sur
 
 def test_what_a_killed_change_left_behind_goes_with_the_next_one(path: Path) -> None:
     KeyFile(path).create(kind=Kind.SERVER)
-    (path.parent / ".keys.json.4711").write_bytes(b"half a fi")
+    (path.parent / ".keys.json.new").write_bytes(b"half a fi")
 
     KeyFile(path).create(kind=Kind.SERVER)
 

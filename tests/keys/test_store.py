@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
+from sluice import disk
 from sluice.contract import Source
 from sluice.keys.file_format import KeysUnreadable
 from sluice.keys.key import Key, Kind, Refusal
@@ -43,28 +44,18 @@ def test_any_other_secret_is_unknown(path: Path, secret: str) -> None:
     assert _check(Keys(path), secret) is Refusal.UNKNOWN
 
 
-def test_a_key_that_was_just_made_opens_at_once(path: Path) -> None:
-    keys = Keys(path)
+def test_looking_a_key_up_touches_no_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key, secret = KeyFile(path).create(kind=Kind.SERVER)
+    keys = Keys(path)
+    for name in ("identity", "size_of", "read_bytes"):
+        monkeypatch.setattr(disk, name, _touched)
 
     assert _check(keys, secret) == key
+    assert _check(keys, "secret-nobody-knows") is Refusal.UNKNOWN
 
 
-def test_an_unreadable_file_is_not_read_again_for_each_unknown_key(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    KeyFile(path).create(kind=Kind.SERVER)
-    keys = Keys(path)
-    path.write_text("no keys at all")
-    reads: list[Path] = []
-    monkeypatch.setattr("sluice.keys.store.read_keys", lambda p: reads.append(p) or _unreadable(p))
-
-    for _ in range(3):
-        assert _check(keys, "secret-nobody-knows") is Refusal.UNKNOWN
-
-    assert len(reads) == 1
-
-
-def _unreadable(path: Path) -> list[Key]:
-    raise KeysUnreadable(f"{path}: no keys")
+def _touched(path: Path) -> None:
+    raise AssertionError(f"{path} is looked at")
 
 
 def test_a_client_key_opens_no_webhook_unless_it_says_so(path: Path) -> None:

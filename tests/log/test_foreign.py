@@ -1,7 +1,9 @@
 """What is none of the log's, in any of its folders and under any name, stops nothing and is left as it is."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -93,6 +95,47 @@ def test_files_of_odd_names_are_told_and_left(folders: Folders) -> None:
     assert sorted(path for path in folders.log.rglob("*")) == before
     assert LocalSegments(folders.log).waiting() == []
     assert list_segments(folders.log, now=0) == []
+
+
+def test_what_is_staged_to_be_set_aside_is_the_logs_own(folders: Folders) -> None:
+    segment_id = new_segment_id(hour=_HOUR, node="n1")
+    stretch = f"{segment_id}.0.broken_payload"
+    for name in (stretch, f"{stretch}.json", f"{segment_id}.1.100.id_taken.json"):
+        (folders.damaged / f".{name}.new").write_bytes(b"half of")
+    foreign = [folders.damaged / ".thesis.new", folders.damaged / ".new", folders.sealed / f".{segment_id}.1.100.new"]
+    for path in foreign:
+        path.write_bytes(b"mine")
+    NO_FILES["a folder"](folders.damaged / f".{segment_id}.9.broken_payload.new")
+
+    with structlog.testing.capture_logs() as messages:
+        report = recover(folders.log)
+
+    told = [*foreign, folders.damaged / f".{segment_id}.9.broken_payload.new"]
+    assert sorted(report.foreign) == sorted(str(path.relative_to(folders.log)) for path in told)
+    assert sorted(message["path"] for message in messages) == sorted(str(path) for path in told)
+
+
+def test_a_living_writers_probe_is_its_own_though_it_comes_and_goes_between_any_two_looks(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = folders.open / probe_name("n1")
+
+    def comes_or_goes(look: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def looked(path: Any) -> Any:
+            if Path(path) in (folders.open, probe):
+                probe.unlink() if exists(probe) else probe.touch()
+            return look(path)
+
+        return looked
+
+    exists = os.path.lexists
+    for module, name in ((os, "listdir"), (os, "scandir"), (os.path, "lexists")):
+        monkeypatch.setattr(module, name, comes_or_goes(getattr(module, name)))
+    foreign = [recover(folders.log).foreign for _ in range(3)]
+    monkeypatch.undo()
+
+    assert foreign == [()] * 3
+    assert set(folders.open.iterdir()) <= {probe}
 
 
 def test_an_archive_that_is_no_folder_is_told_and_left(folders: Folders) -> None:

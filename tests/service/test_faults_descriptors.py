@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -44,6 +45,11 @@ def _no_descriptors(pid: int) -> Iterator[None]:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
+def _unready_for(service: Service, reason: str) -> dict[str, Any] | None:
+    found = service.readyz()
+    return found if reason in found["reasons"] else None
+
+
 def _is_up(service: Service, role: str) -> bool:
     return role in service.run_file.children
 
@@ -55,12 +61,17 @@ def test_a_worker_without_descriptors_is_503_and_told_and_heals(loaded: Loaded) 
     with _no_descriptors(pid):
         load.wait_for("503", "UNAVAILABLE", more=5, within_s=60)
         none_left = told.wait_for(level="error", event="worker takes no requests")
-        wait_until(lambda: not service.is_ready(), what="it is not ready")
+        unready = wait_until(lambda: _unready_for(service, "no_descriptors"), what="it is not ready, and says why")
+        told.wait_until_counted("sluice_ingest_outages", cause="descriptors")
     after_s = load.wait_for("202", "OK", within_s=60)
     told.wait_for(level="warning", event="worker has file descriptors again")
     print(f"recovered after {after_s:.1f} s")
 
     assert none_left["cause"] == "descriptors"
+    # The log is blamed only for what it could not do for want of one: to begin a segment, or to try whether it could.
+    assert unready["reasons"] == [*(["log_unwritable"] if unready["log_causes"] else []), "no_descriptors"]
+    assert set(unready["log_causes"]) <= {"create", "probe", "seal"}
+    assert told.counted("sluice_ingest_outages", cause="descriptors") == 0
     assert "Too many open files" in none_left["error"]
     log = told.messages(level="error", event="log takes no events")
     assert {message["error"].partition(": ")[2] for message in log} <= {"Too many open files"}

@@ -31,16 +31,24 @@ def _get(admin: AdminServer, path: str) -> httpx.Response:
 def test_ready_is_200_with_the_lag(admin: AdminServer) -> None:
     admin.snapshot = Snapshot(facts=_READY, lag=LakeLag(waiting_segments=2, waiting_bytes=300, oldest_waiting_s=4.5))
     answer = _get(admin, "/readyz")
+    told = answer.json()
 
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == {
+    assert 0 <= told["lake"].pop("looked_s_ago") < 5
+    assert told == {
         "ready": True,
         "reasons": [],
         "workers_healthy": 1,
         "log_causes": [],
         "lake": {"waiting_segments": 2, "waiting_bytes": 300, "oldest_waiting_s": 4.5},
     }
+
+
+def test_a_lag_that_could_not_be_looked_at_lately_is_told_with_its_age(admin: AdminServer) -> None:
+    admin.snapshot = Snapshot(facts=_READY, looked_at=time.monotonic() - 100)
+
+    assert 100 <= _get(admin, "/readyz").json()["lake"]["looked_s_ago"] < 110
 
 
 def test_not_ready_is_503_with_every_reason(admin: AdminServer) -> None:

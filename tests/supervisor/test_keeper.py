@@ -1,9 +1,11 @@
 """One child's place: real, tiny processes stand in for the rooms'."""
 
 import asyncio
+import errno
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from itertools import count
 
 import pytest
 import structlog
@@ -108,18 +110,21 @@ def test_one_that_ends_soon_is_started_again_only_after_a_pause() -> None:
 def test_one_that_cannot_be_started_is_tried_again_and_told_once() -> None:
     async def scenario() -> None:
         kept = _Kept(_ENDS_WITH_3)
-        starts = kept.keeper._start
+        starts = kept.keeper._new_child
         await kept.keeper.start_first(0.0)
 
-        async def refuses() -> Child:
-            raise OSError(24, "Too many open files")
+        tries = count()
 
-        kept.keeper._start = refuses
+        async def refuses() -> Child:
+            # The next free number, as a file's name may have it.
+            raise OSError(errno.EMFILE, "Too many open files", f"/tmp/{next(tries)}")
+
+        kept.keeper._new_child = refuses
         await kept.until(lambda: kept.ends != [], now=1.0)
         with structlog.testing.capture_logs() as messages:
             for now in range(2, 100, 10):
                 assert not await kept.keeper.tick(now)
-            kept.keeper._start = starts
+            kept.keeper._new_child = starts
             assert await kept.keeper.tick(200.0)
 
         assert [m["event"] for m in messages] == [
@@ -127,6 +132,35 @@ def test_one_that_cannot_be_started_is_tried_again_and_told_once() -> None:
             "child can be started again",
             "child started again",
         ]
+        assert messages[0]["cause"] == "EMFILE"
+        await kept.end()
+
+    asyncio.run(scenario())
+
+
+def test_a_first_start_that_may_fail_is_tried_again_and_told_once() -> None:
+    refusals = [OSError(errno.EAGAIN, "Resource temporarily unavailable")] * 3
+
+    async def scenario() -> None:
+        async def start() -> Child:
+            if refusals:
+                raise refusals.pop()
+            return await _starts(_WAITS)()
+
+        kept = _Kept(_WAITS)
+        kept.keeper._new_child = start
+        assert not await kept.keeper.tick(0.0)
+        kept.keeper.begin(0.0)
+        with structlog.testing.capture_logs() as messages:
+            await kept.until(lambda: kept.keeper.child is not None)
+            await kept.keeper.tick(asyncio.get_running_loop().time())
+
+        assert [(m["event"], m.get("cause")) for m in messages] == [
+            ("child can't be started, and is tried again", "EAGAIN"),
+            ("child can be started again", None),
+        ]
+        kept.keeper.begin(0.0)
+        assert not await kept.keeper.tick(0.0)
         await kept.end()
 
     asyncio.run(scenario())
@@ -201,9 +235,9 @@ def test_a_child_that_cannot_be_started_again_is_tried_later() -> None:
         kept = _Kept(_ENDS_WITH_3)
         await kept.keeper.start_first(0.0)
         await kept.until(lambda: kept.ends != [], now=1.0)
-        kept.keeper._start = missing
+        kept.keeper._new_child = missing
         assert not await kept.keeper.tick(10.0)
-        kept.keeper._start = _starts(_WAITS)
+        kept.keeper._new_child = _starts(_WAITS)
 
         assert not await kept.keeper.tick(10.1)
         assert await kept.keeper.tick(20.0)

@@ -23,14 +23,36 @@ def test_one_worker_that_serves_is_enough() -> None:
         pytest.param({"workers": ()}, Reason.NO_WORKER_HEALTHY, id="no worker"),
         pytest.param({"workers": (Health.HANGS, Health.STARTING)}, Reason.NO_WORKER_HEALTHY, id="none answers"),
         pytest.param({"workers": (Health.NOT_SERVING,)}, Reason.LOG_UNWRITABLE, id="the log takes nothing"),
+        pytest.param(
+            {"workers": (Health.NOT_SERVING,), "log_causes": ("write",)}, Reason.LOG_UNWRITABLE, id="and says why"
+        ),
+        pytest.param(
+            {"workers": (Health.NOT_SERVING, Health.HANGS), "without_descriptors": 1},
+            Reason.NO_DESCRIPTORS,
+            id="no descriptors are left",
+        ),
     ],
 )
 def test_each_condition_makes_it_unready_with_its_own_reason(change: dict[str, object], reason: Reason) -> None:
     assert reasons_not_ready(replace(_READY, **change)) == (reason,)
 
 
-def test_before_the_start_every_reason_but_the_drain_and_the_log_holds() -> None:
-    assert set(reasons_not_ready(Facts())) == set(Reason) - {Reason.DRAINING, Reason.LOG_UNWRITABLE}
+def test_a_log_and_descriptors_may_both_be_the_reason() -> None:
+    facts = replace(_READY, workers=(Health.NOT_SERVING,), log_causes=("create",), without_descriptors=1)
+
+    assert reasons_not_ready(facts) == (Reason.LOG_UNWRITABLE, Reason.NO_DESCRIPTORS)
+
+
+def test_a_worker_without_descriptors_makes_nothing_unready_while_another_serves() -> None:
+    facts = replace(_READY, workers=(Health.NOT_SERVING, Health.SERVING), without_descriptors=1)
+
+    assert reasons_not_ready(facts) == ()
+
+
+def test_before_the_start_every_reason_but_the_drain_and_what_workers_say_holds() -> None:
+    said_by_workers = {Reason.LOG_UNWRITABLE, Reason.NO_DESCRIPTORS}
+
+    assert set(reasons_not_ready(Facts())) == set(Reason) - {Reason.DRAINING} - said_by_workers
 
 
 def test_it_lives_as_long_as_the_loop_turns() -> None:

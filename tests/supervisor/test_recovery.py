@@ -1,13 +1,16 @@
 """Recovery is tried until it succeeds, and tells that it does not once, not each time."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 import structlog
 
 from sluice.log import RecoveryReport
-from sluice.supervisor.recovery import RETRY_S, Recovery
+from sluice.supervisor.recovery import Recovery
+from sluice.supervisor.retry import RETRY_S
+from tests.support.waiting import until
 
 
 def _report(*failed: str) -> RecoveryReport:
@@ -19,6 +22,7 @@ class _Log:
 
     def __init__(self, outcomes: Sequence[RecoveryReport | OSError]) -> None:
         self._left = list(outcomes)
+        self.last = outcomes[-1]
         self.told_before: list[RecoveryReport | None] = []
 
     def recover(self, before: RecoveryReport | None) -> RecoveryReport:
@@ -29,15 +33,15 @@ class _Log:
         return outcome
 
 
-def _run(log: _Log, *, until_done: bool = True) -> tuple[Recovery, list[Any]]:
-    """Ask for recovery, and let time pass; what has come of it, and what was told."""
+def _run(log: _Log) -> tuple[Recovery, list[Any]]:
+    """Ask for recovery, and let time pass until the last outcome; what has come of it, and what was told."""
 
     async def scenario() -> Recovery:
         recovery = Recovery(log.recover)
         recovery.ask()
         now = 0.0
         async with asyncio.timeout(20):
-            while not (recovery.is_done if until_done else recovery.has_run):
+            while recovery._before is not log.last:
                 recovery.tick(now)
                 await asyncio.sleep(0.001)
                 now += RETRY_S / 4
@@ -70,8 +74,39 @@ def test_a_segment_that_cannot_be_recovered_is_tried_again_and_told_once() -> No
     assert log.told_before == [None, _report("a", "b"), _report("b"), _report("b")]
 
 
-def test_workers_may_start_though_a_segment_cannot_be_recovered() -> None:
-    recovery, _ = _run(_Log([_report("a")]), until_done=False)
+def test_workers_may_start_and_a_stop_waits_no_longer_though_a_segment_cannot_be_recovered() -> None:
+    recovery, messages = _run(_Log([_report("a")]))
 
     assert recovery.has_run
-    assert not recovery.is_done
+    assert recovery.has_seen_all
+    assert [m["log_level"] for m in messages] == ["error"]
+
+
+def test_a_stop_waits_for_a_run_that_began_after_the_last_death() -> None:
+    may_end = threading.Event()
+    runs = []
+
+    def recover(before: RecoveryReport | None) -> RecoveryReport:
+        runs.append(before)
+        assert may_end.wait(20)
+        return _report()
+
+    async def scenario() -> None:
+        recovery = Recovery(recover)
+        recovery.ask()
+        recovery.tick(0.0)
+        await until(lambda: runs)
+        # It may have passed the segment by, whose lock was held then.
+        recovery.ask()
+        may_end.set()
+        await until(lambda: _ticked(recovery).has_run)
+        assert not recovery.has_seen_all
+        await until(lambda: _ticked(recovery).has_seen_all)
+        assert len(runs) == 2
+
+    asyncio.run(scenario())
+
+
+def _ticked(recovery: Recovery) -> Recovery:
+    recovery.tick(0.0)
+    return recovery

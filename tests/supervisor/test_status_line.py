@@ -8,8 +8,13 @@ from sluice.supervisor.figures import Counts, LakeLag
 from sluice.supervisor.health import Health
 from sluice.supervisor.readiness import Facts
 from sluice.supervisor.status_line import MAX_CHARACTERS, StatusLine, status_text
+from sluice.unfailing import UnfailingStream
 
 _READY = Facts(recovered=True, edge_listens=True, workers=(Health.SERVING,))
+
+
+def _on(terminal: io.StringIO) -> StatusLine:
+    return StatusLine(UnfailingStream(terminal, lost_line=str))
 
 
 def _screen(written: str) -> list[str]:
@@ -47,7 +52,7 @@ def test_it_tells_the_three_figures(facts: Facts, lag_s: float, text: str) -> No
 
 def test_a_message_of_any_process_covers_it_and_the_next_drawing_comes_below() -> None:
     terminal = io.StringIO()
-    line = StatusLine(terminal)
+    line = _on(terminal)
     message = "2026-11-24T02:33:09.123456Z [info     ] file published                 rows=812 role=lake"
     line.draw("ready  accepted 1  in the lake 0  lag 1s")
     terminal.write(f"{message}\n")
@@ -58,14 +63,14 @@ def test_a_message_of_any_process_covers_it_and_the_next_drawing_comes_below() -
 
 def test_it_is_shorter_than_a_message() -> None:
     terminal = io.StringIO()
-    StatusLine(terminal).draw("x" * 200)
+    _on(terminal).draw("x" * 200)
 
     assert len(_screen(terminal.getvalue())[0]) == MAX_CHARACTERS
 
 
 def test_nothing_of_it_stays() -> None:
     terminal = io.StringIO()
-    line = StatusLine(terminal)
+    line = _on(terminal)
     line.draw("ready")
     line.clear()
 

@@ -23,8 +23,9 @@ class Rule:
     Attributes:
         id: tells rules apart; counts and marks go by it, so each rule of a service needs its own.
         role: the beginning of `worker-0` …, `lake`, `supervisor`; "" for all.
-        verb: of a `disk.Operation`, or `read` when a file is opened to be read; "" for all.
-        path: a pattern (fnmatch) of the path, or of where a rename leads.
+        verb: of a `disk.Operation`; or `read` when a file is opened to be read, `list` when a folder is listed, `stat`
+            when a file's facts are asked for, `start` when a process is started; "" for all.
+        path: a pattern (fnmatch) of the path, or of where a rename leads; of a process that is started, of its command.
         phase: before the operation is done, or after.
         skip: how many that are meant pass first, in each process.
         times: how often it acts, in all processes together; None: each time, as long as the rule stands.

@@ -33,15 +33,19 @@ class Service:
         data_dir: its data folder; made if it is missing.
         flags: further ones for `sluice up`.
         environment: beyond this process's, of which no SLUICE_ variable is passed on.
+        terminal: where it writes; who gives one keeps in `messages.jsonl`, beside the data folder, what comes there.
     """
 
     max_body = 10 * 1024 * 1024
 
-    def __init__(self, data_dir: Path, *flags: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, *flags: str, environment: dict[str, str] | None = None, terminal: int | None = None
+    ) -> None:
         self.data_dir = data_dir
         self._flags = flags
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE_")}
         self._environment |= environment or {}
+        self._terminal = terminal
         self._process: subprocess.Popen[bytes] | None = None
         self._messages = data_dir.parent / "messages.jsonl"
         self._imported: set[str] = set()
@@ -68,8 +72,9 @@ class Service:
         assert self._process is None
         command = [SLUICE, "up", "--data-dir", str(self.data_dir), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
         with self._messages.open("ab") as messages:
+            output = messages if self._terminal is None else self._terminal
             self._process = subprocess.Popen(
-                [*command, *self._flags], env=self._environment, stdout=messages, stderr=messages
+                [*command, *self._flags], env=self._environment, stdout=output, stderr=output
             )
         if until_ready:
             wait_until(self._is_ready_or_dead, within_s=within_s, what="the service is ready")

@@ -33,3 +33,4 @@ class Descriptors:
             self._outage.failed("descriptors", error=str(exc), hint="raise its limit: prlimit --nofile, LimitNOFILE")
         else:
             self._outage.over()
+        metrics.OUTAGES.labels("descriptors").set(self._outage.is_on)

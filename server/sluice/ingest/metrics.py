@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sluice.ingest.outcome import Error
     from sluice.log.ports import Entry
 
-__all__ = ["FAULTS", "IN_FLIGHT_BYTES", "READY", "count_accepted", "count_refused", "label_of"]
+__all__ = ["FAULTS", "IN_FLIGHT_BYTES", "OUTAGES", "READY", "count_accepted", "count_refused", "label_of"]
 
 _OLDER_LABELS = {Reason.INVALID_EVENTS: "invalid", Reason.INVALID_REQUEST: "invalid"}
 
@@ -28,6 +28,12 @@ _REFUSED = Counter("sluice_requests_refused", "Requests that were answered with 
 FAULTS = Counter(
     "sluice_ingest_faults", "Seconds in which a worker had no descriptors left, or could not read the keys.", ["cause"]
 )
+OUTAGES = Gauge(
+    "sluice_ingest_outages",
+    "Workers that now have no descriptors left, and take no requests, or can't read the keys.",
+    ["cause"],
+    multiprocess_mode="livesum",
+)
 IN_FLIGHT_BYTES = Gauge(
     "sluice_in_flight_bytes", "Bodies that are being handled, in bytes.", multiprocess_mode="livesum"
 )
@@ -35,6 +41,7 @@ READY = Gauge("sluice_workers_ready", "Workers that take requests.", multiproces
 
 for _cause in ("descriptors", "keys"):
     FAULTS.labels(_cause)
+    OUTAGES.labels(_cause)
 
 # labels() looks each up under a lock; once is enough.
 _ACCEPTED = {

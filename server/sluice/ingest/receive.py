@@ -52,6 +52,9 @@ class KeysInForce(Protocol):
     def check(self, secret: str | None, source: Source, *, from_query: bool, now: float) -> Key | Refusal:
         """The key, if it opens the door."""
 
+    async def catch_up(self) -> bool:
+        """Wait a moment for changes that were made before this call; False if they may not be in force."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
@@ -151,6 +154,9 @@ class Receiver:
     async def _handle(self, door: Door, caller: Caller, body: bytes | Invalid, request_id: bytes) -> Outcome:
         source = door.http_source if caller.transcoded else Source.GRPC
         key = self._key_for(door, source, caller)
+        # A key that was made this moment opens at once; but for one that nobody knows no large body is kept.
+        if key is Refusal.UNKNOWN and _is_small(body) and await self._keys.catch_up():
+            key = self._key_for(door, source, caller)
         if isinstance(key, Refusal):
             return KeyRefused(refusal=key, prefix=_prefix(caller.secret))
         client_time_ms = client_time_of(caller, required=caller.transcoded and door.http_needs_client_time)
@@ -222,6 +228,10 @@ class Receiver:
             self._waiting.discard(task)
         metrics.count_accepted(entry)
         return Accepted()
+
+
+def _is_small(body: bytes | Invalid) -> bool:
+    return isinstance(body, Invalid) or len(body) <= _INLINE_BYTES
 
 
 def _prefix(secret: str | None) -> str:

@@ -16,7 +16,8 @@ from sluice.ingest import metrics
 from sluice.ingest.admission import Admission
 from sluice.ingest.call import Desk
 from sluice.ingest.descriptors import Descriptors
-from sluice.ingest.receive import KeysInForce, Receiver
+from sluice.ingest.follow_keys import FollowedKeys, KeyStore
+from sluice.ingest.receive import Receiver
 from sluice.ingest.server import DoorServer
 from sluice.log.ports import Appender
 from sluice.telemetry import messages_of
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from sluice.ingest.config import WorkerConfig
 
-__all__ = ["FollowedKeys", "Stop", "WorkerLog", "serve"]
+__all__ = ["Stop", "WorkerLog", "serve"]
 
 _LOOK_AGAIN_S = 1.0
 _LOOK_AT_HEALTH_S = 0.1
@@ -37,17 +38,6 @@ _PAUSE_S = 0.02
 _LONGEST_WAIT_FOR_A_PAUSE_S = 1.0
 
 _messages = messages_of("ingest")
-
-
-class FollowedKeys(KeysInForce, Protocol):
-    """Keys that follow their file."""
-
-    def reload_if_changed(self) -> bool:
-        """Read the file anew if it was changed."""
-
-    @property
-    def is_unreadable(self) -> bool:
-        """Whether the file couldn't be read the last time, so that older keys are in force."""
 
 
 class WorkerLog(Appender, Protocol):
@@ -73,12 +63,13 @@ class Stop:
 
 
 async def serve(
-    config: WorkerConfig, *, keys: FollowedKeys, log: WorkerLog, new_request_id: Callable[[], bytes], stop: Stop
+    config: WorkerConfig, *, keys: KeyStore, log: WorkerLog, new_request_id: Callable[[], bytes], stop: Stop
 ) -> None:
     """Serve until told to stop; return when all is answered and sealed."""
     admission = Admission(config.in_flight_bytes)
+    followed = FollowedKeys(keys)
     receiver = Receiver(
-        keys=keys, appender=log, admission=admission, max_body_bytes=config.max_body_bytes, clock=time.time
+        keys=followed, appender=log, admission=admission, max_body_bytes=config.max_body_bytes, clock=time.time
     )
     desk = Desk(receiver, new_request_id)
     server = DoorServer(
@@ -86,7 +77,7 @@ async def serve(
     )
     await server.start()
     _messages.info("listening", socket=config.socket)
-    looks = [asyncio.create_task(look) for look in (_follow(keys), _watch(server, log, admission))]
+    looks = [asyncio.create_task(look) for look in (followed.follow(), _watch(server, log, admission))]
     asked = asyncio.create_task(stop.asked.wait())
     await asyncio.wait({*looks, asked}, return_when=asyncio.FIRST_COMPLETED)
     for look in looks:
@@ -98,16 +89,6 @@ async def serve(
     await _finish_calls(config, server=server, desk=desk, receiver=receiver, stop=stop)
     await log.close()
     _messages.info("stopped")
-
-
-async def _follow(keys: FollowedKeys) -> None:
-    """Follow the keys' file."""
-    while True:
-        # In a thread: a disk that hangs must not keep the loop from answering.
-        await asyncio.to_thread(keys.reload_if_changed)
-        if keys.is_unreadable:
-            metrics.FAULTS.labels("keys").inc()
-        await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 async def _watch(server: DoorServer, log: Appender, admission: Admission) -> None:

@@ -169,10 +169,6 @@ class KeyFile:
     def _replace(self, keys: list[Key]) -> None:
         if len(keys) > MAX_KEYS:
             raise TooManyKeys(f"{self._path}: {len(keys)} keys; at most {MAX_KEYS} fit")
-        # What a change that was killed left behind; under the lock nobody else is writing one.
-        for entry in disk.entries(self._path.parent):
-            if entry.startswith(f".{self._path.name}."):
-                disk.unlink(self._path.parent / entry)
         disk.replace_file(self._path, encode(keys), mode=0o600)
 
 

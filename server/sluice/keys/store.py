@@ -1,7 +1,7 @@
 """The keys that a running service knows, and whether one of them opens a door.
 
-Keys(path) reads the file; `reload_if_changed`, called every second and for a key that is not known, follows its
-changes. A file that is unreadable at the start is an error; one that becomes unreadable, or vanishes, keeps the last
+Keys(path) reads the file; `reload_if_changed`, called again and again by one thread, follows its changes; `check` reads
+nothing. A file that is unreadable at the start is an error; one that becomes unreadable, or vanishes, keeps the last
 good keys in force: a slip of an editor must not turn every caller away. Who changes the file: key_file.py.
 """
 
@@ -68,9 +68,6 @@ class Keys:
         if len(secret) > MAX_SECRET_CHARACTERS:
             return Refusal.UNKNOWN
         digest = hash_of(secret)
-        # A key that was made this moment opens at once; an unreadable file is left to the next second.
-        if digest not in self._by_hash and not self._unreadable:
-            self.reload_if_changed()
         key = self._by_hash.get(digest)
         # The table is looked up by hash, so what its timing tells is of no use for guessing a secret.
         if key is None or not hmac.compare_digest(key.sha256, digest):
@@ -78,7 +75,10 @@ class Keys:
         return _refusal(key, source, from_query=from_query, now=now) or key
 
     def reload_if_changed(self) -> bool:
-        """Read the file anew if it was changed; return whether other keys are in force now."""
+        """Read the file anew if it was changed; return whether other keys are in force now.
+
+        For one thread at a time: what a slower one has read before a change must not replace what is read after it.
+        """
         try:
             identity = disk.identity(self._path)
             if identity == self._identity and not self._unreadable:

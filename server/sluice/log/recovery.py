@@ -15,6 +15,7 @@ step leaves everything to a second run.
     a segment that can't be read or changed    left, with an ERROR; the others go on; the supervisor tries again
     a probe of a writer                        left: the node's next writer removes it
     a folder that has a probe's name           moved aside, with a WARNING: no writer could begin
+    what is staged to be put into damaged/     left: who sets the same aside again removes it
     any other name, and what is no file        left, with a WARNING; in each of the log's folders
 
 A torn tail holds nothing that was acknowledged: a record is acknowledged when all of it is durable. What is torn, and
@@ -122,18 +123,16 @@ def _look_for_foreign_names(folders: Folders, found: _Found) -> None:
         (folders.open, lambda name: parse_id(name) or is_probe(name)),
         (folders.sealed, parse_sealed),
         (folders.archive, parse_sealed),
-        (folders.damaged, parse_damaged),
+        (folders.damaged, lambda name: parse_damaged(disk.staged_for(name) or name)),
     ]
     for folder, parse in known:
         try:
-            names = disk.entries(folder)
+            kinds = disk.entries_by_kind(folder)
         except NotADirectoryError:  # archive/, which the log may do without
             _tell_foreign(folder, folders, found)
             continue
-        files = frozenset(disk.file_names(folder))
-        for name in names:
-            is_ours = parse(name) and (name in files or not disk.exists(folder / name))
-            if not is_ours:
+        for name, is_file in kinds.items():
+            if not (is_file and parse(name)):
                 _tell_foreign(folder / name, folders, found)
 
 

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -49,11 +49,13 @@ class Snapshot:
     Attributes:
         facts: what readiness depends on.
         lag: how far the lake is behind the log.
+        looked_at: when that was looked at, on the monotonic clock.
         turned_at: when the supervisor's loop turned last, on the monotonic clock.
     """
 
     facts: Facts = field(default_factory=Facts)
     lag: LakeLag = field(default_factory=LakeLag)
+    looked_at: float = field(default_factory=time.monotonic)
     turned_at: float = field(default_factory=time.monotonic)
 
 
@@ -124,7 +126,7 @@ class AdminServer:
                     "reasons": reasons,
                     "workers_healthy": snapshot.facts.workers_healthy,
                     "log_causes": snapshot.facts.log_causes,
-                    "lake": snapshot.lag,
+                    "lake": {**asdict(snapshot.lag), "looked_s_ago": _seconds_since(snapshot.looked_at)},
                 }
                 return status, _JSON, msgspec.json.encode(body)
             case "/metrics":
@@ -132,6 +134,10 @@ class AdminServer:
             case _:
                 body = {"message": "not found; here are /metrics, /livez and /readyz", "status": 404}
                 return HTTPStatus.NOT_FOUND, _JSON, msgspec.json.encode(body)
+
+
+def _seconds_since(at: float) -> float:
+    return round(max(0.0, time.monotonic() - at), 3)
 
 
 class _Server(ThreadingHTTPServer):

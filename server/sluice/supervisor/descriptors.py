@@ -26,8 +26,12 @@ def raise_limit() -> None:
 
 
 def connections_that_fit(at_most: int) -> int:
-    """How many connections Envoy may take at once, with the descriptors that it will have."""
+    """How many connections Envoy may take at once, with the descriptors that it will have.
+
+    Args:
+        at_most: how many it may take where there are enough.
+    """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return at_most
-    return max(soft // 4, min(at_most, soft - _BESIDE_CONNECTIONS))
+    return min(at_most, max(soft // 4, soft - _BESIDE_CONNECTIONS))

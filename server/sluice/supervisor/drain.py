@@ -51,7 +51,7 @@ class Stoppable(Protocol):
         """Kill the workers; return whether all have ended."""
 
     async def recover(self) -> bool:
-        """Seal what a killed worker left open; return whether it is done."""
+        """Seal what a killed worker left open; return whether that is done, but for what the disk refuses."""
 
     async def drain_lake(self) -> bool:
         """Let the lake writer publish what is sealed; return whether it has ended."""

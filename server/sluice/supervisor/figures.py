@@ -1,4 +1,4 @@
-"""Figures of the running service: how far the lake is behind, what was accepted, why the log takes nothing."""
+"""Figures of the running service: how far the lake is behind, what was accepted, why workers take nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sluice.log.segment import LOG_FOLDER, Folders
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Counts", "LakeLag", "lake_lag", "read_counts", "read_log_causes"]
+__all__ = ["Counts", "LakeLag", "Refusals", "lake_lag", "read_counts", "read_refusals"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,19 @@ class Counts:
     rows: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """Why workers take no requests, as far as they can say it.
+
+    Attributes:
+        log_causes: why their logs take no records, in the words of `sluice_log_failures_total`.
+        without_descriptors: how many have no file descriptors left.
+    """
+
+    log_causes: tuple[str, ...] = ()
+    without_descriptors: int = 0
+
+
 def lake_lag(data_dir: Path, *, now: float) -> LakeLag:
     """Find how far the lake is behind, by the names and sizes of the log's segments.
 
@@ -68,11 +81,17 @@ def read_counts(metrics: Path) -> Counts:
     return Counts(events_accepted=totals.of("sluice_events_accepted_total"), rows=totals.of("sluice_lake_rows_total"))
 
 
-def read_log_causes(metrics: Path) -> tuple[str, ...]:
-    """Why logs take no records now, in the words of `sluice_log_failures_total`; of workers that can't say it: nothing.
+def read_refusals(metrics: Path) -> Refusals:
+    """Why workers take no requests now.
 
     Args:
         metrics: the folder in which the metrics of all processes meet.
+
+    Raises:
+        OSError: they can't be read.
     """
-    workers = telemetry.read_metrics(metrics).by("sluice_log_outages", "cause")
-    return tuple(sorted(cause for cause, count in workers.items() if count))
+    totals = telemetry.read_metrics(metrics)
+    return Refusals(
+        log_causes=tuple(sorted(cause for cause, count in totals.by("sluice_log_outages", "cause").items() if count)),
+        without_descriptors=totals.by("sluice_ingest_outages", "cause").get("descriptors", 0),
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sluice import telemetry
 from sluice.errors import SluiceError
-from sluice.outage import Outage
+from sluice.outage import Outage, cause_of
 from sluice.supervisor import metrics
 from sluice.supervisor.process_id import catches
 
@@ -80,9 +80,10 @@ class Keeper:
         self.role = role
         self.child: Child | None = None
         self.started_at = 0.0
-        self._start = start
+        self._new_child = start
         self._after_end = after_end
         self._state = _State.NEW
+        self._was_started = False
         self._due_at = 0.0
         self._quick_ends = 0
         self._at_once = False
@@ -118,9 +119,16 @@ class Keeper:
             SluiceError: it can't be started at all.
             OSError: no process can be made.
         """
-        self.child = await self._start()
+        self.child = await self._new_child()
         self.started_at = now
         self._state = _State.RUNS
+        self._was_started = True
+
+    def begin(self, now: float) -> None:
+        """Let the next tick start it for the first time; one that can't be started is tried again."""
+        if self._state is _State.NEW:
+            self._state = _State.DUE
+            self._due_at = now
 
     async def tick(self, now: float) -> bool:
         """Look after it; return whether a process was started, or has ended."""
@@ -128,7 +136,7 @@ class Keeper:
             self._tell_to_end(self.child, now)
             return await self._reap(self.child, now)
         if self._state is _State.DUE and now >= self._due_at:
-            return await self._start_again(now)
+            return await self._start(now)
         return False
 
     def stop(self) -> None:
@@ -174,16 +182,18 @@ class Keeper:
         await self._after_end(end)
         return True
 
-    async def _start_again(self, now: float) -> bool:
+    async def _start(self, now: float) -> bool:
+        is_first = not self._was_started
         try:
             await self.start_first(now)
         except (SluiceError, OSError) as exc:
             self._quick_ends += 1
             self._due_at = now + pause_before_start(self._quick_ends)
             metrics.FAILURES.labels("child_start").inc()
-            self._start_outage.failed(str(exc), child=self.role, hint=getattr(exc, "hint", ""))
+            self._start_outage.failed(cause_of(exc), child=self.role, error=str(exc), hint=getattr(exc, "hint", ""))
             return False
         self._start_outage.over(child=self.role)
         assert self.child is not None
-        _messages.info("child started again", child=self.role, pid=self.child.identity.pid)
+        if not is_first:
+            _messages.info("child started again", child=self.role, pid=self.child.identity.pid)
         return True

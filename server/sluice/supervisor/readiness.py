@@ -1,8 +1,8 @@
 """Whether the service is live and ready, and why not. Pure: facts in, answer out.
 
 Live: the supervisor's loop turns. Ready: Envoy listens, recovery is done, a worker has passed its health check (before
-that it has read the keys), the last commit or probe write succeeded, and no drain has begun. How far the lake is behind
-makes nothing unready.
+that it has read the keys), its last commit or probe write succeeded, it has file descriptors left, and no drain has
+begun. How far the lake is behind makes nothing unready.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Reason(Enum):
     EDGE_NOT_LISTENING = "edge_not_listening"
     NO_WORKER_HEALTHY = "no_worker_healthy"
     LOG_UNWRITABLE = "log_unwritable"
+    NO_DESCRIPTORS = "no_descriptors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,11 @@ class Facts:
         recovered: what earlier processes left in the log is sealed.
         edge_listens: Envoy takes connections, and has found a worker to send requests to; of an external Envoy nobody
             here can know, and it is taken for granted.
-        workers: the health of each. One that answers, but not that it serves, can't write its log.
+        workers: the health of each. One that answers, but not that it serves, can't write its log, or has no file
+            descriptors left.
         workers_healthy: how many Envoy sends requests to, by its own checks; with an external Envoy, how many serve.
-        log_causes: why workers that don't serve can't write their log, as labels of `sluice_log_failures_total`. It
-            only explains.
+        log_causes: why workers that don't serve can't write their log, as labels of `sluice_log_failures_total`.
+        without_descriptors: how many workers have no file descriptors left.
     """
 
     draining: bool = False
@@ -48,18 +50,21 @@ class Facts:
     workers: tuple[Health, ...] = ()
     workers_healthy: int = 0
     log_causes: tuple[str, ...] = ()
+    without_descriptors: int = 0
 
 
 def reasons_not_ready(facts: Facts) -> tuple[Reason, ...]:
     """Every reason why the service is not ready; none: it is."""
     serves = Health.SERVING in facts.workers
-    unwritable = not serves and Health.NOT_SERVING in facts.workers
+    refuse = not serves and Health.NOT_SERVING in facts.workers
     checks = {
         Reason.DRAINING: facts.draining,
         Reason.RECOVERY_RUNS: not facts.recovered,
         Reason.EDGE_NOT_LISTENING: not facts.edge_listens,
-        Reason.NO_WORKER_HEALTHY: not serves and not unwritable,
-        Reason.LOG_UNWRITABLE: unwritable,
+        Reason.NO_WORKER_HEALTHY: not serves and not refuse,
+        # Also of a worker that can't say why: there is no third cause.
+        Reason.LOG_UNWRITABLE: refuse and (bool(facts.log_causes) or not facts.without_descriptors),
+        Reason.NO_DESCRIPTORS: refuse and facts.without_descriptors > 0,
     }
     return tuple(reason for reason, holds in checks.items() if holds)
 

@@ -6,24 +6,18 @@ again until it is sealed too.
 
 from __future__ import annotations
 
-import asyncio
+import math
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sluice import telemetry
-from sluice.errors import SluiceError
-from sluice.outage import Outage
-from sluice.supervisor import metrics
+from sluice.supervisor.retry import RETRY_S, Failed, Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sluice.log import RecoveryReport
 
-__all__ = ["RETRY_S", "Recovery"]
-
-RETRY_S = 2.0
-
-_messages = telemetry.messages_of("supervisor")
+__all__ = ["Recovery"]
 
 
 class Recovery:
@@ -37,10 +31,17 @@ class Recovery:
     def __init__(self, recover: Callable[[RecoveryReport | None], RecoveryReport]) -> None:
         self._recover = recover
         self._before: RecoveryReport | None = None
-        self._task: asyncio.Task[RecoveryReport] | None = None
-        self._is_due = False
-        self._not_before = 0.0
-        self._outage = Outage(_messages, fails="recovery failed, and is tried again", is_over="recovery has succeeded")
+        # How often it was asked for: in all; when the last run began; when the last one began that came to its end.
+        self._asked = self._begun = self._ended = 0
+        self._retry = Retry(
+            self._begin,
+            self._end,
+            label="recovery",
+            fails="recovery failed, and is tried again",
+            is_over="recovery has succeeded",
+            # A log of many large segments takes its time.
+            hangs_after_s=math.inf,
+        )
 
     @property
     def has_run(self) -> bool:
@@ -48,40 +49,26 @@ class Recovery:
         return self._before is not None
 
     @property
-    def is_done(self) -> bool:
-        """Nothing is known that is still to be recovered."""
-        return not self._is_due and self._task is None
+    def has_seen_all(self) -> bool:
+        """A run that began after it was asked for last has come to its end: what the disk refuses may be left."""
+        return self._ended == self._asked
 
     def ask(self) -> None:
         """Recover soon: a process has died that may have had a segment open."""
-        self._is_due = True
+        self._asked += 1
+        self._retry.ask()
 
     def tick(self, now: float) -> None:
         """Begin, or see what has come of it."""
-        if self._task is not None:
-            if not self._task.done():
-                return
-            task, self._task = self._task, None
-            self._look_at(task, now)
-        if self._is_due and now >= self._not_before:
-            self._is_due = False
-            self._task = asyncio.create_task(asyncio.to_thread(self._recover, self._before))
+        self._retry.tick(now)
 
-    def _look_at(self, task: asyncio.Task[RecoveryReport], now: float) -> None:
-        error = task.exception()
-        if isinstance(error, SluiceError | OSError):
-            self._failed(now, cause="log", error=str(error), segments=0)
-        elif error is not None:
-            raise error
-        else:
-            self._before = task.result()
-            if self._before.failed:
-                self._failed(now, cause="segments", error="see the messages above", segments=len(self._before.failed))
-            else:
-                self._outage.over()
+    def _begin(self) -> Callable[[], RecoveryReport]:
+        self._begun = self._asked
+        return partial(self._recover, self._before)
 
-    def _failed(self, now: float, *, cause: str, error: str, segments: int) -> None:
-        metrics.FAILURES.labels("recovery").inc()
-        self._outage.failed(cause, error=error, segments=segments, again_every_s=RETRY_S)
-        self._is_due = True
-        self._not_before = now + RETRY_S
+    def _end(self, report: RecoveryReport) -> Failed | None:
+        self._before, self._ended = report, self._begun
+        if not report.failed:
+            return None
+        facts = {"error": "see the messages above", "segments": len(report.failed), "again_every_s": RETRY_S}
+        return Failed("segments", facts)

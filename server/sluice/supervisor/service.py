@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import signal
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sluice import metering, telemetry
@@ -17,6 +18,7 @@ from sluice.lake.staging import segments_in_hand
 from sluice.log import recover
 from sluice.log.segment import LOG_FOLDER
 from sluice.supervisor import metrics
+from sluice.supervisor.beside import beside
 from sluice.supervisor.blame import Blame
 from sluice.supervisor.edge_child import EnvoyChild
 from sluice.supervisor.health import Health
@@ -28,6 +30,7 @@ from sluice.supervisor.stillness import Stillness
 from sluice.supervisor.workers import KeptWorker
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from sluice.settings.model import Settings
@@ -61,6 +64,8 @@ class Service:
     def __init__(self, settings: Settings, place: Place, *, json_messages: bool) -> None:
         self._place = place
         self._blame = Blame()
+        self._exit_code = 0
+        self._in_hand: asyncio.Future[list[str]] | None = None
         self._recovery = Recovery(lambda before: recover(place.data_dir / LOG_FOLDER, before=before))
         self._workers_started = False
         self._lake_due_at = math.inf
@@ -100,9 +105,10 @@ class Service:
         changes = [await self._start_workers(now)]
         changes += [await worker.tick(now) for worker in self._workers]
         if self._lake.is_new and (self._serves(now) or now >= self._lake_due_at):
-            await self._lake.start_first(now)
-            changes.append(True)
-        changes.append(await self._lake.tick(now))
+            # Unlike a first worker's, its start may fail: clients are served by then.
+            self._lake.begin(now)
+        if self._blames():
+            changes.append(await self._lake.tick(now))
         if self._has_edge:
             changes.append(await self._edge.tick(now))
         address = self._envoy.address if self._envoy is not None else None
@@ -177,7 +183,7 @@ class Service:
 
     async def recover(self) -> bool:
         """As drain.Stoppable says."""
-        return self._recovery.is_done
+        return self._recovery.has_seen_all
 
     async def drain_lake(self) -> bool:
         """As drain.Stoppable says."""
@@ -250,13 +256,22 @@ class Service:
         self._forget(end)
         if end.asked:
             return
+        self._exit_code = end.exit_code
+        self._in_hand = beside(partial(segments_in_hand, self._place.data_dir), name="segments in hand")
+
+    def _blames(self) -> bool:
+        """Whether it is known what the last lake writer had in hand, without which no other is started."""
+        if self._in_hand is None:
+            return True
+        if not self._in_hand.done():
+            return False
+        in_hand, self._in_hand = self._in_hand, None
         try:
-            in_hand = segments_in_hand(self._place.data_dir)
+            self._blame.note(self._exit_code, in_hand.result())
         except OSError as exc:
             # No segment is blamed for a disk that fails.
             _messages.warning("what the lake writer had in hand can't be read", error=str(exc))
-        else:
-            self._blame.note(end.exit_code, in_hand)
+        return True
 
     async def _after_edge(self, end: End) -> None:
         self._forget(end)

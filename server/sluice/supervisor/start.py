@@ -36,7 +36,7 @@ def up(settings: Settings) -> int:
         OSError: the data folder can't be used.
     """
     as_json = settings.messages == "json" or (settings.messages == "auto" and not sys.stderr.isatty())
-    telemetry.configure(role="supervisor", json=as_json)
+    messages = telemetry.configure(role="supervisor", json=as_json)
     raise_limit()
     data_dir = settings.data_dir.absolute()
     _must_be_text(data_dir)
@@ -57,6 +57,7 @@ def up(settings: Settings) -> int:
             data_dir=data_dir,
             run_folder=run_folder,
             lock_fd=lock_fd,
+            messages=messages,
             json_messages=as_json,
         )
 

@@ -6,14 +6,14 @@ shorter than every message, and the next drawing comes below it: nothing has to 
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from sluice.supervisor.readiness import Reason, reasons_not_ready
 
 if TYPE_CHECKING:
     from sluice.supervisor.figures import Counts, LakeLag
     from sluice.supervisor.readiness import Facts
+    from sluice.unfailing import UnfailingStream
 
 __all__ = ["MAX_CHARACTERS", "StatusLine", "status_text"]
 
@@ -28,29 +28,23 @@ class StatusLine:
     """Draws the line anew when its text has changed, or when something may have been written over it.
 
     Args:
-        terminal: where it is drawn.
+        terminal: where it is drawn: where messages go, so that neither cuts the other in two.
     """
 
-    def __init__(self, terminal: TextIO) -> None:
+    def __init__(self, terminal: UnfailingStream) -> None:
         self._terminal = terminal
         self._shown = False
 
     def draw(self, text: str) -> None:
         """Show this text."""
-        self._write(f"{_ERASE}{text[:MAX_CHARACTERS]}\r")
+        self._terminal.draw(f"{_ERASE}{text[:MAX_CHARACTERS]}\r")
         self._shown = True
 
     def clear(self) -> None:
         """Show nothing."""
         if self._shown:
-            self._write(_ERASE)
+            self._terminal.draw(_ERASE)
             self._shown = False
-
-    def _write(self, text: str) -> None:
-        # A terminal that was closed ends no service.
-        with suppress(OSError):
-            self._terminal.write(text)
-            self._terminal.flush()
 
 
 def status_text(counts: Counts, lag: LakeLag, facts: Facts) -> str:

@@ -6,48 +6,52 @@ It handles no event itself; it may be killed at any moment, and nothing is lost.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import signal
 import sys
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sluice import metering, telemetry
-from sluice.log.backlog import pause_after_look
-from sluice.outage import Outage
 from sluice.settings.units import Address
 from sluice.supervisor import metrics
 from sluice.supervisor.admin import AdminServer, Snapshot
+from sluice.supervisor.beside import beside
 from sluice.supervisor.clock import ClockWatch
 from sluice.supervisor.drain import AT_ONCE_S, Drain, steps_at_once, steps_in_order
-from sluice.supervisor.figures import LakeLag, lake_lag, read_counts, read_log_causes
+from sluice.supervisor.figures import Refusals, lake_lag, read_counts, read_refusals
 from sluice.supervisor.first_start import FIRST_KEYS_NAME, keep_first_keys, make_first_keys, things_to_paste
 from sluice.supervisor.health import Health
+from sluice.supervisor.lag_watch import LagWatch
 from sluice.supervisor.launch import Place
 from sluice.supervisor.process_id import process_id
 from sluice.supervisor.readiness import reasons_not_ready
+from sluice.supervisor.retry import Retry
 from sluice.supervisor.run_file import RUN_FILE_NAME, RunFile, remove_run_file, write_run_file
 from sluice.supervisor.run_folder import folder_for_sockets, lock_sockets, remove_stale_sockets
 from sluice.supervisor.service import Service
 from sluice.supervisor.status_line import StatusLine, status_text
-from sluice.supervisor.write_again import WriteAgain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sluice.settings.model import Settings
     from sluice.supervisor.first_start import FirstKeys
     from sluice.supervisor.readiness import Facts
     from sluice.supervisor.run_folder import RunFolder
+    from sluice.unfailing import UnfailingStream
 
 __all__ = ["Supervisor", "serve"]
 
 _TICK_S = 0.1
 _TICK_WHILE_STARTING_S = 0.02
 _LOOK_EVERY_S = 1.0
+# How long a disk that hangs holds up the end, for each of the last things that are done there.
+_LAST_WORDS_S = 5.0
 
 _messages = telemetry.messages_of("supervisor")
 
@@ -58,6 +62,7 @@ def serve(
     data_dir: Path,
     run_folder: RunFolder,
     lock_fd: int,
+    messages: UnfailingStream,
     json_messages: bool,
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code.
@@ -67,6 +72,7 @@ def serve(
         data_dir: the data folder, absolute.
         run_folder: made for this service.
         lock_fd: holds the data folder's lock.
+        messages: where this process's messages go.
         json_messages: all processes write lines of JSON.
 
     Raises:
@@ -94,7 +100,8 @@ def serve(
         )
         # Not before the admin port is known to be free: keys that are made must be told.
         first_keys = make_first_keys(data_dir)
-        supervisor = Supervisor(settings, place, admin, first_keys=first_keys, json_messages=json_messages)
+        line = StatusLine(messages) if sys.stderr.isatty() and not json_messages else None
+        supervisor = Supervisor(settings, place, admin, first_keys=first_keys, line=line, json_messages=json_messages)
         return asyncio.run(supervisor.run())
 
 
@@ -106,11 +113,19 @@ class Supervisor:
         place: where it runs.
         admin: what tells others how it is.
         first_keys: the secrets that were made for a first start, still to be told.
+        line: the line on the terminal, if there is one.
         json_messages: processes write lines of JSON.
     """
 
     def __init__(
-        self, settings: Settings, place: Place, admin: AdminServer, *, first_keys: FirstKeys | None, json_messages: bool
+        self,
+        settings: Settings,
+        place: Place,
+        admin: AdminServer,
+        *,
+        first_keys: FirstKeys | None,
+        line: StatusLine | None,
+        json_messages: bool,
     ) -> None:
         self._settings = settings
         self._place = place
@@ -124,19 +139,15 @@ class Supervisor:
         self._own_id = own_id
         self._stops_asked = 0
         self._stops_begun = 0
-        self._lag = LakeLag()
         self._looked_at = -_LOOK_EVERY_S
-        self._lag_due_at = 0.0
+        self._lag = LagWatch(lambda: lake_lag(place.data_dir, now=time.time()))
         self._clock = ClockWatch()
-        self._lag_outage = Outage(
-            _messages, fails="the log can't be looked at", is_over="the log can be looked at again"
-        )
-        self._log_causes: tuple[str, ...] = ()
+        self._refusals = Refusals()
+        self._workers_seen: tuple[Health, ...] = ()
         self._announced = False
-        self._untold_keys = WriteAgain(self._keep_untold_keys, name=FIRST_KEYS_NAME, cause="first_keys")
-        self._run_file = WriteAgain(self._write_run_file, name=RUN_FILE_NAME, cause="run_file")
-        # Of a terminal both ends are looked at: the line is drawn where messages go.
-        self._line = StatusLine(sys.stderr) if sys.stderr.isatty() and not json_messages else None
+        self._untold_keys = _written_again(lambda: self._keep_untold_keys, name=FIRST_KEYS_NAME, label="first_keys")
+        self._run_file = _written_again(self._prepare_run_file, name=RUN_FILE_NAME, label="run_file")
+        self._line = line
 
     async def run(self) -> int:
         """Serve until told to stop; return the exit code."""
@@ -155,11 +166,11 @@ class Supervisor:
         finally:
             await self._leave_nobody()
             # Before the handlers of signals go: a flush finds the supervisor by it, and SIGUSR1 would end this process.
-            self._remove_run_file()
-            self._tell_keys_at_last()
+            await self._remove_run_file()
+            await self._tell_keys_at_last()
             if self._line is not None:
                 self._line.clear()
-        return self._outcome()
+        return await self._outcome()
 
     async def tick(self, now: float) -> bool:
         """Look after everything once; return whether the service has ended.
@@ -198,19 +209,16 @@ class Supervisor:
             self._drain = Drain(steps_in_order(self._service), within_s=self._settings.drain_timeout, now=now)
 
     def _tell(self, now: float) -> None:
-        facts = replace(self._service.facts(now, draining=self._drain is not None), log_causes=self._log_causes)
-        is_ready = not reasons_not_ready(facts)
         looks = now - self._looked_at >= _LOOK_EVERY_S
+        facts = self._facts(now, looks=looks)
+        is_ready = not reasons_not_ready(facts)
         if looks:
             self._looked_at = now
-            if now >= self._lag_due_at:
-                began = time.monotonic()
-                self._look_at_lag()
-                self._lag_due_at = now + pause_after_look(time.monotonic() - began, at_least_s=0.0)
-            self._look_at_log(facts)
             self._clock.look()
             self._admin.close_overdue(now)
-        self._admin.snapshot = Snapshot(facts=facts, lag=self._lag, turned_at=now)
+        self._lag.tick(now)
+        lag = self._lag.lag
+        self._admin.snapshot = Snapshot(facts=facts, lag=lag, looked_at=self._lag.looked_at, turned_at=now)
         if is_ready and not self._announced:
             self._announced = True
             self._service.has_been_ready()
@@ -219,38 +227,37 @@ class Supervisor:
             self._count(is_ready)
             if self._line is not None:
                 with suppress(OSError):
-                    self._line.draw(status_text(read_counts(self._place.metrics), self._lag, facts))
+                    self._line.draw(status_text(read_counts(self._place.metrics), lag, facts))
 
-    def _look_at_lag(self) -> None:
-        try:
-            self._lag = lake_lag(self._place.data_dir, now=time.time())
-        except OSError as exc:
-            # A disk that fails ends no service: what was known last is told on.
-            metrics.FAILURES.labels("log_unlisted").inc()
-            self._lag_outage.failed(_cause(exc), error=str(exc))
-        else:
-            self._lag_outage.over()
-
-    def _look_at_log(self, facts: Facts) -> None:
+    def _facts(self, now: float, *, looks: bool) -> Facts:
+        facts = self._service.facts(now, draining=self._drain is not None)
         # Only then: to read all metrics takes some milliseconds.
-        ails = Health.NOT_SERVING in facts.workers
-        self._log_causes = read_log_causes(self._place.metrics) if ails else ()
+        if looks or facts.workers != self._workers_seen:
+            self._workers_seen = facts.workers
+            with suppress(OSError):
+                ails = Health.NOT_SERVING in facts.workers
+                self._refusals = read_refusals(self._place.metrics) if ails else Refusals()
+        return replace(
+            facts, log_causes=self._refusals.log_causes, without_descriptors=self._refusals.without_descriptors
+        )
 
     def _count(self, is_ready: bool) -> None:
         metrics.READY.set(is_ready)
-        metrics.WAITING_SECONDS.set(self._lag.oldest_waiting_s)
-        metrics.WAITING_BYTES.set(self._lag.waiting_bytes)
+        metrics.WAITING_SECONDS.set(self._lag.lag.oldest_waiting_s)
+        metrics.WAITING_BYTES.set(self._lag.lag.waiting_bytes)
         metrics.LIMIT_BYTES.set(self._settings.log_limit)
 
     def _announce(self) -> None:
         listen = self._listen()
         _messages.info("ready", listen=str(listen or "an external Envoy"), admin=str(self._place.admin))
         if sys.stdout.isatty():
-            if self._first_keys is not None and listen is not None:
-                sys.stdout.write(things_to_paste(self._first_keys, listen=listen, data_dir=self._settings.data_dir))
-                self._first_keys = None
-            sys.stdout.write(f"Serving on http://{listen}; Ctrl-C stops it.\n" if listen else "Serving.\n")
-            sys.stdout.flush()
+            beside(partial(self._greet, listen), name="greeting")
+
+    def _greet(self, listen: Address | None) -> None:
+        if self._first_keys is not None and listen is not None:
+            _print(things_to_paste(self._first_keys, listen=listen, data_dir=self._settings.data_dir))
+            self._first_keys = None
+        _print(f"Serving on http://{listen}; Ctrl-C stops it.\n" if listen else "Serving.\n")
 
     def _write_files(self, now: float) -> None:
         self._untold_keys.tick(now)
@@ -262,17 +269,19 @@ class Supervisor:
             return
         path = keep_first_keys(self._place.data_dir, self._first_keys)
         self._first_keys = None
-        with suppress(OSError):
-            sys.stdout.write(f"{path}\n")
-            sys.stdout.flush()
+        _print(f"{path}\n")
 
-    def _tell_keys_at_last(self) -> None:
+    async def _tell_keys_at_last(self) -> None:
+        if self._first_keys is None:
+            return
         try:
-            self._keep_untold_keys()
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._untold_keys.rest()
+                await beside(self._keep_untold_keys, name=FIRST_KEYS_NAME)
         except OSError as exc:
             _messages.error(
                 "the first keys are in force, and could not be told",
-                error=str(exc),
+                error=_text_of(exc),
                 hint="revoke them, and make others: sluice keys list, keys revoke, keys create",
             )
 
@@ -280,7 +289,7 @@ class Supervisor:
         chosen = self._service.listen
         return None if chosen is None else Address(host=chosen[0], port=chosen[1])
 
-    def _write_run_file(self) -> None:
+    def _prepare_run_file(self) -> Callable[[], None]:
         run = RunFile(
             supervisor=self._own_id,
             children=self._service.processes,
@@ -289,13 +298,16 @@ class Supervisor:
             sockets=str(self._place.sockets),
             edge=self._settings.edge,
         )
-        write_run_file(self._place.data_dir, run)
+        return partial(write_run_file, self._place.data_dir, run)
 
-    def _remove_run_file(self) -> None:
+    async def _remove_run_file(self) -> None:
         try:
-            remove_run_file(self._place.data_dir)
+            async with asyncio.timeout(_LAST_WORDS_S):
+                # Else it might be written once more.
+                await self._run_file.rest()
+                await beside(partial(remove_run_file, self._place.data_dir), name=RUN_FILE_NAME)
         except OSError as exc:
-            _messages.warning("run.json stays; the next start takes no notice of it", error=str(exc))
+            _messages.warning("run.json stays; the next start takes no notice of it", error=_text_of(exc))
 
     async def _leave_nobody(self) -> None:
         loop = asyncio.get_running_loop()
@@ -305,18 +317,40 @@ class Supervisor:
             await self._service.tick(loop.time())
             await asyncio.sleep(_TICK_WHILE_STARTING_S)
 
-    def _outcome(self) -> int:
-        self._look_at_lag()
-        if self._lag.waiting_segments or self._lag_outage.is_on:
+    async def _outcome(self) -> int:
+        try:
+            lag = await self._lag.look_at_last(within_s=_LAST_WORDS_S)
+        except OSError as exc:
+            _messages.warning("stopped; what waits for the next start can't be looked at", error=_text_of(exc))
+            return 1
+        if lag.waiting_segments:
             _messages.warning(
-                "stopped; the next start takes up what waits",
-                segments=self._lag.waiting_segments,
-                bytes=self._lag.waiting_bytes,
+                "stopped; the next start takes up what waits", segments=lag.waiting_segments, bytes=lag.waiting_bytes
             )
             return 1
         _messages.info("stopped")
         return 0
 
 
-def _cause(error: OSError) -> str:
-    return errno.errorcode.get(error.errno or 0, type(error).__name__)
+def _written_again(write: Callable[[], Callable[[], None]], *, name: str, label: str) -> Retry[None]:
+    return Retry(
+        write,
+        label=label,
+        fails=f"{name} can't be written, and is tried again",
+        is_over=f"{name} can be written again",
+    )
+
+
+def _print(text: str) -> None:
+    """Write to standard output, and wait as long as nobody takes it: what stands there is not to be lost.
+
+    Not by sys.stdout: Python could not end while one of its threads waits there.
+    """
+    data = text.encode(errors="replace")
+    with suppress(OSError):
+        while data:
+            data = data[os.write(sys.stdout.fileno(), data) :]
+
+
+def _text_of(error: OSError) -> str:
+    return str(error) or f"no answer for {_LAST_WORDS_S:g} s"

@@ -1,14 +1,17 @@
-"""Lets this process fail where a test says: at an operation of disk.py, by an error, a wait, a stop or a death.
+"""Lets this process fail where a test says: at an operation of disk.py, or when it starts another process; by an error,
+a wait, a stop or a death.
 
 The file that DISK_FAULTS names holds rules, as tests/support/disk_faults.py writes them; it is read anew whenever it
 has changed. Whenever a rule acts, a line is added to `<file>.fired` first, so that it is there though the process dies.
 """
 
+import asyncio
 import fnmatch
 import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +128,8 @@ def install(rules: str) -> None:
     following.__enter__()
     _kept.append(following)
     _let_reads_fail(faults)
+    _let_looks_fail(faults)
+    _let_starts_fail(faults)
 
 
 def _let_reads_fail(faults: _Faults) -> None:
@@ -136,6 +141,32 @@ def _let_reads_fail(faults: _Faults) -> None:
         return open_read(path)
 
     disk.open_read = observed
+
+
+def _let_looks_fail(faults: _Faults) -> None:
+    """To list a folder is here the verb `list`, to ask for a file's facts `stat`."""
+    for verb, names in {"list": ("entries", "entries_by_kind", "file_names"), "stat": ("identity", "size_of")}.items():
+        for name in names:
+            setattr(disk, name, _observed(faults, verb, getattr(disk, name)))
+
+
+def _observed(faults: _Faults, verb: Any, look: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    def observed(path: Path) -> Any:
+        faults.before(disk.Operation(verb=verb, path=str(path)))
+        return look(path)
+
+    return observed
+
+
+def _let_starts_fail(faults: _Faults) -> None:
+    """The start of a process is here the verb `start`; its path is the command."""
+    create = asyncio.create_subprocess_exec
+
+    async def observed(*command: str, **options: Any) -> asyncio.subprocess.Process:
+        faults.before(disk.Operation(verb="start", path=" ".join(command)))  # type: ignore[arg-type]  as above
+        return await create(*command, **options)
+
+    asyncio.create_subprocess_exec = observed
 
 
 # A context manager that is collected would end it.
