@@ -12,7 +12,8 @@ import structlog
 from sluice import disk
 from sluice.log import LogUnavailable, SegmentAppender, metrics, recover
 from sluice.log.metrics import Failure
-from tests.support.log_records import Recorder, appender, bodies_in, entry
+from sluice.log.segment import is_probe
+from tests.support.log_records import HOUR_US, Clock, Recorder, appender, bodies_in, entry
 from tests.support.waiting import until
 
 _STALLS_AFTER_S = 0.1
@@ -54,6 +55,10 @@ async def _started(log: Path) -> SegmentAppender:
     return started
 
 
+def _waiting_bytes() -> float:
+    return float(metrics.queue_bytes._value.get())
+
+
 def _shown(cause: Failure) -> float:
     return float(metrics.outages.labels(cause.value)._value.get())
 
@@ -82,6 +87,50 @@ async def test_a_commit_that_hangs_is_answered_and_what_it_wrote_is_taken_back(t
 
     assert bodies_in(tmp_path) == [b"before", b"behind"]
     assert _shown(Failure.STALL) == 0
+
+
+@pytest.mark.parametrize("verb", ["create", "rename"], ids=["a segment's beginning", "the seal of the one before"])
+async def test_what_was_given_up_before_it_was_written_is_not_written_any_more(tmp_path: Path, verb: str) -> None:
+    clock = Clock(HOUR_US // 2)
+    log = appender(tmp_path, stalls_after_s=_STALLS_AFTER_S, clock=clock)
+    await log.start()
+    await log.append(entry(b"before"))
+    clock.us += HOUR_US
+    if verb == "create":
+        await log.seal()
+    with _hanging(verb) as hangs:
+        with pytest.raises(LogUnavailable):
+            await asyncio.wait_for(log.append(entry(b"during")), timeout=5)
+        hangs.gate.set()
+        await until(lambda: log.healthy)
+        written = [o.path for o in hangs.begun if o.verb == "write" and not is_probe(Path(o.path).name)]
+    await log.append(entry(b"behind"))
+    await log.close()
+
+    assert written == []
+    assert bodies_in(tmp_path) == [b"before", b"behind"]
+
+
+@pytest.mark.parametrize("hangs_long", [True, False], ids=["it hangs", "it fails"])
+async def test_what_was_refused_does_not_wait_any_more(tmp_path: Path, hangs_long: bool) -> None:
+    log = await _started(tmp_path)
+    with _hanging("datasync") as hangs:
+        hangs.error = OSError(5, "Input/output error")
+        during = asyncio.create_task(log.append(entry(bytes(1000))))
+        await until(hangs.held.is_set)
+        waiting = asyncio.create_task(log.append(entry(bytes(2000))))
+        await asyncio.sleep(0)
+        assert 3000 < _waiting_bytes() < 3400
+        if not hangs_long:
+            hangs.gate.set()
+        for refused in (during, waiting):
+            with pytest.raises(LogUnavailable):
+                await asyncio.wait_for(refused, timeout=5)
+
+        assert _waiting_bytes() == 0
+        hangs.gate.set()
+        await until(lambda: log.healthy)
+    await log.close()
 
 
 async def test_a_seal_that_hangs_is_answered_and_done_when_the_disk_goes_on(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from tests.support.damage import (
     ALL,
     CONTENT,
     EXHAUSTIVE,
-    FLIPS,
     FRAMES,
     OFFSETS,
     Mutant,
@@ -72,12 +71,12 @@ def test_each_truncation_keeps_all_whole_records_and_tells_how_long_the_torn_tai
         assert left == CONTENT[:end], mutant.name
         assert_accounted_for(Mutant(name=mutant.name, content=left, kept=mutant.kept), found)
         assert [message["cut_bytes"] for message in warnings] == ([torn_bytes] if torn_bytes else []), mutant.name
-        assert report.cut_bytes == (torn_bytes if mutant.kept else 0)
+        assert report.cut_bytes == torn_bytes
 
 
 def _flipped() -> Iterator[Mutant]:
     """Of the last record, which looks most like a torn tail, each byte in each way."""
-    yield from flips(masks=FLIPS if EXHAUSTIVE else (0xFF,), until=OFFSETS[-2])
+    yield from flips(until=OFFSETS[-2]) if EXHAUSTIVE else flips(masks=(0xFF,), until=OFFSETS[-2], step=3)
     yield from flips(begin=OFFSETS[-2])
 
 

@@ -129,6 +129,7 @@ def test_a_segment_of_nothing_but_a_torn_tail_is_removed(log: Path, content: byt
     report = recover(log)
 
     assert report.removed == (segment_id,)
+    assert report.cut_bytes == len(content)
     assert disk.entries(log / "open") == disk.entries(log / "sealed") == []
 
 

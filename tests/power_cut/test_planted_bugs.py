@@ -32,44 +32,52 @@ def _with_a_record_that_cannot_be_decoded(life: Life) -> None:
     life.lake()
 
 
-_BUGS = [
-    planted_bugs.no_fsync_of_the_open_folder,
-    planted_bugs.no_fsync_of_the_logs_parent,
-    planted_bugs.no_fsync_of_the_data_folders_parent,
-    planted_bugs.no_fsync_of_a_new_partitions_parents,
-    planted_bugs.no_fsync_of_a_partition,
-    planted_bugs.acknowledged_before_the_fdatasync,
-    planted_bugs.segments_let_go_before_the_parquets_fsync,
-    planted_bugs.segments_let_go_before_the_rename,
-    planted_bugs.renamed_before_the_fsync_of_the_staged_file,
-    planted_bugs.published_again_what_a_file_already_names,
-    planted_bugs.published_not_read_anew_after_a_failed_step,
-    planted_bugs.recovered_while_it_is_being_written,
-    planted_bugs.recovered_without_fsync,
-    planted_bugs.cut_without_fsync,
-    planted_bugs.not_cut_after_a_failed_fdatasync,
-    planted_bugs.segment_ids_used_again,
-    planted_bugs.archived_into_a_folder_whose_name_is_not_durable,
-    planted_bugs.set_aside_but_not_durably,
-    planted_bugs.keys_replaced_without_fsync,
-    planted_bugs.keys_told_before_their_folders_fsync,
-]
+_LOST = "acknowledged, there 0 times"
+_THERE_ALL_THE_SAME = "refused, there 1 times"
+_DAMAGED = ": set aside"
+_KEY_LOST = "the key was told and is gone"
+_STUCK = "the lake writer doesn't come to rest"
+
+# Each with the words in which it must be told: else a plant that fits the product no more might count as found.
+_BUGS = {
+    planted_bugs.no_fsync_of_the_open_folder: _LOST,
+    planted_bugs.no_fsync_of_the_logs_parent: _LOST,
+    planted_bugs.no_fsync_of_the_data_folders_parent: _KEY_LOST,
+    planted_bugs.no_fsync_of_a_new_partitions_parents: _LOST,
+    planted_bugs.no_fsync_of_a_partition: _LOST,
+    planted_bugs.acknowledged_before_the_fdatasync: _LOST,
+    planted_bugs.segments_let_go_before_the_parquets_fsync: _LOST,
+    planted_bugs.segments_let_go_before_the_rename: _LOST,
+    planted_bugs.renamed_before_the_fsync_of_the_staged_file: _LOST,
+    planted_bugs.published_again_what_a_file_already_names: _STUCK,
+    planted_bugs.published_not_read_anew_after_a_failed_step: _STUCK,
+    planted_bugs.recovered_while_it_is_being_written: _DAMAGED,
+    planted_bugs.recovered_without_fsync: "damaged stretches",
+    planted_bugs.cut_without_fsync: _THERE_ALL_THE_SAME,
+    planted_bugs.not_cut_after_a_failed_fdatasync: _THERE_ALL_THE_SAME,
+    planted_bugs.segment_ids_used_again: _DAMAGED,
+    planted_bugs.archived_into_a_folder_whose_name_is_not_durable: "in the lake, not in the archive",
+    planted_bugs.set_aside_but_not_durably: _LOST,
+    planted_bugs.keys_replaced_without_fsync: "the restart failed: KeysUnreadable",
+    planted_bugs.keys_told_before_their_folders_fsync: _KEY_LOST,
+}
 # Where the day of the realistic run has nothing in which they would show.
 _DAYS = {planted_bugs.set_aside_but_not_durably: _with_a_record_that_cannot_be_decoded}
 _NEED_THE_ARCHIVE = {planted_bugs.archived_into_a_folder_whose_name_is_not_durable}
 
 
-def _first_violation(scratch: Path, day: Callable[[Life], None], *, archive: bool) -> list[str]:
+def _first_violations(scratch: Path, day: Callable[[Life], None], *, archive: bool) -> list[str]:
     """What is wrong in the first state in which something is."""
     walk = Walk(scratch, archive=archive)
     for seed in _SEEDS:
         try:
             history = Life(scratch / "life", seed=seed, archive=archive).run(day)
         except LakeWriterStuck as exc:
-            return [f"in state 0: {exc}"]  # it shows without a power cut
+            return [str(exc)]  # it shows without a power cut
         for state in _in_strides(history):
             if wrong := walk.violations(state):
-                return [f"in state {walk.states}: {wrong[0]}", *wrong[1:], *state.story]
+                print("\n".join([f"in state {walk.states}:", *wrong, *state.story]))
+                return wrong
     return []
 
 
@@ -81,11 +89,12 @@ def _in_strides(history: History) -> Iterator[State]:
                     yield cut(replay, fate)
 
 
-@pytest.mark.parametrize("plant", _BUGS, ids=lambda plant: plant.__name__)
-def test_a_planted_bug_is_found(plant: planted_bugs.Plant, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("plant", "words"), _BUGS.items(), ids=[plant.__name__ for plant in _BUGS])
+def test_a_planted_bug_is_found(
+    plant: planted_bugs.Plant, words: str, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plant(monkeypatch)
 
-    found = _first_violation(scratch, _DAYS.get(plant, first_day), archive=plant in _NEED_THE_ARCHIVE)
+    found = _first_violations(scratch, _DAYS.get(plant, first_day), archive=plant in _NEED_THE_ARCHIVE)
 
-    print("\n".join(found))
-    assert found
+    assert [violation for violation in found if words in violation], found

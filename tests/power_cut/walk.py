@@ -83,11 +83,6 @@ class Walk:
         self._seen.add(known)
         return True
 
-    @property
-    def distinct(self) -> int:
-        """How many states were unlike all before them."""
-        return len(self._seen)
-
     def violations(self, state: State) -> list[str]:
         """What is not as promised after a restart on that state; none where it was seen before."""
         if not self.is_new(state):

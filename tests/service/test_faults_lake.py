@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.disk_faults import DiskFaults, Rule
-from tests.support.fault_load import Load, load_on
+from tests.support.ledger.load import Load, assert_lake_has_what_was_told, load_on
 from tests.support.service import Service
 from tests.support.told import Told
 from tests.support.waiting import wait_until
@@ -42,7 +42,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
         with load_on(service, rest=1) as load:
             yield service, faults, load
         faults.set()
-        load.ledger.check(service)
+        assert_lake_has_what_was_told(service, load.ledger)
 
 
 _FAULTS = [
@@ -80,7 +80,7 @@ def test_while_the_lake_refuses_202_goes_on_and_segments_wait_and_it_is_told_onc
     assert told.counted("sluice_lake_failures_by_cause_total", cause=cause) > 0
     # Of segments that can't be read the first are told each, since the others are published.
     assert len(told.messages(level="error")) <= (20 if cause == "unreadable_segment" else 1)
-    assert {answer for answer in load.ledger.classes() if answer != "acknowledged"} == set()
+    assert set(load.not_acknowledged()) == {0}
 
 
 def test_a_worker_that_dies_while_segments_cannot_be_sealed_is_recovered_later(faulty: Faulty) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.disk_faults import DiskFaults, Rule
-from tests.support.fault_load import Load, load_on
+from tests.support.ledger.load import Load, assert_lake_has_what_was_told, load_on
 from tests.support.service import Service
 from tests.support.told import Told
 from tests.support.waiting import wait_until
@@ -38,7 +38,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
         service.wait_until_all_workers_get_requests(_WORKERS)
         with load_on(service) as load:
             yield service, faults, load
-        load.ledger.check(service)
+        assert_lake_has_what_was_told(service, load.ledger)
 
 
 def _rule(name: str, verb: str, path: str, error: int, *, times: int | None = None) -> Rule:
@@ -99,17 +99,19 @@ def test_while_the_disk_refuses_it_is_503_and_told_once_and_it_heals_by_itself(
 
 
 def test_writes_that_the_system_cuts_in_the_middle_leave_no_request_in_part(faulty: Faulty) -> None:
-    service, _, _ = faulty
+    service, _, others = faulty
     told = Told(service)
     workers = [service.pid(f"worker-{index}") for index in range(_WORKERS)]
     # Larger than what they write their messages to.
-    with load_on(service, text_bytes=60_000) as load:
+    with load_on(service, text_bytes=60_000, beside=others) as load:
         before = [resource.prlimit(pid, resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY)) for pid in workers]
         load.wait_for("503", "UNAVAILABLE", within_s=60)
         for pid, limits in zip(workers, before, strict=True):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
         load.wait_for("202", "OK", more=5)
-    load.ledger.check(service)
+    others.pause()
+    assert_lake_has_what_was_told(service, load.ledger)
+    others.resume()
 
     error = told.messages(level="error", event="log takes no events")[0]
     assert (error["cause"], error["error"]) == ("write", "write failed: File too large")

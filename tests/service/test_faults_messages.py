@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.fault_load import load_on
+from tests.support.ledger.load import assert_lake_has_what_was_told, load_on
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
@@ -29,7 +29,7 @@ def test_a_pipe_that_is_full_and_not_read_holds_up_no_process(tmp_path: Path) ->
             killed = service.kill("worker-0")
             wait_until(lambda: service.pid("worker-0") != killed, within_s=20, what="the worker is replaced")
             load.wait_for("202", "OK", within_s=40)
-        load.ledger.check(service)
+        assert_lake_has_what_was_told(service, load.ledger)
         assert len(os.read(pipe, 2 * _PIPE_BYTES)) > _PIPE_BYTES // 2
         # Else what is still to be said while it stops would not find its way either.
         assert service.is_ready()

@@ -20,6 +20,8 @@ class _Service(Service):
     """Its first keys have nowhere to go."""
 
     key = ""
+    # Inodes of what is not its own, by path.
+    foreign: dict[Path, int]
 
 
 def _probe_name() -> str:
@@ -28,7 +30,7 @@ def _probe_name() -> str:
 
 
 def _fill(data_dir: Path) -> None:
-    """Put everything into all folders at once, and two segments that hold something."""
+    """Put everything into all folders at once."""
     folders = Folders(data_dir / "log")
     folders.make()
     lake = data_dir / "lake"
@@ -55,6 +57,11 @@ def _fill(data_dir: Path) -> None:
     NO_FILES["a folder"](staging / "current.json")
     (data_dir / "first-keys").mkdir()
     (lake / "events/received_date=2026-01-02").write_text("mine")
+
+
+def _put_its_own(data_dir: Path) -> None:
+    """What it takes over: two segments that hold something, and a run.json."""
+    folders = Folders(data_dir / "log")
     # It names a live process, which is none of this service's.
     alive = {"pid": os.getpid(), "started": 1}
     (data_dir / "run.json").write_text(json.dumps({"supervisor": alive, "children": {"lake": alive, "envoy": alive}}))
@@ -62,7 +69,17 @@ def _fill(data_dir: Path) -> None:
     damaged[OFFSETS[3] + 40] ^= 1
     segment = sealed_as()
     (folders.sealed / f"{segment.id}.20.{len(CONTENT)}").write_bytes(damaged)
-    (folders.open / new_segment_id(hour=hour_of(hour_us), node="n1")).write_bytes(b"not a segment at all")
+    hour = hour_of(int(time.time() * 1e6))
+    (folders.open / new_segment_id(hour=hour, node="n1")).write_bytes(b"not a segment at all")
+
+
+def _inodes(folder: Path) -> dict[Path, int]:
+    """Of all that lies there, by path; links are not followed."""
+    return {
+        Path(where) / name: (Path(where) / name).lstat().st_ino
+        for where, folders, files in os.walk(folder)
+        for name in (*folders, *files)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +87,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Service]:
     service = _Service(tmp_path_factory.mktemp("foreign") / "data", "--workers", "1", "--archive", "on")
     service.data_dir.mkdir()
     service.key = service.command("keys", "create", "--kind", "server").strip()
+    own = set(_inodes(service.data_dir))
     _fill(service.data_dir)
+    service.foreign = {path: inode for path, inode in _inodes(service.data_dir).items() if path not in own}
+    _put_its_own(service.data_dir)
     with service:
         yield service
 
@@ -119,10 +139,26 @@ def test_a_broken_file_of_the_lake_is_named_and_its_removal_mends_it(service: _S
 
 
 def test_each_foreign_thing_is_told_once_and_is_still_there(service: _Service) -> None:
-    kept = [path for path in service.data_dir.rglob("thesis.txt") if path.read_text() == "precious"]
+    folders, staging = Folders(service.data_dir / "log"), service.data_dir / "lake/.staging"
+    of_log = {folders.open, folders.sealed, folders.archive, folders.damaged}
+    in_the_way = {folders.open / _probe_name(), staging / "a folder.parquet", staging / "current.json"}
+    events = [json.loads(line) for line in service.messages().splitlines()]
+    told = [event for event in events if event["event"].startswith("what is not the ")]
+    moved = {Path(event["path"]): Path(event["path"]).with_name(event["to"]) for event in told if "to" in event}
 
-    assert len(kept) == len(("open", "sealed", "archive", "damaged", "damaged", "probe", "staging", "current", "lake"))
-    assert service.messages().count("is left alone") > 50
+    def is_now(path: Path) -> Path:
+        aside = next((old for old in moved if old in (path, *path.parents)), None)
+        return path if aside is None else moved[aside] / path.relative_to(aside)
+
+    assert sorted(event["path"] for event in told) == sorted(
+        str(path) for path in service.foreign if path.parent in of_log or path in in_the_way
+    )
+    assert moved.keys() == in_the_way
+    # What else lies in .staging is what a lake writer left, and is removed.
+    kept = [path for path in service.foreign if staging not in path.parents or is_now(path) != path]
+    now = _inodes(service.data_dir)
+    assert {path: now.get(is_now(path)) for path in kept} == {path: service.foreign[path] for path in kept}
+    assert {is_now(path).read_text() for path in kept if path.name == "thesis.txt"} == {"precious"}
 
 
 def test_it_drains_and_starts_again(service: _Service) -> None:

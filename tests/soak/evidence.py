@@ -4,8 +4,8 @@ import subprocess
 from pathlib import Path
 
 from sluice.lake import query
-from tests.soak.lake import Finding
-from tests.soak.ledger import Ledger
+from tests.support.ledger.lake import Finding
+from tests.support.ledger.ledger import Ledger
 from tests.support.service import SLUICE
 
 __all__ = ["evidence_of"]

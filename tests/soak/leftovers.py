@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from sluice.supervisor.run_file import read_run_file
-from tests.soak.lake import Finding
+from tests.support.ledger.lake import Finding
+from tests.support.processes import processes_with
 from tests.support.waiting import wait_until
 
 __all__ = ["NewMessages", "leftovers"]
@@ -15,7 +16,7 @@ _DATA_FOLDER = {".keys.lock", "first-keys", "keys.json", "lake", "log", "run.jso
 _RUN_FOLDER = ("envoy", "metrics", "run-folder", "worker-0.sock", "worker-1.sock")
 
 
-def leftovers(data_dir: Path, run_folders: Path, *, mark: bytes, set_aside: Collection[str]) -> list[Finding]:
+def leftovers(data_dir: Path, run_folders: Path, *, mark: str, set_aside: Collection[str]) -> list[Finding]:
     """Look at a service that runs, whose clients rest and whose log was flushed.
 
     Args:
@@ -50,17 +51,10 @@ def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
-def _other_processes(data_dir: Path, mark: bytes) -> list[str]:
+def _other_processes(data_dir: Path, mark: str) -> list[str]:
     run = read_run_file(data_dir)
     known = set() if run is None else {run.supervisor.pid, *(child.pid for child in run.children.values())}
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if int(folder.name) not in known and mark in (folder / "environ").read_bytes():
-                found.append(f"{folder.name}: {(folder / 'cmdline').read_bytes()[:200]!r}")
-        except OSError:
-            continue  # it has ended, or is another user's
-    return found
+    return [f"{pid}: {line[:200]!r}" for pid, line in processes_with(mark).items() if pid not in known]
 
 
 def _other_run_folders(data_dir: Path, run_folders: Path) -> list[str]:

@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tests.soak.ledger import Outcome
 from tests.soak.soak import Soak
+from tests.support.ledger.ledger import Outcome
 
 __all__ = ["Progress"]
 

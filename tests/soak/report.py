@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from tests.soak.ledger import Ledger, Outcome
 from tests.soak.soak import Result
+from tests.support.ledger.ledger import Ledger, Outcome
 
 __all__ = ["report"]
 

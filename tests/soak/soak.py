@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.soak.clients import Load
 from tests.soak.evidence import evidence_of
 from tests.soak.kills import Act
-from tests.soak.lake import Finding, LakeReader, compare
-from tests.soak.ledger import Ledger
 from tests.soak.leftovers import NewMessages, leftovers
 from tests.soak.plan import Chosen, Plan
 from tests.soak.set_aside import attempts_set_aside, give_back
 from tests.soak.target import Tally, Target
+from tests.support.ledger.lake import Finding, LakeReader, compare
+from tests.support.ledger.ledger import Ledger
+from tests.support.ledger.load import Load
 
 __all__ = ["Limits", "Result", "Soak"]
 

@@ -9,14 +9,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sluice.supervisor.process_id import ProcessId, is_alive
 from sluice.supervisor.run_file import read_run_file
-from tests.soak.clients import Door, Load
 from tests.soak.steps import Point
 from tests.support.disk_faults import DiskFaults, Rule
+from tests.support.ledger.clients import Door
 from tests.support.service import Service
 from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from tests.support.ledger.load import Load
 
 __all__ = ["CHILDREN", "WORKERS", "Tally", "Target"]
 
@@ -74,7 +78,7 @@ class Target:
         )
         self.load: Load | None = None
         # Each process of the service has it in its environment.
-        self.mark = f"DISK_FAULTS={self.faults.environment['DISK_FAULTS']}".encode()
+        self.mark = f"DISK_FAULTS={self.faults.environment['DISK_FAULTS']}"
         # Parts of messages that were provoked, and that say what was to be said.
         self.expected_errors: set[str] = set()
         self._rules = 0

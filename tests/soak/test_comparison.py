@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.soak.attempts import EVENT_NAME, Mark, sum_of, user_of
-from tests.soak.lake import LakeReader, compare
-from tests.soak.ledger import Answer, Ledger, Outcome
+from tests.support.ledger.attempts import EVENT_NAME, Mark, sum_of, user_of
+from tests.support.ledger.lake import LakeReader, compare
+from tests.support.ledger.ledger import Answer, Ledger, Outcome
 
 Rows = list[dict[str, object]]
 
@@ -113,6 +113,15 @@ def test_what_is_there_and_must_not_be_is_told(
     _publish(tmp_path, "a", alter(_rows(attempt)))
 
     assert set(_what(tmp_path, ledger)) == {told}
+
+
+def test_events_that_no_client_of_the_ledger_sent_are_passed_over_where_they_are_named(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    _publish(tmp_path, "a", [row | {"event_name": "posted", "metadata": None} for row in _rows(0)])
+
+    assert compare(LakeReader(tmp_path, besides={"posted"}), ledger) == []
+    assert set(_what(tmp_path, ledger)) == {"a row that no client sent"}
 
 
 def test_a_second_file_with_the_same_request_is_told_also_in_a_later_comparison(tmp_path: Path, ledger: Ledger) -> None:

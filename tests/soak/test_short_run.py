@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.ledger import Outcome
 from tests.soak.plan import Chosen, Plan
 from tests.soak.report import report
 from tests.soak.soak import Limits, Result, Soak
+from tests.support.ledger.ledger import Outcome
 
 _SEED = 20260101
 _KILLS = 16

@@ -19,7 +19,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sluice.framing import frame_buffers
-from sluice.log import metrics
 from sluice.log.arrival import ArrivalTimes
 from sluice.log.commit_queue import CommitQueue, Waiting, unavailable
 from sluice.log.failing import WriterFailed
@@ -206,7 +205,6 @@ class SegmentAppender:
             self._outage.refused(len(taken))
         # Their callers go on only when this task waits again, so the thread has its next batch before they do.
         self._queue.answer(taken, durable=error is None)
-        metrics.queue_bytes.set(self._queue.waiting_bytes)
         return error
 
     async def _mend(self, outage: LogOutage) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sluice.log import metrics
 from sluice.log.ports import LogUnavailable
 from sluice.log.segment_writer import Batch
 
@@ -58,7 +59,7 @@ class CommitQueue:
     def put(self, waiting: Waiting) -> None:
         """Put a record in, behind all others."""
         self._waiting.append(waiting)
-        self.waiting_bytes += waiting.size_bytes
+        self._add(waiting.size_bytes)
 
     def take(self, room: Callable[[Run], int]) -> tuple[Batch, list[Waiting]]:
         """Take the first records that may share a segment, one at least.
@@ -86,14 +87,18 @@ class CommitQueue:
 
     def answer(self, taken: list[Waiting], *, durable: bool) -> None:
         """End what was taken: its records are durable, or not in the log. Callers that went away are passed over."""
+        self._add(-sum(waiting.size_bytes for waiting in taken))
         for waiting in taken:
-            self.waiting_bytes -= waiting.size_bytes
             if waiting.durable.done():
                 continue
             if durable:
                 waiting.durable.set_result(None)
             else:
                 waiting.durable.set_exception(unavailable())
+
+    def _add(self, size_bytes: int) -> None:
+        self.waiting_bytes += size_bytes
+        metrics.queue_bytes.set(self.waiting_bytes)
 
 
 def unavailable() -> LogUnavailable:

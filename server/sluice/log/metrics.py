@@ -1,4 +1,4 @@
-"""Figures of the log. Counted per commit, never per event, so that they cost nothing under load."""
+"""Figures of the log. Counted per commit, what waits per request, and none per event: they cost nothing under load."""
 
 from __future__ import annotations
 

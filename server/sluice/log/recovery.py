@@ -53,7 +53,7 @@ class RecoveryReport:
 
     Attributes:
         sealed: segments that were sealed, in the order of their names.
-        cut_bytes: of all torn tails together.
+        cut_bytes: of all torn tails together, also of those that were all of a segment.
         removed: ids of segments that held nothing but a torn tail, and of names that a sealed file had too.
         set_aside: ids of segments that were moved to damaged/.
         in_use: ids of segments whose writer lives.
@@ -176,9 +176,11 @@ def _finish(folders: Folders, segment: SegmentId, file: disk.File, found: _Found
     if not ending.end:
         disk.unlink(path)
         found.removed.append(segment.text)
+        found.cut_bytes += torn_bytes
         return
     if torn_bytes:
         file.cut(ending.end)
+        found.cut_bytes += torn_bytes
     file.sync()
     if id_taken:
         move_whole(folders, path, sealed, DamageReason.ID_TAKEN, "sealed/ has another segment of this id")
@@ -188,4 +190,3 @@ def _finish(folders: Folders, segment: SegmentId, file: disk.File, found: _Found
         found.sealed.append(sealed)
         metrics.sealed_segments.labels(SealReason.RECOVERED.value).inc()
         _messages.info("segment recovered", segment=segment.text, records=ending.records, cut_bytes=torn_bytes)
-    found.cut_bytes += torn_bytes

@@ -6,13 +6,14 @@
     create, lock, fsync open/    nothing of the batch is written                 remove the empty file, probe
     write, fdatasync             cut to the last good offset, fsync              seal, probe
     that cut or its fsync        name and offset are kept                        cut again, seal, probe
-    any of these hangs           they are answered; the batch is given up        once it ends: cut, fsync, seal, probe
+    write, fdatasync: it hangs   they are answered; the batch is given up        once it ends: cut, fsync, seal, probe
+    what comes before it hangs   they are answered; the batch is given up        once it ends: as above; no write begins
 
 "After" is `mend`, called again with back-off until it succeeds; until then no record is taken. A segment that a write
 failed in is never written again. A new one begins only when a probe write was durable.
 
 So an acknowledged record is durable, and a refused one is not in the log, with one exception: where cutting failed, or
-the disk hangs, and the process dies before a later try succeeds, a refused record may turn up whole. Its callers are
+a write hangs, and the process dies before a later try succeeds, a refused record may turn up whole. Its callers are
 not kept waiting for that: they could only give up and send it again all the same.
 
 Blocks while the disk works; appender.py calls it in a thread of its own, one call at a time.
@@ -69,6 +70,11 @@ class Batch:
         """Settle what becomes of it: True for the first who asks, who then keeps it or gives it up; else False."""
         return self._decided.acquire(blocking=False)
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether that is settled."""
+        return self._decided.locked()
+
 
 class SegmentWriter:
     """One writer of a node's segments.
@@ -110,6 +116,8 @@ class SegmentWriter:
         self.seal_if_due(batch.run)
         self._budget.require(batch.size_bytes)
         segment = self.open or self._begin(batch.run)
+        if batch.is_decided:
+            return  # any of that hung: what nobody waits for is not written only to be cut off again
         began_s = time.perf_counter()
         try:
             with failing(Failure.WRITE, segment.path):

@@ -2,8 +2,6 @@
 
     acknowledged_before_written   a worker answers when it holds a record, and writes it with the next ones
     names_no_segments             the lake writer's files don't say which segments they hold
-    let_go_before_moved           the lake writer removes segments before their file is in its place
-    recovery_drops_a_record       the supervisor's recovery seals a segment without its last whole record
 
 Only the process that is meant imports what it changes: others set up what that counts first.
 """
@@ -52,32 +50,7 @@ def _names_no_segments() -> None:
     FileRows.close = lambda self, _segments: close(self, [])  # type: ignore[method-assign]  the bug
 
 
-def _let_go_before_moved() -> None:
-    from sluice.lake import publish  # noqa: PLC0415  only in the process that is meant
-
-    steps = publish.STEPS
-    order = [name for name in steps if name not in ("let_go", "move")]
-    at = order.index("make_folders") + 1
-    publish.STEPS = {name: steps[name] for name in (*order[:at], "let_go", "move", *order[at:])}
-
-
-def _recovery_drops_a_record() -> None:
-    from sluice import framing  # noqa: PLC0415  only in the process that is meant
-
-    scan = framing.scan
-
-    def scan_less(content: bytes) -> Any:
-        parts = list(scan(content))
-        whole = [part for part in parts if isinstance(part, framing.Frame)]
-        return iter(parts[: parts.index(whole[-1])] if len(whole) > 1 else parts)
-
-    framing.scan = scan_less
-
-
 _PLANTS = {
     "acknowledged_before_written": ("worker", _acknowledged_before_written),
     "names_no_segments": ("lake", _names_no_segments),
-    "let_go_before_moved": ("lake", _let_go_before_moved),
-    "recovery_drops_a_record": ("supervisor", _recovery_drops_a_record),
 }
-NAMES = tuple(_PLANTS)

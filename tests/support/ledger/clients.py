@@ -1,8 +1,9 @@
-"""Clients that send without an end, each in a thread of its own, and keep the ledger. None sends an attempt twice."""
+"""One client that sends without an end, in a thread of its own, and keeps the ledger. It sends no attempt twice."""
 
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,13 +11,12 @@ import grpc
 import httpx
 
 from sluice.events.v1 import events_service_pb2_grpc as services
-from tests.soak.attempts import Attempt, Sending, choose_size, json_body, make_attempt, message
-from tests.soak.ledger import Answer, Ledger, Outcome
-from tests.support.waiting import wait_until
+from tests.support.ledger.attempts import Attempt, Sending, choose_size, json_body, make_attempt, message
+from tests.support.ledger.ledger import Answer, Ledger, Outcome
 
-__all__ = ["Door", "Load"]
+__all__ = ["PATIENT_S", "Client", "Door", "Habits", "NativeClient", "RestClient"]
 
-_PATIENT_S = 30.0
+PATIENT_S = 30.0
 _IMPATIENT_S = 0.02
 _SHARE_OF_IMPATIENT = 0.02
 _SHARE_OF_FAULTS = 0.06
@@ -28,6 +28,7 @@ _TIMES_SLOWER = 8
 _LOOK_AT_BACKLOG_EVERY_S = 1.0
 # A client that begins anew connects anew, too.
 _SHARE_OF_NEW_CONNECTIONS = 0.1
+_EVENTS_WITH_TEXT = 3
 
 # gRPC itself sends nothing again, and its own pauses are for servers that are far away.
 _CHANNEL_OPTIONS = (
@@ -62,82 +63,42 @@ class Door:
     backlog: Callable[[], int] = lambda: 0
 
 
-class Load:
-    """A number of clients on one service.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How clients are.
 
-    Args:
-        door: of the service.
-        ledger: what they keep.
-        seed: of their choices.
-        rest: how many send JSON.
-        native: how many call by gRPC.
+    Attributes:
         only_good: none sends what must be refused, or gives up early.
+        reconnects: some attempts go over a new connection.
+        text_bytes: how much text each of an attempt's three events has, which can hardly be compressed; 0: they are as
+            many, and as long, as it comes.
     """
 
-    def __init__(
-        self, door: Door, ledger: Ledger, *, seed: int, rest: int = 4, native: int = 2, only_good: bool = False
-    ) -> None:
-        self._paused = threading.Event()
-        self._ended = threading.Event()
-        kinds: list[type[_Client]] = [_RestClient] * rest + [_NativeClient] * native
-        self._clients = [
-            kind(
-                door,
-                ledger,
-                chance=random.Random(f"{seed} {index}"),
-                paused=self._paused,
-                ended=self._ended,
-                only_good=only_good,
-            )
-            for index, kind in enumerate(kinds)
-        ]
-
-    def start(self) -> None:
-        """Let them begin."""
-        for client in self._clients:
-            client.start()
-
-    def pause(self) -> None:
-        """Let each finish what it has in hand; return when none has anything."""
-        self._paused.set()
-        wait_until(
-            lambda: all(client.rests for client in self._clients),
-            within_s=_PATIENT_S * 3,
-            what="each client has its answer, or has given up",
-        )
-        for client in self._clients:
-            if client.error is not None:
-                raise client.error
-
-    def resume(self) -> None:
-        """Let them go on."""
-        self._paused.clear()
-
-    def end(self) -> None:
-        """Let them finish what they have in hand, and end."""
-        self._ended.set()
-        for client in self._clients:
-            if client.is_alive():
-                client.join(timeout=_PATIENT_S * 3)
-            assert not client.is_alive(), "a client does not end"
-            if client.error is not None:
-                raise client.error
-
-    def is_served_since(self, at: float) -> bool:
-        """Whether attempts begun after this moment, on the monotonic clock, were acknowledged, of either protocol."""
-        return all(
-            any(client.served_at > at for client in self._clients if isinstance(client, kind))
-            for kind in {type(client) for client in self._clients}
-        )
-
-    @property
-    def oldest_wait_s(self) -> float:
-        """For how long the client that waits longest has been waiting for its answer."""
-        now = time.monotonic()
-        return max((now - since for client in self._clients if (since := client.waits_since)), default=0.0)
+    only_good: bool = False
+    reconnects: bool = True
+    text_bytes: int = 0
 
 
-class _Client(threading.Thread):
+class Client(threading.Thread):
+    """One client.
+
+    Args:
+        door: where it sends to.
+        ledger: what it keeps, as others do.
+        chance: makes its choices.
+        habits: what they are among.
+        paused: while it is set, none is begun.
+        ended: set for the thread to end.
+
+    Attributes:
+        protocol: what it speaks.
+        answers: how often it was answered what, by the protocol's status; with the errors that were all that came.
+        rests: whether it has nothing in hand, and begins nothing.
+        served_at: when it began what was acknowledged last, on the monotonic clock.
+        waits_since: when it began what it has in hand.
+        error: what ended it too early.
+    """
+
     protocol = ""
 
     def __init__(
@@ -146,9 +107,9 @@ class _Client(threading.Thread):
         ledger: Ledger,
         *,
         chance: random.Random,
+        habits: Habits,
         paused: threading.Event,
         ended: threading.Event,
-        only_good: bool,
     ) -> None:
         super().__init__(daemon=True, name=f"client-{self.protocol}")
         self._door = door
@@ -156,7 +117,8 @@ class _Client(threading.Thread):
         self._chance = chance
         self._paused = paused
         self._ended = ended
-        self._only_good = only_good
+        self._habits = habits
+        self.answers: Counter[str] = Counter()
         self.rests = False
         self.served_at = 0.0
         self.waits_since: float | None = None
@@ -165,6 +127,7 @@ class _Client(threading.Thread):
         self._slower = 1
 
     def run(self) -> None:
+        """Send, until it is told to end."""
         try:
             while not self._ended.is_set():
                 if self._paused.is_set():
@@ -180,22 +143,29 @@ class _Client(threading.Thread):
             self.disconnect()
 
     def send(self, attempt: Attempt) -> Answer:
+        """Send it once, and wait for the answer."""
         raise NotImplementedError
 
     def disconnect(self) -> None:
+        """Let the next attempt go over a new connection."""
         raise NotImplementedError
 
     def faults(self) -> tuple[str, ...]:
+        """What may be wrong with an attempt that must be refused."""
         raise NotImplementedError
 
     def key_for(self, sending: Sending) -> str:
+        """The key that an attempt is sent with."""
         if sending.fault == "key":
             return "secret-that-nobody-made"
         return self._door.server_key if sending.webhook else self._door.client_key
 
     def _attempt(self) -> None:
-        count = choose_size(self._chance)
-        attempt = make_attempt(self._ledger.begin(count), self._chance, count=count, sending=self._choose_sending())
+        text_bytes = self._habits.text_bytes
+        count = _EVENTS_WITH_TEXT if text_bytes else choose_size(self._chance)
+        attempt = make_attempt(
+            self._ledger.begin(count), self._chance, count=count, sending=self._choose_sending(), text_bytes=text_bytes
+        )
         if not attempt.sending.kept_alive:
             self.disconnect()
         sent_at, began = time.time(), time.monotonic()
@@ -204,6 +174,7 @@ class _Client(threading.Thread):
         self.waits_since = None
         door = f"{self.protocol}{' webhook' if attempt.sending.webhook else ''}"
         self._ledger.end(attempt.id, answer, door=door, must_fail=attempt.sending.fault, sent_at=sent_at)
+        self.answers[answer.status] += 1
         if answer.outcome is Outcome.ACKNOWLEDGED:
             self.served_at = began
         answered = answer.outcome in (Outcome.ACKNOWLEDGED, Outcome.REFUSED)
@@ -219,17 +190,19 @@ class _Client(threading.Thread):
 
     def _choose_sending(self) -> Sending:
         chance = self._chance
-        odd = not self._only_good
+        odd = not self._habits.only_good
         return Sending(
             webhook=chance.random() < 0.25,
             gzip=chance.random() < 0.5,
-            kept_alive=chance.random() >= _SHARE_OF_NEW_CONNECTIONS,
+            kept_alive=not self._habits.reconnects or chance.random() >= _SHARE_OF_NEW_CONNECTIONS,
             fault=chance.choice(self.faults()) if odd and chance.random() < _SHARE_OF_FAULTS else "",
-            timeout_s=_IMPATIENT_S if odd and chance.random() < _SHARE_OF_IMPATIENT else _PATIENT_S,
+            timeout_s=_IMPATIENT_S if odd and chance.random() < _SHARE_OF_IMPATIENT else PATIENT_S,
         )
 
 
-class _RestClient(_Client):
+class RestClient(Client):
+    """Posts JSON."""
+
     protocol = "rest"
     _http: httpx.Client | None = None
 
@@ -267,7 +240,9 @@ class _RestClient(_Client):
         )
 
 
-class _NativeClient(_Client):
+class NativeClient(Client):
+    """Calls by gRPC."""
+
     protocol = "grpc"
     _channel: grpc.Channel | None = None
 

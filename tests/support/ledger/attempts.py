@@ -18,7 +18,7 @@ from sluice.events.v1 import events_pb2 as pb
 __all__ = ["Attempt", "Mark", "Sending", "json_body", "make_attempt", "message", "sum_of"]
 
 MOST_EVENTS = 100
-EVENT_NAME = "soak"
+EVENT_NAME = "attempt"
 
 # Signs that JSON escapes, and some that take two to four bytes; slices of it are the texts.
 _TEXT = "".join(f'{n:x} "q" \\ /\té–🌊 ' for n in range(700))
@@ -79,15 +79,21 @@ class Attempt:
     sending: Sending
 
 
-def make_attempt(attempt_id: int, chance: random.Random, *, count: int, sending: Sending) -> Attempt:
-    """An attempt with events of different lengths."""
+def make_attempt(
+    attempt_id: int, chance: random.Random, *, count: int, sending: Sending, text_bytes: int = 0
+) -> Attempt:
+    """An attempt with events of different lengths, or with so much text each, which can hardly be compressed."""
     marks = []
     for index in range(count):
-        [length] = chance.choices(_TEXT_LENGTHS, _TEXT_WEIGHTS)
-        begin = chance.randrange(len(_TEXT) - length)
-        text = _TEXT[begin : begin + length]
+        text = chance.randbytes(text_bytes // 2).hex() if text_bytes else _some_text(chance)
         marks.append(Mark(attempt_id, index, count, sum_of(attempt_id, index, count, text), text))
     return Attempt(id=attempt_id, marks=tuple(marks), sending=sending)
+
+
+def _some_text(chance: random.Random) -> str:
+    [length] = chance.choices(_TEXT_LENGTHS, _TEXT_WEIGHTS)
+    begin = chance.randrange(len(_TEXT) - length)
+    return _TEXT[begin : begin + length]
 
 
 def choose_size(chance: random.Random) -> int:
