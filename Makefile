@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test soak test-transcoding test-power-cut test-corruption test-clients test-spark test-containers \
+.PHONY: help up test soak fuzz test-transcoding test-power-cut test-corruption test-clients test-spark test-containers \
 	lint format types gen docs proto-image client-wheel lock clean check-python check-java
 
 help: ## list the targets
@@ -36,6 +36,9 @@ test-containers: $(VENV)/.installed-dev ## docs/containers.md with a Docker engi
 
 soak: $(VENV)/.installed-dev ## a service under load dies 500 times, at every step; is each 202 in the lake once?
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+fuzz: $(VENV)/.installed-fuzz ## any bytes into each reader, guided by what they reach; a minute each
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 test-spark: check-java $(VENV)/.installed-dev build/spark-3.5/.installed build/spark-4/.installed ## Spark 3.5 and 4 read the lake; needs Java 17
 	$(BIN)/pytest tests/spark/check_readers.py $(ARGS)
@@ -88,6 +91,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt tools/install.py
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "installing the tools of tests and checks into $(VENV) ..."
 	@$(BIN)/python tools/install.py --dev
+	@touch $@
+
+$(VENV)/.installed-fuzz: $(VENV)/.installed-dev
+	@echo "installing the fuzzer into $(VENV) ..."
+	@$(BIN)/python tools/install.py --dev --fuzz
 	@touch $@
 
 build/spark-%/.installed: tools/install_spark.py | $(VENV)/.installed

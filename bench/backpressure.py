@@ -25,8 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sluice.edge.compose import COMPOSE
-from sluice.edge.limits import worker_requests
+from bench.processes import bounds_mib, peaks_mib, reset_peaks
 from tests.support.service import Service
 
 _MIB = 2**20
@@ -35,30 +34,17 @@ _MAX_BODY_BYTES = 10 * _MIB
 _EVENTS_OF_A_LARGE_BODY = 36_000
 
 
-def _pids(service: Service) -> dict[str, int]:
-    children = {role: child.pid for role, child in service.run_file.children.items()}
-    return {"supervisor": service.run_file.supervisor.pid, **children}
-
-
-def _peak_mib(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+def _row(name: str, mib: dict[str, float]) -> str:
+    return f"{name:<28} {mib['supervisor']:>10.0f} {mib['envoy']:>8.0f} {mib['worker']:>8.0f} {mib['lake']:>8.0f}"
 
 
 @contextmanager
 def _situation(service: Service, name: str) -> Iterator[dict[str, Any]]:
-    for pid in _pids(service).values():
-        # proc(5): 5 resets the peak of the resident set.
-        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    reset_peaks(service)
     notes: dict[str, Any] = {}
     yield notes
-    peaks = {role: _peak_mib(pid) for role, pid in _pids(service).items()}
-    workers = max(peak for role, peak in peaks.items() if role.startswith("worker"))
-    print(
-        f"{name:<28} {peaks['supervisor']:>10.0f} {peaks['envoy']:>8.0f} {workers:>8.0f} {peaks['lake']:>8.0f}  "
-        + ", ".join(f"{key} {value}" for key, value in notes.items()),
-        flush=True,
-    )
+    peaks = peaks_mib(service)
+    print(_row(name, peaks) + "  " + ", ".join(f"{key} {value}" for key, value in notes.items()), flush=True)
 
 
 def _load(service: Service, seconds: float, *, connections: int, events: int) -> dict[str, Any]:
@@ -92,16 +78,6 @@ def _lake_stopped(service: Service) -> Iterator[None]:
         over.set()
         holding.join()
         os.kill(pid, signal.SIGCONT)
-
-
-def _bound() -> str:
-    """By the arithmetic of docs/operate.md, with the default settings."""
-    in_flight_bytes = 64 * _MIB
-    requests = worker_requests(_MAX_BODY_BYTES, in_flight_bytes=in_flight_bytes)
-    worker = 100 + 2 * requests * _MAX_BODY_BYTES // _MIB
-    envoy = 100 + COMPOSE.max_heap_bytes // _MIB
-    lake = 110 + 64 + 70 * _MAX_BODY_BYTES // _MIB
-    return f"{'bound':<28} {100:>10} {envoy:>8} {worker:>8} {lake:>8}"
 
 
 def _measure(service: Service, options: argparse.Namespace) -> None:
@@ -140,7 +116,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; peaks in MiB")
     print(f"{'':<28} {'supervisor':>10} {'envoy':>8} {'worker':>8} {'lake':>8}")
-    print(_bound())
+    print(_row("bound", bounds_mib(_MAX_BODY_BYTES)))
     with tempfile.TemporaryDirectory(prefix="backpressure-", dir=options.folder) as folder:
         flags = ["--log-limit", f"{options.log_limit_mib}MiB", "--drain-timeout", "600s", *options.flags]
         service = Service(Path(folder) / "data", *flags)

@@ -5,6 +5,7 @@ offline wheels), by file or environment, is handed on to uv, which reads none of
 
     python tools/install.py            what the service needs
     python tools/install.py --dev      and what its tests and checks need
+    python tools/install.py --fuzz     and what make fuzz needs besides
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ _UV_VARIABLES = {
     "keyring-provider": ("UV_KEYRING_PROVIDER",),
 }
 _COMMA_SEPARATED = {"UV_FIND_LINKS"}
+
+# Of pyproject.toml's dependency groups.
+_GROUPS = ("dev", "fuzz")
 
 
 def pip_settings(listing: str) -> dict[str, str]:
@@ -87,8 +91,9 @@ def main() -> int:
         return installing_uv.returncode
     command = [uv_command(), "pip", "install", "--python", python]
     command += ["--constraints", str(_CONSTRAINTS), "--build-constraints", str(_CONSTRAINTS), "--editable", str(_ROOT)]
-    if "--dev" in sys.argv[1:]:
-        command += ["--group", str(_ROOT / "pyproject.toml") + ":dev"]
+    for group in _GROUPS:
+        if f"--{group}" in sys.argv[1:]:
+            command += ["--group", f"{_ROOT / 'pyproject.toml'}:{group}"]
     return subprocess.run(command, check=False, env=environment_for_uv(), cwd=_ROOT).returncode
 
 

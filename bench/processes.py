@@ -1,0 +1,47 @@
+"""The processes of a running service, the memory that they took, and how much docs/operate.md says they may take."""
+
+from pathlib import Path
+
+from sluice.edge.compose import COMPOSE
+from sluice.edge.limits import worker_requests
+from tests.support.service import Service
+
+__all__ = ["bounds_mib", "peaks_mib", "pids", "reset_peaks"]
+
+_MIB = 2**20
+
+
+def pids(service: Service) -> dict[str, int]:
+    """The process ids by role; of workers each has its number."""
+    children = {role: child.pid for role, child in service.run_file.children.items()}
+    return {"supervisor": service.run_file.supervisor.pid, **children}
+
+
+def reset_peaks(service: Service) -> None:
+    """Let the peaks begin anew. Source: proc(5), clear_refs, 5."""
+    for pid in pids(service).values():
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peaks_mib(service: Service) -> dict[str, float]:
+    """The peak of the resident set by role; of the workers that of the one which took most."""
+    peaks = {role: _peak_mib(pid) for role, pid in pids(service).items()}
+    workers = [peak for role, peak in peaks.items() if role.startswith("worker")]
+    return {"supervisor": peaks["supervisor"], "envoy": peaks["envoy"], "worker": max(workers), "lake": peaks["lake"]}
+
+
+def bounds_mib(max_body_bytes: int) -> dict[str, float]:
+    """What each may take with the default settings, by the arithmetic of docs/operate.md."""
+    in_flight_bytes = 64 * _MIB
+    requests = worker_requests(max_body_bytes, in_flight_bytes=in_flight_bytes)
+    return {
+        "supervisor": 100,
+        "envoy": 100 + COMPOSE.max_heap_bytes // _MIB,
+        "worker": 100 + 2 * requests * max_body_bytes // _MIB,
+        "lake": 110 + 64 + 70 * max_body_bytes // _MIB,
+    }
+
+
+def _peak_mib(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
