@@ -158,10 +158,10 @@ def _replace(role: str, needs: Needs, stage: str, folder: str, name: str, *, oth
 _OPEN, _SEALED, _STAGED = "*/log/open/2*", "*/log/sealed/2*", "*/lake/.staging/2*.parquet"
 _HOUR, _DATE = "*/received_hour=??", "*/lake/events/received_date=????-??-??"
 
+# In the order in which a start comes to them: each folder is made but once.
 _FIRST_START = [
     *_steps("supervisor", Needs.FIRST_START, "first start", ("mkdir the data folder", "mkdir", "*/data")),
     *_replace("supervisor", Needs.FIRST_START, "first keys", "/data", "keys.json"),
-    *_replace("supervisor", Needs.FIRST_START, "first keys told", "/data", "first-keys", others_before=2),
     *_steps(
         "supervisor",
         Needs.FIRST_START,
@@ -171,6 +171,7 @@ _FIRST_START = [
         ("mkdir sealed/", "mkdir", "*/log/sealed"),
         ("mkdir damaged/", "mkdir", "*/log/damaged"),
     ),
+    *_replace("supervisor", Needs.FIRST_START, "first keys told", "/data", "first-keys", others_before=2),
 ]
 _WORKER = [
     *_steps(
