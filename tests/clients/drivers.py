@@ -3,6 +3,7 @@
 import queue
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -99,6 +100,10 @@ class Process:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait(timeout=10)
+        self._reader.join(timeout=10)
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None

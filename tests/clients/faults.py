@@ -91,17 +91,24 @@ class LogFull(_ThroughAFront):
     flags = ("--log-limit", "1MiB", "--seal-age", "1h", "--lake-age", "1h")
 
     def begin(self) -> None:
-        wait_until(lambda: self._post() == 503, what="the log is full")
+        self._wait_for_all_workers(503, "x" * 300_000)
 
     def wait_until_met(self, keys: set[str]) -> None:
         _wait_for_all(keys, lambda: self.front.keys(lambda post: post.status == 503))
 
     def end(self) -> None:
         self._service.flush()
-        # Workers look by themselves, and take turns: this many answers are from all of them.
-        wait_until(lambda: all(self._post(filler="") == 202 for _ in range(6)), what="the log has room again")
+        self._wait_for_all_workers(202, "")
 
-    def _post(self, filler: str = "x" * 300_000) -> int:
+    def _wait_for_all_workers(self, status: int, filler: str) -> None:
+        # Each looks by itself what waits for the lake; they take turns: this many answers are from all of them.
+        wait_until(
+            lambda: all(self._post(filler) == status for _ in range(6)),
+            within_s=20,
+            what=f"all workers answer {status}",
+        )
+
+    def _post(self, filler: str) -> int:
         event = {"user": {"userID": "u1"}, "eventName": "filler", "time": 1, "metadata": {"text": filler}}
         headers = {"statsig-api-key": self._service.server_key, "statsig-client-time": "1"}
         body = json.dumps({"events": [event]})
