@@ -73,8 +73,8 @@ def test_no_command_at_all_is_wrong_usage_and_shows_what_there_is(sluice: InProc
         (["up", "--seal-age", "10"], 'error: --seal-age: "10" has no unit\n  hint: write 10s, 500ms or 2m\n'),
         (["up", "--transcoding", "json"], 'error: --transcoding: "json" is none of: body, typed\n'),
         (
-            ["keys", "create", "--kind", "client", "--on-invalid", "quarantine"],
-            "error: --on-invalid: quarantine is not",
+            ["keys", "set", "key_1", "--on-invalid", "keep"],
+            "error: invalid value for '--on-invalid': 'keep' is not one of 'reject', 'quarantine'",
         ),
         (["status", "--config", "nope.toml"], "error: nope.toml: no such file\n"),
     ],

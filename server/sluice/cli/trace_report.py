@@ -83,7 +83,7 @@ def facts_of(found: Whereabouts, wanted: uuid.UUID) -> dict[str, Any]:
     }
 
 
-def _in_log(located: LocatedRecord) -> dict[str, Any]:
+def _in_log(located: LocatedRecord[LogRecord]) -> dict[str, Any]:
     return {
         "state": located.file.state.value,
         "segment": located.file.id,
@@ -152,7 +152,7 @@ def _lines_of_rows(located: LocatedRows) -> Iterator[tuple[str, str]]:
         yield "made of", f"{len(segments) - _MAX_SEGMENTS:,} more segments; all with --json"
 
 
-def _lines_of_record(located: LocatedRecord) -> Iterator[tuple[str, str]]:
+def _lines_of_record(located: LocatedRecord[LogRecord]) -> Iterator[tuple[str, str]]:
     yield "segment", located.file.id
     yield "log file", str(located.file.path)
     yield "offset", f"{located.offset}, {located.size_bytes:,} bytes"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sluice.lake.locate import LocatedRows
     from sluice.log.locate import LocatedRecord
+    from sluice.storage.v1.log_record_pb2 import LogRecord
 
 __all__ = ["NOWHERE", "Stage", "Whereabouts", "find"]
 
@@ -52,7 +53,7 @@ class Whereabouts:
         unreadable: files of the lake of which it isn't known whether they hold it.
     """
 
-    in_log: tuple[LocatedRecord, ...]
+    in_log: tuple[LocatedRecord[LogRecord], ...]
     in_lake: tuple[LocatedRows, ...]
     unreadable: tuple[Path, ...]
 

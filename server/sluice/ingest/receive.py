@@ -1,6 +1,8 @@
 """What all doors do with a request: admit it, find the key, validate, append, answer.
 
-Checks run in this order, so a caller without a key learns nothing but that. Nothing here knows gRPC.
+Checks run in this order, so a caller without a key learns nothing but that. What is refused of a known key is kept
+(rejects.py); where the key says so, bad events are set aside and the good ones accepted (quarantine.py). Nothing here
+knows gRPC.
 """
 
 from __future__ import annotations
@@ -12,18 +14,22 @@ from typing import TYPE_CHECKING, Protocol
 from sluice.contract import Source
 from sluice.ingest import metrics
 from sluice.ingest.caller import client_time_of
+from sluice.ingest.known_request import KnownRequest
 from sluice.ingest.outcome import Accepted, KeyRefused, Outcome, TooLarge, Unavailable, Why
+from sluice.ingest.quarantine import parted
 from sluice.ingest.unpack import unpacked
 from sluice.ingest.validate import Unclear, Valid
 from sluice.ingest.violations import Invalid
-from sluice.keys.key import Key, Refusal, prefix_of
-from sluice.log.ports import Appender, Body, Entry, LogUnavailable
+from sluice.keys.key import Key, OnInvalid, Refusal, prefix_of
+from sluice.log.ports import Appender, Body, LogUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from sluice.ingest.admission import Admission
     from sluice.ingest.caller import Caller
+    from sluice.ingest.rejects import Rejects
+    from sluice.log.ports import Entry
 
 __all__ = ["Door", "KeysInForce", "Receiver", "Shape"]
 
@@ -82,6 +88,7 @@ class Receiver:
     Args:
         keys: the keys in force.
         appender: where accepted requests become durable.
+        rejects: keeps what is refused.
         admission: bytes that may be in flight.
         max_body_bytes: of a body. Envoy refuses what comes larger; here it is what unpacks to more, or is more when
             Envoy has made a typed message of it.
@@ -93,12 +100,14 @@ class Receiver:
         *,
         keys: KeysInForce,
         appender: Appender,
+        rejects: Rejects,
         admission: Admission,
         max_body_bytes: int,
         clock: Callable[[], float],
     ) -> None:
         self._keys = keys
         self._appender = appender
+        self._rejects = rejects
         self._admission = admission
         self._max_body_bytes = max_body_bytes
         self._clock = clock
@@ -127,11 +136,12 @@ class Receiver:
         elif isinstance(plain, TooLarge):
             # Before the key, as Envoy does it for bodies that it can judge.
             outcome = plain
+            self._keep_too_large(door, caller, body, plain, request_id)
         elif not self._admission.admit(size):
             outcome = Unavailable(Why.OVERLOADED)
         else:
             try:
-                outcome = await self._handle(door, caller, plain, request_id)
+                outcome = await self._handle(door, caller, body, plain, request_id)
             finally:
                 self._admission.release(size)
         if not isinstance(outcome, Accepted):
@@ -148,37 +158,65 @@ class Receiver:
         for task in list(self._waiting):
             task.cancel()
 
-    async def _handle(self, door: Door, caller: Caller, body: bytes | Invalid, request_id: bytes) -> Outcome:
+    async def _handle(
+        self, door: Door, caller: Caller, sent: bytes | Invalid, body: bytes | Invalid, request_id: bytes
+    ) -> Outcome:
         source = door.http_source if caller.transcoded else Source.GRPC
         key = self._key_for(door, source, caller)
         if isinstance(key, Refusal):
             return KeyRefused(refusal=key, prefix=_prefix(caller.secret))
         client_time_ms = client_time_of(caller, required=caller.transcoded and door.http_needs_client_time)
-        if isinstance(client_time_ms, Invalid):
-            return client_time_ms
-        if isinstance(body, Invalid):
-            return body
+        request = _known(request_id, door, source, key, caller, client_time_ms=client_time_ms)
         shape = door.shape_of(caller)
-        found = await self._validate(shape, body)
+        outcome = client_time_ms if isinstance(client_time_ms, Invalid) else await self._take(request, shape, body)
+        if isinstance(outcome, Invalid):
+            self._rejects.keep(request.refused(outcome, sent=sent, plain=body))
+        return outcome
+
+    async def _take(self, request: KnownRequest, shape: Shape, body: bytes | Invalid) -> Outcome:
+        found = body if isinstance(body, Invalid) else await self._validate(shape, body)
         if isinstance(found, Invalid):
+            if request.key.on_invalid is OnInvalid.QUARANTINE and found.invalid_events and isinstance(body, bytes):
+                return await self._part(request, shape, body) or found
             return found
         if not found.event_count:
             return Accepted()
+        assert isinstance(body, bytes), "what is valid is there"
         kept = shape.to_store(body) if len(body) <= _INLINE_BYTES else await asyncio.to_thread(shape.to_store, body)
-        entry = Entry(
-            request_id=request_id,
-            source=source,
-            body=kept,
-            body_format=door.body_format,
-            event_count=found.event_count,
-            key_id=key.id,
-            project=key.project,
-            client_time_ms=client_time_ms,
-            sdk_type=caller.sdk_type,
-            sdk_version=caller.sdk_version,
-            session_id=caller.session_id,
-        )
-        return await self._append(entry)
+        return await self._append(request.accepted(kept, event_count=found.event_count))
+
+    async def _part(self, request: KnownRequest, shape: Shape, body: bytes) -> Accepted | Unavailable | None:
+        """Set the bad events aside and accept the good ones; None: the request can't be parted."""
+        if len(body) <= _INLINE_BYTES:
+            parts = parted(body, shape=shape, body_format=request.body_format)
+        else:
+            async with self._looking_closer:
+                parts = await asyncio.to_thread(parted, body, shape=shape, body_format=request.body_format)
+        if parts is None:
+            return None
+        # The bad ones first: what was acknowledged is then either a row or set aside, whatever happens in between.
+        refused = await self._durably(self._rejects.set_aside(request.set_aside(parts)))
+        if refused is not None:
+            return refused
+        bad = len(parts.indices)
+        if parts.accepted is not None:
+            entry = request.accepted(parts.accepted, event_count=parts.events, set_aside=parts.indices)
+            outcome = await self._append(entry)
+            if isinstance(outcome, Unavailable):
+                return outcome
+        metrics.count_set_aside(request.source, bad)
+        return Accepted(set_aside=bad)
+
+    def _keep_too_large(
+        self, door: Door, caller: Caller, sent: bytes | Invalid, error: TooLarge, request_id: bytes
+    ) -> None:
+        source = door.http_source if caller.transcoded else Source.GRPC
+        key = self._key_for(door, source, caller)
+        if isinstance(key, Key):
+            request = _known(
+                request_id, door, source, key, caller, client_time_ms=client_time_of(caller, required=False)
+            )
+            self._rejects.keep(request.refused(error, sent=sent, plain=error))
 
     async def _unpacked(self, body: bytes, encoding: str) -> bytes | Invalid | TooLarge:
         """Unpack, in a thread what is large or becomes so: a MiB takes some milliseconds."""
@@ -204,12 +242,20 @@ class Receiver:
         async with self._looking_closer:
             return await asyncio.to_thread(shape.look_closer, body)
 
-    async def _append(self, entry: Entry) -> Outcome:
+    async def _append(self, entry: Entry) -> Accepted | Unavailable:
+        refused = await self._durably(self._appender.append(entry))
+        if refused is not None:
+            return refused
+        metrics.count_accepted(entry)
+        return Accepted()
+
+    async def _durably(self, appended: Awaitable[None]) -> Unavailable | None:
+        """Wait until something is durable; return why it can't be."""
         task = asyncio.current_task()
         assert task is not None, "a coroutine of an event loop runs in a task"
         self._waiting.add(task)
         try:
-            await self._appender.append(entry)
+            await appended
         except LogUnavailable:
             return Unavailable(Why.LOG_UNAVAILABLE)
         except asyncio.CancelledError:
@@ -220,8 +266,20 @@ class Receiver:
             return Unavailable(Why.STOPPING)
         finally:
             self._waiting.discard(task)
-        metrics.count_accepted(entry)
-        return Accepted()
+        return None
+
+
+def _known(
+    request_id: bytes, door: Door, source: Source, key: Key, caller: Caller, *, client_time_ms: int | Invalid | None
+) -> KnownRequest:
+    return KnownRequest(
+        id=request_id,
+        source=source,
+        body_format=door.body_format,
+        key=key,
+        caller=caller,
+        client_time_ms=None if isinstance(client_time_ms, Invalid) else client_time_ms,
+    )
 
 
 def _prefix(secret: str | None) -> str:

@@ -13,6 +13,7 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import DecodeError
 
 from sluice.contract import Source
+from sluice.ingest.call import Answers
 from sluice.ingest.receive import Door
 from sluice.ingest.validate import LOG_EVENT, WEBHOOK
 from sluice.ingest.violations import Invalid, invalid_request
@@ -37,6 +38,15 @@ _DOORS = {
 _ACCEPTED: bytes = HttpBody(content_type="application/json", data=b'{"success":true}').SerializeToString()
 
 
+def _some_set_aside(events: int) -> bytes:
+    data = f'{{"success":true,"quarantinedEvents":{events}}}'.encode()
+    message: bytes = HttpBody(content_type="application/json", data=data).SerializeToString()
+    return message
+
+
+_ANSWERS = Answers(accepted=_ACCEPTED, some_set_aside=_some_set_aside)
+
+
 def handlers(desk: Desk) -> grpc.GenericRpcHandler:
     """The service's calls, on raw bytes."""
     return grpc.method_handlers_generic_handler(
@@ -46,7 +56,7 @@ def handlers(desk: Desk) -> grpc.GenericRpcHandler:
 
 def _call(desk: Desk, door: Door) -> Callable[[bytes, Context], Awaitable[bytes]]:
     async def call(message: bytes, context: Context) -> bytes:
-        answered = desk.answer(context, door, _body(message), _ACCEPTED)
+        answered = desk.answer(context, door, _body(message), _ANSWERS)
         del message  # as Desk.answer does with the body
         return await answered
 

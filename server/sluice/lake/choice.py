@@ -28,7 +28,8 @@ class _Event(msgspec.Struct, gc=False, rename={"name": "eventName"}):
 
 
 class _Body(msgspec.Struct, gc=False):
-    events: list[_Event]
+    # What was set aside left a null.
+    events: list[_Event | None]
 
 
 _BODY = msgspec.json.Decoder(_Body)
@@ -39,7 +40,7 @@ def event_names(record: LogRecord) -> Sequence[str] | None:
     try:
         match record.body_format:
             case storage.BODY_FORMAT_JSON:
-                return [event.name for event in _BODY.decode(record.body).events]
+                return ["" if event is None else event.name for event in _BODY.decode(record.body).events]
             case storage.BODY_FORMAT_LOG_EVENT_REQUEST:
                 return [event.event_name for event in api.LogEventRequest.FromString(record.body).events]
             case storage.BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from array import array
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import accumulate, repeat
 from typing import TYPE_CHECKING
 
@@ -68,11 +69,9 @@ def _together(records: Sequence[LogRecord]) -> Decoded:
     requests: list[tuple[Request, Sequence[int]]] = []
     extras: dict[int, ExtraTexts] = {}
     for number, record in enumerate(records):
-        request = _request(record.body)
-        kept = kept_indices(record, len(request.events))
-        if request.event_extras:
-            extras.update((len(events) + row, request.event_extras[index]) for row, index in enumerate(kept))
-        events.extend(request.events if len(kept) == len(request.events) else [request.events[i] for i in kept])
+        request, kept = _request(record)
+        extras.update((len(events) + row, extra) for row, extra in enumerate(request.event_extras))
+        events.extend(request.events)
         rows.extend(repeat(number, len(kept)))
         indices.extend(kept)
         requests.append((request, kept))
@@ -86,24 +85,35 @@ def _in_slices(record: LogRecord) -> Iterator[Decoded]:
     kept = kept_indices(record, len(raws))
     requests = _requests([(request, kept)])
     for indices in slices(kept):
-        chosen = [raws[index] for index in indices]
-        with _as_undecodable():
-            try:
-                events, extras = _KNOWN_EVENTS.decode(b"[" + b",".join(chosen) + b"]"), {}
-            except msgspec.ValidationError:
-                events, found = json_members.read_events(chosen)
-                extras = dict(enumerate(found))
-        yield Decoded(events=_events(events, [0] * len(indices), list(indices), extras), requests=requests)
+        events, extras = _chosen_events([raws[index] for index in indices])
+        yield Decoded(
+            events=_events(events, [0] * len(indices), list(indices), dict(enumerate(extras))), requests=requests
+        )
 
 
-def _request(body: bytes) -> Request:
+def _request(record: LogRecord) -> tuple[Request, Sequence[int]]:
+    """A request with those events alone that are rows, and the places of these in its body."""
     with _as_undecodable():
-        str(body, "utf-8")  # msgspec doesn't look into what it cuts out
+        str(record.body, "utf-8")  # msgspec doesn't look into what it cuts out
+        if record.quarantined_indices:
+            # What stands in place of the others is no event.
+            request, raws = json_members.open_request(record.body)
+            kept = kept_indices(record, len(raws))
+            events, extras = _chosen_events([raws[index] for index in kept])
+            return replace(request, events=events, event_extras=extras), kept
         try:
-            known = _KNOWN.decode(body)
+            request = json_members.request_of(_KNOWN.decode(record.body))
         except msgspec.ValidationError:
-            return json_members.read_request(body)
-        return json_members.request_of(known)
+            request = json_members.read_request(record.body)
+    return request, range(len(request.events))
+
+
+def _chosen_events(raws: Sequence[msgspec.Raw]) -> tuple[list[Event], list[ExtraTexts]]:
+    with _as_undecodable():
+        try:
+            return _KNOWN_EVENTS.decode(b"[" + b",".join(raws) + b"]"), []
+        except msgspec.ValidationError:
+            return json_members.read_events(raws)
 
 
 @contextmanager
