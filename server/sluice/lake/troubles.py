@@ -27,9 +27,14 @@ _messages = telemetry.messages_of("lake")
 
 
 class Troubles:
-    """All outages of one lake writer."""
+    """All outages of the writing of one table.
 
-    def __init__(self) -> None:
+    Args:
+        table: its name.
+    """
+
+    def __init__(self, table: str) -> None:
+        self._table = table
         self._steps = Outage(
             _messages, fails="nothing is published now; segments wait", is_over="segments are published again"
         )
@@ -43,13 +48,13 @@ class Troubles:
     def failed(self, error: PublishFailed) -> None:
         """A step failed."""
         _count(error.cause)
-        self._steps.failed(error.cause.value, error=error.message, hint=error.hint)
+        self._steps.failed(error.cause.value, error=error.message, hint=error.hint, table=self._table)
 
     def unreadable(self, what: str, cause: Failure, error: SluiceError) -> None:
         """An hour, or a segment, can't be read; the others go on."""
         _count(cause)
         self._now.add(what)
-        self._unreadable.failed(cause.value, about=what, error=error.message, hint=error.hint)
+        self._unreadable.failed(cause.value, about=what, error=error.message, hint=error.hint, table=self._table)
 
     def readable(self, *what: str) -> None:
         """These hours or segments were read."""

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 from sluice import disk
 from sluice.log.growing import GrowingSegment, PassedOver
 from sluice.log.in_time import in_time
-from sluice.log.ports import Damage, DamageReason
-from sluice.log.reader import StoredRecord
+from sluice.log.ports import Damage, DamageReason, StoredRecord
 from sluice.log.record import decode
 from sluice.log.segment import Folders, begun_at, parse_id, parse_sealed, sealed_name
 from sluice.storage.v1 import log_record_pb2 as pb

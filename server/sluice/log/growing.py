@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sluice.framing import HEADER_BYTES, Stretch, end_of_frame, scan
 from sluice.log.frame_walk import walk
-from sluice.log.reader import StoredRecord, record_or_damage
+from sluice.log.ports import StoredRecord
+from sluice.log.reader import record_or_damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

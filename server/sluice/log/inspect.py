@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from sluice import disk
 from sluice.framing import Frame, end_of_frame, scan
 from sluice.log.ids import request_id_text
-from sluice.log.ports import Body, Damage
-from sluice.log.reader import StoredRecord, parts_in, records_in
+from sluice.log.ports import Body, Damage, StoredRecord
+from sluice.log.reader import parts_in, records_in
 from sluice.log.record import body_format_of, decode, source_of
 from sluice.log.segment import State, parse_id
 from sluice.log.segment_files import damaged_files, read_where_it_is, segment_files

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from sluice import disk
 from sluice.framing import FIRST_BYTES, HEADER_BYTES, end_of_frame, scan
 from sluice.log.frame_walk import walk
-from sluice.log.ports import Damage, DamageReason
-from sluice.log.reader import StoredRecord, record_or_damage
+from sluice.log.ports import Damage, DamageReason, StoredRecord
+from sluice.log.reader import record_or_damage
 from sluice.log.record import decode
 from sluice.log.segment import State, parse_id
 from sluice.log.segment_files import damaged_files, read_where_it_is, segment_files

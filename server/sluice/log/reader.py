@@ -5,11 +5,11 @@ Nothing here changes a sealed segment: it is read, and then it goes as a whole.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sluice import disk
 from sluice.framing import BrokenBy, Frame, scan
-from sluice.log.ports import Damage, DamageReason
+from sluice.log.ports import Damage, DamageReason, StoredRecord
 from sluice.log.record import FORMAT_VERSION, decode
 from sluice.log.segment import Folders, parse_sealed, sealed_name
 from sluice.log.set_aside import keep_stretch, move_whole
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sluice.framing import Stretch
     from sluice.log.ports import Sealed
 
-__all__ = ["LocalSegments", "SegmentsOf", "StoredRecord", "parts_in", "record_or_damage", "records_in"]
+__all__ = ["LocalSegments", "SegmentsOf", "parts_in", "record_or_damage", "records_in"]
 
 _BROKEN = {BrokenBy.LENGTH: DamageReason.BROKEN_LENGTH, BrokenBy.PAYLOAD: DamageReason.BROKEN_PAYLOAD}
 
@@ -33,18 +33,6 @@ _WHY = {
     DamageReason.REPEATED_REQUEST: "a record before it in this segment is of the same request",
     DamageReason.UNKNOWN_VERSION: f"written by a later version; this one reads format version {FORMAT_VERSION}",
 }
-
-
-class StoredRecord(Protocol):
-    """What the records of both logs have."""
-
-    @property
-    def request_id(self) -> bytes:
-        """The request's, 16 bytes."""
-
-    @property
-    def received_at_us(self) -> int:
-        """When it was handed to the log, in microseconds since the epoch."""
 
 
 _RecordT = TypeVar("_RecordT", bound=StoredRecord)
