@@ -240,6 +240,7 @@ class Supervisor:
         metrics.READY.set(is_ready)
         metrics.WAITING_SECONDS.set(self._lag.oldest_waiting_s)
         metrics.WAITING_BYTES.set(self._lag.waiting_bytes)
+        metrics.REJECTS_WAITING_BYTES.set(self._lag.rejects_waiting_bytes)
         metrics.LIMIT_BYTES.set(self._settings.log_limit)
 
     def _announce(self) -> None:
@@ -307,11 +308,12 @@ class Supervisor:
 
     def _outcome(self) -> int:
         self._look_at_lag()
-        if self._lag.waiting_segments or self._lag_outage.is_on:
+        segments = self._lag.waiting_segments + self._lag.rejects_waiting_segments
+        if segments or self._lag_outage.is_on:
             _messages.warning(
                 "stopped; the next start takes up what waits",
-                segments=self._lag.waiting_segments,
-                bytes=self._lag.waiting_bytes,
+                segments=segments,
+                bytes=self._lag.waiting_bytes + self._lag.rejects_waiting_bytes,
             )
             return 1
         _messages.info("stopped")
