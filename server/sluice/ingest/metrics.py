@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from sluice.ingest.outcome import Error
     from sluice.log.ports import Entry
 
-__all__ = ["FAULTS", "IN_FLIGHT_BYTES", "READY", "count_accepted", "count_refused", "count_set_aside", "label_of"]
+__all__ = [
+    "FAULTS",
+    "IN_FLIGHT_BYTES",
+    "READY",
+    "REJECTS_DROPPED",
+    "REJECTS_KEPT",
+    "count_accepted",
+    "count_refused",
+    "count_set_aside",
+    "label_of",
+]
 
 _OLDER_LABELS = {Reason.INVALID_EVENTS: "invalid", Reason.INVALID_REQUEST: "invalid"}
 
@@ -27,6 +37,10 @@ _BODY_BYTES = Counter(
 _REFUSED = Counter("sluice_requests_refused", "Requests that were answered with an error, by reason.", ["reason"])
 _SET_ASIDE = Counter(
     "sluice_events_quarantined", "Invalid events of acknowledged requests that were set aside.", ["source"]
+)
+REJECTS_KEPT = Counter("sluice_rejects_kept", "Refused requests that are kept, by reason.", ["reason"])
+REJECTS_DROPPED = Counter(
+    "sluice_rejects_dropped", "Refused requests of known keys that are not kept, by why.", ["reason"]
 )
 FAULTS = Counter(
     "sluice_ingest_faults", "Seconds in which a worker had no descriptors left, or could not read the keys.", ["cause"]

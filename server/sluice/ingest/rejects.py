@@ -15,10 +15,10 @@ from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from sluice.ingest import metrics
 from sluice.ingest.refused_body import Refused, entry_of
 from sluice.log.appender import STALLS_AFTER_S
 from sluice.log.ports import LogUnavailable
-from sluice.metering import Counter
 from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
@@ -49,10 +49,8 @@ class DropReason(Enum):
     FAULT = "internal_fault"
 
 
-_KEPT = Counter("sluice_rejects_kept", "Refused requests that are kept, by reason.", ["reason"])
-_DROPPED = Counter("sluice_rejects_dropped", "Refused requests of known keys that are not kept, by why.", ["reason"])
 for _reason in DropReason:
-    _DROPPED.labels(_reason.value)
+    metrics.REJECTS_DROPPED.labels(_reason.value)
 
 
 class RefusedLog(Protocol):
@@ -160,7 +158,7 @@ class Rejects:
         except (LogUnavailable, TimeoutError) as exc:
             self._drop(DropReason.LOG_UNAVAILABLE)
             raise LogUnavailable("events can't be set aside now; send the batch again later") from exc
-        _KEPT.labels(entry.reason.value).inc()
+        metrics.REJECTS_KEPT.labels(entry.reason.value).inc()
 
     async def seal(self) -> None:
         """Bring what waits to the log, and seal it."""
@@ -224,10 +222,10 @@ class Rejects:
         except LogUnavailable:
             self._drop(DropReason.LOG_UNAVAILABLE)
         else:
-            _KEPT.labels(entry.reason.value).inc()
+            metrics.REJECTS_KEPT.labels(entry.reason.value).inc()
 
     def _drop(self, reason: DropReason) -> None:
-        _DROPPED.labels(reason.value).inc()
+        metrics.REJECTS_DROPPED.labels(reason.value).inc()
         hour = self._budget.hour
         # Of a log in trouble its own messages tell.
         if reason is DropReason.LOG_UNAVAILABLE or self._told.get(reason) == hour:
