@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from sluice.storage.v1.log_record_pb2 import LogRecord
     from sluice.storage.v1.refused_record_pb2 import RefusedRecord
 
-__all__ = ["WrittenTable", "events_table", "rejects_table", "written_tables"]
+__all__ = ["OF_EVENTS", "OF_REJECTS", "WrittenTable", "events_table", "rejects_table", "written_tables"]
 
-_OF_EVENTS = Recipe(layout=EVENTS_LAYOUT, in_stretches=decode.in_stretches, decode=decode.decode)
-_OF_REJECTS = Recipe(layout=REJECTS_LAYOUT, in_stretches=decode_refused.in_stretches, decode=decode_refused.decode)
+OF_EVENTS = Recipe(layout=EVENTS_LAYOUT, in_stretches=decode.in_stretches, decode=decode.decode)
+OF_REJECTS = Recipe(layout=REJECTS_LAYOUT, in_stretches=decode_refused.in_stretches, decode=decode_refused.decode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def events_table(log: SealedSegments[LogRecord]) -> WrittenTable:
     """
 
     def load_events(segments: Sequence[Sealed], file: File) -> Loaded:
-        return load(segments, log, file, recipe=_OF_EVENTS)
+        return load(segments, log, file, recipe=OF_EVENTS)
 
     return WrittenTable(name=EVENTS_FOLDER, log=log, load=load_events, figures=metrics.OF_EVENTS)
 
@@ -81,6 +81,6 @@ def rejects_table(log: SealedSegments[RefusedRecord]) -> WrittenTable:
     """
 
     def load_rejects(segments: Sequence[Sealed], file: File) -> Loaded:
-        return load(segments, log, file, recipe=_OF_REJECTS)
+        return load(segments, log, file, recipe=OF_REJECTS)
 
     return WrittenTable(name=REJECTS_FOLDER, log=log, load=load_rejects, figures=metrics.OF_REJECTS)
