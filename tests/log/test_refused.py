@@ -13,6 +13,7 @@ from sluice.framing import FIRST_BYTES, frame
 from sluice.log import DamageReason, recover
 from sluice.log.ids import new_request_id
 from sluice.log.inspect import verify_segments
+from sluice.log.reader import parts_in
 from sluice.log.refused import (
     RefusedAppender,
     RefusedEntry,
@@ -22,8 +23,11 @@ from sluice.log.refused import (
     encode_refused,
     refused_log,
 )
+from sluice.log.segment import parse_sealed
 from sluice.storage.v1.refused_record_pb2 import RefusedRecord
 from tests.support.log_records import open_segment, refused_entry
+
+_FIXTURES = Path(__file__).parents[1] / "fixtures/segments/refused"
 
 
 def _payload(entry: RefusedEntry) -> bytes:
@@ -109,3 +113,21 @@ def test_an_id_of_the_wrong_length_is_refused() -> None:
 def test_reasons_are_those_that_callers_are_told() -> None:
     told = {reason.value for reason in Reason}
     assert {reason.value for reason in RejectReason} - told == {"QUARANTINED"}
+
+
+def test_the_segment_of_version_1_is_read_and_would_be_written_alike() -> None:
+    path = _FIXTURES / "20260101T00-n1-019b7600-0000-7000-8000-0000000000bb.1.193"
+    sealed = parse_sealed(path.name)
+    [(offset, record)] = parts_in(path.read_bytes(), sealed=sealed, decode=decode_refused)  # type: ignore[misc]
+
+    assert (offset, record.format_version, record.reason, record.body) == (0, 1, "INVALID_REQUEST", b'{"events":7}')
+    entry = refused_entry(
+        record.body,
+        request_id=record.request_id,
+        errors=record.errors,
+        key_id="k1",
+        project="p",
+        client_time_ms=1767225600000,
+    )
+    content = frame(b"".join(encode_refused(entry, received_at_us=1767225600000000, node="n1")))
+    assert content == path.read_bytes()

@@ -29,7 +29,7 @@ _BAD = f'{{"user":[{{"privateAttributes":{{"ssn":"{_SECRET}"}}}}],"eventName":"b
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("rejects")
-    with Service(folder / "data", "--workers", "1", "--lake-age", "1s") as running:
+    with Service(folder / "data", "--workers", "1", "--seal-age", "10m", "--lake-age", "10m") as running:
         yield running
 
 

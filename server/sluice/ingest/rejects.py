@@ -35,6 +35,7 @@ _OVERHEAD_BYTES = 2048
 # Those that come within it share a commit, so that a flood of them leaves the disk to those that are accepted.
 _PAUSE_S = 0.1
 _CLOSE_WITHIN_S = 5.0
+_SEAL_WITHIN_S = 1.0
 _S_PER_HOUR = 3600
 
 _messages = messages_of("ingest")
@@ -161,9 +162,9 @@ class Rejects:
         metrics.REJECTS_KEPT.labels(entry.reason.value).inc()
 
     async def seal(self) -> None:
-        """Bring what waits to the log, and seal it."""
+        """Bring what waits to the log, and seal it; more may come all the time, and is not waited for long."""
         if self._drain is not None:
-            await self._drain
+            await asyncio.wait({self._drain}, timeout=_SEAL_WITHIN_S)
         if self._start is not None:
             await self._started()
             await self._log.seal()

@@ -71,7 +71,8 @@ def _rejects(config: WorkerConfig, data_dir: Path) -> Rejects:
         node=config.node,
         seal_age_s=config.seal_age_s,
         seal_size_bytes=config.seal_size_bytes,
-        queue_bytes=config.rejects_waiting_bytes,
+        # What is wrong with them comes on top of what they are.
+        queue_bytes=2 * config.rejects_waiting_bytes,
         # What is refused leaves the last of the disk to what is accepted.
         min_free_bytes=2 * config.min_free_bytes,
         max_log_bytes=config.max_rejects_log_bytes,

@@ -139,7 +139,7 @@ class KeyFile:
             NoSuchKey: no key has that id.
         """
         return self._change(
-            key_id, lambda key: key if key.revoked_at else dataclasses.replace(key, revoked_at=time.time())
+            key_id, lambda key: key if key.revoked_at is not None else dataclasses.replace(key, revoked_at=time.time())
         )
 
     def set_on_invalid(self, key_id: str, on_invalid: OnInvalid) -> Key:
