@@ -200,7 +200,7 @@ def replay(
     To the running service's own door: they are checked as any request, and are new ones, with ids of their own. One
     that a replay has delivered is not sent again, unless --again says so. Exits with 1 when not all were delivered.
 
-    STATSIG_API_KEY=secret-… sluice rejects replay --all --reason invalid_events --since 1d
+    sluice rejects replay --all --reason invalid_events --since 1d
     """
     if bool(request_ids) == everything:
         raise WrongUsage("name request ids, or --all, and not both", hint="see the ids: sluice rejects list")
