@@ -9,6 +9,7 @@ import pytest
 
 from sluice.contract import Source
 from sluice.events.v1 import events_pb2 as pb
+from sluice.ingest.rejects import HourBudget
 from sluice.log.ports import Body
 from sluice.log.refused import RejectReason
 from tests.support.ingest_server import IngestServer, native, rest
@@ -177,3 +178,14 @@ def test_what_would_wait_beyond_its_bound_is_counted_and_not_kept(
     assert counted("sluice_rejects_dropped_total", reason="queue_full") == before + 2
     server.refused.holds.clear()
     wait_until(lambda: len(server.refused.entries) == 2)
+
+
+def test_each_hour_of_the_clock_has_a_budget_of_its_own() -> None:
+    now = [3_599.0]
+    budget = HourBudget(100, clock=lambda: now[0])
+
+    assert budget.take(60)
+    assert not budget.take(60)
+    now[0] = 3_600.0
+    assert budget.take(60)
+    assert not budget.has(41)
