@@ -144,7 +144,7 @@ def list_(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config =
         print_json([_facts(key) for key in keys])
         return
     print_table(
-        ["id", "kind", "begins with", "state", "project", "name", "sources", "created", "expires"],
+        ["id", "kind", "begins with", "state", "project", "name", "sources", "on invalid", "created", "expires"],
         [
             (
                 key.id,
@@ -154,6 +154,7 @@ def list_(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config =
                 key.project,
                 key.name,
                 ", ".join(_sources(key)),
+                key.on_invalid.value,
                 iso_time(key.created_at),
                 iso_time(key.expires_at) or "never",
             )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -121,7 +122,7 @@ class Rejects:
         self._log = log
         self._budget = budget
         self._limit_bytes = waiting_bytes
-        self._waiting: list[Refused] = []
+        self._waiting: deque[Refused] = deque()
         self._waiting_bytes = 0
         self._drain: asyncio.Task[None] | None = None
         self._start: asyncio.Task[None] | None = None
@@ -189,28 +190,29 @@ class Rejects:
         try:
             await self._started()
             while self._waiting:
-                taken, self._waiting = self._waiting, []
+                taken, self._waiting = self._waiting, deque()
                 size = sum(len(refused.body) + _OVERHEAD_BYTES for refused in taken)
                 try:
                     await asyncio.gather(*[self._append(entry) for entry in await self._entries(taken)])
                 finally:
-                    del taken
                     self._waiting_bytes -= size
                 if not self._is_closing:
                     await asyncio.sleep(_PAUSE_S)
-        except Exception:  # noqa: BLE001  whatever it is, the next refused request finds this ready
-            _messages.exception("refused requests were not kept by a fault")
-            self._drop(DropReason.FAULT)
         finally:
             self._drain = None
 
-    async def _entries(self, taken: list[Refused]) -> list[RefusedEntry]:
+    async def _entries(self, taken: deque[Refused]) -> list[RefusedEntry]:
         """What is to be written of them; one after the other, as each may take a while."""
         entries: list[RefusedEntry] = []
         while taken:
-            refused = taken.pop(0)
+            refused = taken.popleft()
             large = len(refused.body) > _INLINE_BYTES
-            entry = await asyncio.to_thread(entry_of, refused) if large else entry_of(refused)
+            try:
+                entry = await asyncio.to_thread(entry_of, refused) if large else entry_of(refused)
+            except Exception:  # noqa: BLE001  whatever it is, the others are kept
+                _messages.exception("a refused request is not kept by a fault")
+                self._drop(DropReason.FAULT)
+                continue
             if self._budget.take(entry.size_bytes):
                 entries.append(entry)
             else:
@@ -222,6 +224,9 @@ class Rejects:
             await self._log.append(entry)
         except LogUnavailable:
             self._drop(DropReason.LOG_UNAVAILABLE)
+        except Exception:  # noqa: BLE001  as above
+            _messages.exception("a refused request is not kept by a fault")
+            self._drop(DropReason.FAULT)
         else:
             metrics.REJECTS_KEPT.labels(entry.reason.value).inc()
 
