@@ -28,6 +28,7 @@ from sluice.contract import Source
 from sluice.events.v1 import events_pb2 as pb
 from sluice.lake.config import WriterConfig
 from sluice.lake.writer import LakeWriter, Outcome
+from sluice.lake.written_tables import events_table
 from sluice.log import Body, Entry, LocalSegments, SegmentAppender, new_request_id
 from sluice.log.segment import LOG_FOLDER
 
@@ -114,7 +115,7 @@ def _publish(data_dir: str, case: str) -> None:
         blamed={},
         last=(),
     )
-    writer = LakeWriter(config, LocalSegments(Path(data_dir) / LOG_FOLDER))
+    writer = LakeWriter(config, events_table(LocalSegments(Path(data_dir) / LOG_FOLDER)))
     writer.prepare()
     ready_mib = _peak_mib("VmRSS")
     began, files = time.perf_counter(), 0

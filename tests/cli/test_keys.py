@@ -1,5 +1,6 @@
 """`sluice keys …`, through the real command."""
 
+import dataclasses
 import json
 import threading
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sluice.contract import Source
-from sluice.keys.key import Kind
+from sluice.keys.key import Kind, OnInvalid
 from sluice.keys.key_file import read_keys
 from sluice.keys.store import Keys
 from tests.support.command import InProcess, Result, run
@@ -124,3 +125,16 @@ def test_a_label_of_more_than_one_line_is_wrong_usage(sluice: InProcess, data_di
 
     assert result.code == 2
     assert result.err.startswith(f"error: {flag}: not 1 to 100 printable characters")
+
+
+def test_what_a_key_asks_for_is_changed_and_nothing_else_is(data_dir: Path) -> None:
+    run("keys", "create", "--kind", "server", "--name", "shop", SLUICE_DATA_DIR=str(data_dir))
+    [before] = read_keys(data_dir / "keys.json")
+
+    result = run("keys", "set", before.id, "--on-invalid", "quarantine", SLUICE_DATA_DIR=str(data_dir))
+
+    assert result.code == 0
+    [after] = read_keys(data_dir / "keys.json")
+    assert after == dataclasses.replace(before, on_invalid=OnInvalid.QUARANTINE)
+    unknown = run("keys", "set", "key_nope", "--on-invalid", "reject", SLUICE_DATA_DIR=str(data_dir))
+    assert (unknown.code, "no key has the id" in unknown.err) == (1, True)

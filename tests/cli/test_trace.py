@@ -83,6 +83,7 @@ def test_while_it_waits_its_segment_and_offset_are_told(sluice: InProcess, data_
             }
         ],
         "lake": [],
+        "refused": None,
         "unreadable": [],
     }
 

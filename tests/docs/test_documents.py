@@ -1,5 +1,6 @@
 """What the documents tell a reader to type works, and prints what they show."""
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -72,12 +73,20 @@ def test_every_metric_is_in_the_documents_with_its_labels() -> None:
     here = {
         f"{metric._name}{'_total' if metric._type == 'counter' else ''}": tuple(metric._labelnames)
         for module in (ingest_metrics, lake_metrics, log_metrics, supervisor_metrics)
-        for metric in vars(module).values()
+        for each in vars(module).values()
+        for metric in (each, *_fields_of(each))
         if isinstance(metric, MetricWrapperBase)
     }
     found = re.findall(r"`(sluice_[a-z_]+)(?:\{([a-z,]+)\})?`", (_ROOT / "docs/operate.md").read_text())
 
     assert {name: tuple(labels.split(",")) if labels else () for name, labels in found} == here
+
+
+def _fields_of(figures: object) -> list[object]:
+    """What is counted of one of several logs, or tables, stands together."""
+    if not isinstance(figures, log_metrics.Figures | lake_metrics.Figures):
+        return []
+    return [getattr(figures, field.name) for field in dataclasses.fields(figures)]
 
 
 def test_python_of_the_documents_is_the_one_that_runs_here() -> None:

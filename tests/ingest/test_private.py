@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sluice.ingest.private import without_private_attributes
+from sluice.ingest.private import without_private_anywhere, without_private_attributes
 
 # Objects are lists of pairs, so that a key may stand twice.
 _Pairs = list[tuple[str, Any]]
@@ -114,3 +114,28 @@ def test_a_body_without_any_is_not_copied() -> None:
     body = b'{"events":[{"user":{"userID":"\\u00e9"},"metadata":{"a":"\\n"}}]}'
 
     assert without_private_attributes(body) is body
+
+
+def _removed_anywhere(value: Any) -> Any:
+    if isinstance(value, _Object):
+        return _Object((key, _removed_anywhere(each)) for key, each in value if key != "privateAttributes")
+    return [_removed_anywhere(each) for each in value] if isinstance(value, list) else value
+
+
+@given(_anything, st.sampled_from(["", " ", "\n\t "]))
+@example(_Object([("privateAttributes", 1), ("privateAttributes", 2)]), "")
+@example(_Object([("a", 1), ("privateAttributes", 1), ("privateAttributes", 2)]), " ")
+def test_of_a_refused_body_they_are_cut_at_any_depth_and_nothing_else_is(value: Any, space: str) -> None:
+    def text(part: Any) -> str:
+        if isinstance(part, _Object):
+            members = f",{space}".join(f"{json.dumps(key)}{space}:{space}{text(each)}" for key, each in part)
+            return f"{{{space}{members}{space}}}"
+        if isinstance(part, list):
+            return f"[{f'{space},'.join(map(text, part))}]"
+        return json.dumps(part)
+
+    assert _parse(without_private_anywhere(text(value).encode())) == _removed_anywhere(value)
+
+
+def test_an_escaped_key_is_found_in_a_refused_body() -> None:
+    assert without_private_anywhere(b'[{"private\\u0041ttributes":{"a":1},"b":2}]') == b'[{"b":2}]'

@@ -8,6 +8,7 @@ import pytest
 
 from sluice import disk
 from sluice.lake import publish as publish_module
+from sluice.lake import written_tables
 from sluice.lake.staging import segments_in_hand
 from sluice.lake.writer import Outcome
 from sluice.log.ports import Damage, DamageReason, Sealed
@@ -299,7 +300,7 @@ class TestDeaths:
         def die(*_: object) -> None:
             raise Crash
 
-        monkeypatch.setattr(publish_module, "load", die)
+        monkeypatch.setattr(written_tables, "load", die)
         with pytest.raises(Crash):
             publish_all(started(tmp_path, log))
 

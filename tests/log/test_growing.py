@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from sluice import disk
 from sluice.log import Damage, DamageReason, Sealed
 from sluice.log.growing import GrowingSegment, PassedOver
+from sluice.log.record import decode
+from sluice.storage.v1.log_record_pb2 import LogRecord
 from tests.support.log_records import frame_of
 
 _ID = "20260101T00-n1-019b7600-0000-7000-8000-0000000000aa"
@@ -22,7 +24,7 @@ bodies = st.lists(st.binary(max_size=120), max_size=8)
 class _Grown:
     """A file that grows, and what was read of it."""
 
-    def __init__(self, path: Path, segment: GrowingSegment, passed_over: PassedOver) -> None:
+    def __init__(self, path: Path, segment: GrowingSegment[LogRecord], passed_over: PassedOver) -> None:
         self.path = path
         self.segment = segment
         self.passed_over = passed_over
@@ -54,7 +56,7 @@ def _growing(content: bytes = b"", *, sealed: Sealed | None = None) -> Iterator[
         path = Path(folder) / _ID
         path.write_bytes(content)
         passed_over = PassedOver()
-        segment = GrowingSegment(_ID, disk.open_read(path), passed_over, sealed=sealed)
+        segment = GrowingSegment(_ID, disk.open_read(path), passed_over, decode=decode, sealed=sealed)
         try:
             yield _Grown(path, segment, passed_over)
         finally:

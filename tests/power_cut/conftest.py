@@ -4,13 +4,14 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 import structlog
 
-from sluice.lake import load
+from sluice.lake import written_tables
 from sluice.lake.decode import Rows
 from sluice.storage.v1.log_record_pb2 import LogRecord
 
@@ -37,13 +38,13 @@ def _no_messages() -> Iterator[None]:
 def _nothing_is_decoded_twice() -> Iterator[None]:
     """Decoding knows no files and is half of a restart's time; nearly all states hold the same records."""
     known: dict[tuple[bytes, ...], Rows] = {}
-    decode = load.decode
+    recipe = written_tables.OF_EVENTS
 
     def remembered(records: Sequence[LogRecord]) -> Rows:
         key = tuple(record.SerializeToString() for record in records)
         if key not in known:
-            known[key] = decode(records)
+            known[key] = recipe.decode(records)
         return known[key]
 
-    with patch.object(load, "decode", remembered):
+    with patch.object(written_tables, "OF_EVENTS", replace(recipe, decode=remembered)):
         yield

@@ -12,6 +12,7 @@ from sluice.keys.file_format import KEYS_FILE_NAME
 from sluice.keys.key_file import read_keys
 from sluice.lake.staging import segments_in_hand
 from sluice.lake.writer import LakeWriter, Outcome
+from sluice.lake.written_tables import events_table
 from sluice.log import Damage, LocalSegments, recover
 from sluice.log.reader import records_in
 from sluice.log.segment import LOG_FOLDER, Folders, is_probe, parse_damaged, parse_sealed
@@ -39,7 +40,9 @@ def start(data_dir: Path) -> None:
 def lake_writer(data_dir: Path, *, archive: bool = False) -> LakeWriter:
     """A lake writer that has just started, after the supervisor has looked what its predecessor had in hand."""
     segments_in_hand(data_dir)
-    writer = LakeWriter(config(data_dir, archive=archive), LocalSegments(data_dir / LOG_FOLDER, archive=archive))
+    writer = LakeWriter(
+        config(data_dir, archive=archive), events_table(LocalSegments(data_dir / LOG_FOLDER, archive=archive))
+    )
     writer.prepare()
     return writer
 

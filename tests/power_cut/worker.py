@@ -18,7 +18,7 @@ FIRST_TIME_US = 1_769_844_600_000_000
 _MENDED_WITHIN_S = 10.0
 
 
-class _AtOnce:
+class AtOnce:
     """In place of the appender's JobThread: work is done where it is asked for, so that runs can be repeated."""
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
@@ -65,7 +65,7 @@ class Worker:
             clock=self.clock,
         )
         try:
-            with patch.object(appender, "JobThread", _AtOnce):
+            with patch.object(appender, "JobThread", AtOnce):
                 self._loop.run_until_complete(self._appender.start())
         except SystemExit:
             self.die()

@@ -45,6 +45,16 @@ def test_stages_work_on_the_same_folder_wherever_they_run() -> None:
     assert worker.data_dir == writer.data_dir == str(Path("d").absolute())
 
 
+def test_workers_share_what_is_kept_of_refused_requests() -> None:
+    settings = load({"rejects_per_hour": "8MiB", "workers": "4", "max_body": "1MiB"}, environ={})
+
+    worker = worker_config(settings, index=0, socket="/s", lifeline_fd=None, drain_timeout_s=2)
+
+    assert worker.rejects_per_hour_bytes == 2 * 2**20
+    assert worker.rejects_waiting_bytes >= 2**20
+    assert worker.max_rejects_log_bytes == 32 * 2**20
+
+
 def test_envoy_reaches_an_admin_port_that_listens_on_all_addresses() -> None:
     settings = load({"listen": "[::1]:0"}, environ={})
 

@@ -28,11 +28,12 @@ def leftovers(data_dir: Path, run_folders: Path, *, mark: str, set_aside: Collec
     log, lake = data_dir / "log", data_dir / "lake"
     return [
         *_unless_settled("data folder", lambda: sorted(_names(data_dir) - _DATA_FOLDER)),
-        *_unless_settled("log/", lambda: sorted(_names(log) - {"open", "sealed", "damaged"})),
+        *_unless_settled("log/", lambda: sorted(_names(log) - {"open", "sealed", "damaged", "refused"})),
         *_unless_settled("log/open/", lambda: sorted(_names(log / "open"))),
         *_unless_settled("log/sealed/", lambda: sorted(_names(log / "sealed"))),
         *_unless_settled("log/damaged/", lambda: sorted(_names(log / "damaged") - set(set_aside))),
-        *_unless_settled("lake/", lambda: sorted(_names(lake) - {"events", ".staging"})),
+        *_unless_settled("log/refused/", lambda: sorted(_left_of(data_dir / "log/refused"))),
+        *_unless_settled("lake/", lambda: sorted(_names(lake) - {"events", "rejects", ".staging"})),
         *_unless_settled("lake/.staging/", lambda: sorted(_names(lake / ".staging"))),
         *_unless_settled("processes", lambda: _other_processes(data_dir, mark)),
         *_unless_settled("run folders", lambda: _other_run_folders(data_dir, run_folders)),
@@ -45,6 +46,12 @@ def _unless_settled(where: str, look: Callable[[], list[str]]) -> list[Finding]:
     except AssertionError:
         return [Finding(what=f"left over: {where}", detail=", ".join(look()))]
     return []
+
+
+def _left_of(refused: Path) -> set[str]:
+    """Segments. A dead worker's probe stays until the next one has something to keep."""
+    names = {name for each in ("open", "sealed", "damaged") for name in _names(refused / each)}
+    return {name for name in names if not name.startswith(".probe-")}
 
 
 def _names(folder: Path) -> set[str]:

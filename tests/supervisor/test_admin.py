@@ -41,7 +41,13 @@ def test_ready_is_200_with_the_lag(admin: AdminServer) -> None:
         "reasons": [],
         "workers_healthy": 1,
         "log_causes": [],
-        "lake": {"waiting_segments": 2, "waiting_bytes": 300, "oldest_waiting_s": 4.5},
+        "lake": {
+            "waiting_segments": 2,
+            "waiting_bytes": 300,
+            "oldest_waiting_s": 4.5,
+            "rejects_waiting_segments": 0,
+            "rejects_waiting_bytes": 0,
+        },
     }
 
 

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from sluice.log.refused import refused_log
 from sluice.log.segment import new_segment_id
 from sluice.supervisor.figures import LakeLag, lake_lag
+from tests.support.log_records import sealed_segment
 
 # RFC 9562, section 5.7: the first 48 bits of a UUIDv7 are milliseconds; these are of 1 s and 5 s after the epoch.
 _AT_1_S = "19700101T00-n-00000000-03e8-7000-8000-000000000000"
@@ -37,3 +39,11 @@ def test_foreign_names_are_not_counted(tmp_path: Path) -> None:
     _log(tmp_path, opened={"lost+found": 5}, sealed={"README": 5})
 
     assert lake_lag(tmp_path, now=11.0) == LakeLag()
+
+
+def test_refused_requests_that_wait_are_told_apart(tmp_path: Path) -> None:
+    sealed_segment(refused_log(tmp_path), b"x" * 30, records=1)
+
+    lag = lake_lag(tmp_path, now=11.0)
+
+    assert (lag.waiting_segments, lag.rejects_waiting_segments, lag.rejects_waiting_bytes) == (0, 1, 30)

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.api.httpbody_pb2 import HttpBody
@@ -14,11 +14,15 @@ from google.api.httpbody_pb2 import HttpBody
 from sluice.events.v1 import events_pb2 as pb
 from sluice.events.v1 import events_service_pb2_grpc
 from sluice.ingest.config import WorkerConfig
+from sluice.ingest.rejects import HourBudget, Rejects
 from sluice.ingest.serve import Stop, serve
 from sluice.keys.store import Keys
 from sluice.log.ids import new_request_id
 from sluice.log.ports import Entry, LogUnavailable
 from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from sluice.log.refused import RefusedEntry
 
 # REST answers go to Envoy, which takes 60 KiB of trailers; a gRPC client takes 8 KiB unless it says otherwise.
 ENVOY_OPTIONS = [("grpc.max_metadata_size", 60 * 1024), ("grpc.absolute_max_metadata_size", 60 * 1024)]
@@ -49,6 +53,38 @@ class FakeLog:
         self.closed = True
 
 
+@dataclass
+class FakeRefusedLog:
+    """As FakeLog, of what is refused."""
+
+    entries: list[RefusedEntry] = field(default_factory=list)
+    refuses: bool = False
+    closed: bool = False
+    holds: threading.Event = field(default_factory=threading.Event)
+
+    async def start(self) -> None:
+        pass
+
+    async def append(self, entry: RefusedEntry) -> None:
+        while self.holds.is_set():  # noqa: ASYNC110  as FakeLog does
+            await asyncio.sleep(0.005)
+        if self.refuses:
+            raise LogUnavailable("disk full")
+        self.entries.append(entry)
+
+    async def seal(self) -> bool:
+        return True
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def only(self) -> RefusedEntry:
+        """The one that is kept, once it is."""
+        wait_until(lambda: bool(self.entries), what="a refused request is kept")
+        [entry] = self.entries
+        return entry
+
+
 def config_for(folder: Path, **changed: Any) -> WorkerConfig:
     values = {
         "data_dir": str(folder),
@@ -73,6 +109,8 @@ class IngestServer:
     def __init__(self, folder: Path, **changed: Any) -> None:
         self.config = config_for(folder, **changed)
         self.log = FakeLog()
+        self.refused = FakeRefusedLog()
+        self.budget = HourBudget(64 << 20)
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -93,6 +131,7 @@ class IngestServer:
             self.config,
             keys=Keys(Path(self.config.data_dir) / "keys.json"),
             log=self.log,
+            rejects=Rejects(self.refused, budget=self.budget, waiting_bytes=self.config.max_body_bytes * 2),
             new_request_id=new_request_id,
             stop=self._stop,
         )

@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 from sluice import disk
 from sluice.lake.config import WriterConfig
 from sluice.lake.writer import LakeWriter, Outcome
+from sluice.lake.written_tables import events_table
 from sluice.log.ports import SealedSegments
+from sluice.storage.v1.log_record_pb2 import LogRecord
 from tests.support.lake_log import NOW
 
 
@@ -55,9 +57,9 @@ def config(data_dir: Path, **values: Any) -> WriterConfig:
     return replace(WriterConfig(data_dir=str(data_dir), lake_size_bytes=10**9, lake_age_s=10**6), **values)
 
 
-def started(data_dir: Path, log: SealedSegments, **values: Any) -> LakeWriter:
+def started(data_dir: Path, log: SealedSegments[LogRecord], **values: Any) -> LakeWriter:
     """A writer that has just started."""
-    writer = LakeWriter(config(data_dir, **values), log)
+    writer = LakeWriter(config(data_dir, **values), events_table(log))
     writer.prepare()
     return writer
 

@@ -1,6 +1,7 @@
 """Entries for the log, and observers of what it does to the disk."""
 
 import errno
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from sluice.framing import frame
 from sluice.log import Body, Entry, LocalSegments, Sealed, SegmentAppender, new_request_id
 from sluice.log.reader import records_in
 from sluice.log.record import encode
+from sluice.log.refused import RefusedEntry, RejectReason
 from sluice.log.segment import new_segment_id, sealed_name
 from sluice.storage.v1.log_record_pb2 import LogRecord
 
@@ -30,6 +32,23 @@ def entry(body: bytes = b'{"events":[]}', **fields: Any) -> Entry:
         "project": "default",
     }
     return Entry(**(given | fields))
+
+
+def refused_entry(body: bytes | None = b'{"events":7}', **fields: Any) -> RefusedEntry:
+    """An entry of a refused request as ingest hands it over."""
+    given: dict[str, Any] = {
+        "request_id": new_request_id(),
+        "source": Source.SDK,
+        "reason": RejectReason.INVALID_REQUEST,
+        "errors": "[]",
+        "body": body,
+        "body_format": Body.JSON,
+        "body_bytes": len(body or b""),
+        "body_sha256": hashlib.sha256(body or b"").digest(),
+        "key_id": "key-1",
+        "project": "default",
+    }
+    return RefusedEntry(**(given | fields))
 
 
 def appender(folder: Path, **settings: Any) -> SegmentAppender:

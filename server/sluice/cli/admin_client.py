@@ -48,11 +48,17 @@ class Counts:
         requests_accepted: acknowledged.
         events_accepted: in those requests.
         refused: requests that were answered with an error, by reason.
+        events_set_aside: invalid events of acknowledged requests.
+        rejects_kept: refused requests that are kept, by reason.
+        rejects_dropped: those of known keys that are not, by why.
     """
 
     requests_accepted: int
     events_accepted: int
     refused: Mapping[str, int]
+    events_set_aside: int
+    rejects_kept: Mapping[str, int]
+    rejects_dropped: Mapping[str, int]
 
 
 def ask_readiness(admin: str) -> Readiness:
@@ -95,6 +101,9 @@ def ask_counts(admin: str) -> Counts:
             requests_accepted=totals.of("sluice_requests_accepted_total"),
             events_accepted=totals.of("sluice_events_accepted_total"),
             refused=totals.by("sluice_requests_refused_total", "reason"),
+            events_set_aside=sum(totals.by("sluice_events_quarantined_total", "source").values()),
+            rejects_kept=totals.by("sluice_rejects_kept_total", "reason"),
+            rejects_dropped=totals.by("sluice_rejects_dropped_total", "reason"),
         )
     except (ValueError, KeyError) as exc:
         raise AdminUnreachable(f"http://{admin}/metrics: not the answer of Sluice") from exc

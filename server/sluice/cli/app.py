@@ -13,7 +13,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from sluice.cli import flush, keys, lake, log, query, status, tail, trace, up
+from sluice.cli import flush, keys, lake, log, query, rejects, status, tail, trace, up
 from sluice.cli.options import WRONG_USAGE, SettingsCommand, WrongUsage
 from sluice.cli.output import print_line, say_error
 from sluice.errors import SluiceError
@@ -41,6 +41,7 @@ app.command("query")(query.query)
 app.command("tail")(tail.tail)
 app.command("trace")(trace.trace)
 app.add_typer(keys.commands, name="keys")
+app.add_typer(rejects.commands, name="rejects")
 app.add_typer(log.commands, name="log")
 app.add_typer(lake.commands, name="lake")
 

@@ -1,4 +1,4 @@
-"""Bring all that the log holds into the lake, and wait until it is there.
+"""Bring all that both logs hold into the lake, and wait until it is there.
 
     what is found                  what is done
     a running service              SIGUSR1 to its supervisor, again and again: workers seal, the lake writer publishes
@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING
 from sluice import disk
 from sluice.errors import SluiceError
 from sluice.log.backlog import backlog
+from sluice.log.refused import refused_log
 from sluice.log.segment import LOG_FOLDER, Folders
 from sluice.log.segment_files import damaged_files
 from sluice.supervisor.process_id import is_alive
 from sluice.supervisor.run_file import read_run_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from sluice.supervisor.process_id import ProcessId
@@ -77,29 +78,29 @@ def flush(
         SluiceError: what `publish` raises.
     """
     deadline = time.monotonic() + timeout_s
-    folders = Folders(data_dir / LOG_FOLDER)
-    damaged_before = _damaged(folders)
-    wanted = _in_log(folders)
+    logs = (Folders(data_dir / LOG_FOLDER), Folders(refused_log(data_dir)))
+    damaged_before = _damaged(logs)
+    wanted = _in_log(logs)
     while True:
-        missing = wanted & _in_log(folders)
+        missing = wanted & _in_log(logs)
         progress(len(wanted) - len(missing), len(wanted))
         if not missing or time.monotonic() >= deadline:
             break
         _ask_or_publish(data_dir, publish, deadline)
         ask_again_at = min(deadline, time.monotonic() + _ASK_AGAIN_S)
-        while time.monotonic() < ask_again_at and wanted & _in_log(folders) == missing:
+        while time.monotonic() < ask_again_at and wanted & _in_log(logs) == missing:
             time.sleep(_LOOK_EVERY_S)
-    damaged = {name for name, segment in _damaged(folders).items() if segment in wanted and name not in damaged_before}
+    damaged = {name for name, segment in _damaged(logs).items() if segment in wanted and name not in damaged_before}
     return Flushed(segments=len(wanted), missing=tuple(sorted(missing)), damaged=tuple(sorted(damaged)))
 
 
-def _in_log(folders: Folders) -> set[str]:
-    return {segment.id for segment in backlog(folders)}
+def _in_log(logs: Iterable[Folders]) -> set[str]:
+    return {segment.id for folders in logs for segment in backlog(folders)}
 
 
-def _damaged(folders: Folders) -> dict[str, str]:
+def _damaged(logs: Iterable[Folders]) -> dict[str, str]:
     """Files that hold what was set aside, or tell of what is missing, with the segments that they come from."""
-    return {file.path.name: file.id for file in damaged_files(folders.log)}
+    return {file.path.name: file.id for folders in logs for file in damaged_files(folders.log)}
 
 
 def _ask_or_publish(data_dir: Path, publish: Callable[[float], None], deadline: float) -> None:

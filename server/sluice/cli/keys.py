@@ -1,4 +1,4 @@
-"""`sluice keys create|import|list|revoke`: works on the data folder, with or without a running service."""
+"""`sluice keys create|import|list|set|revoke`: works on the data folder, with or without a running service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["commands"]
 
-commands = group("Make, take in, list and revoke API keys.")
+commands = group("Make, take in, list, change and revoke API keys.")
 
 _Project = Annotated[
     str, typer.Option("--project", help="Events that come with it belong to this project.", metavar="text")
@@ -37,8 +37,8 @@ def create(
         OnInvalid,
         typer.Option(
             "--on-invalid",
-            help="What becomes of a request of which some events are invalid. quarantine, which takes the good "
-            "events and sets the bad ones aside, is not built yet.",
+            help="What becomes of a request of which some events are invalid: reject refuses it as a whole, "
+            "quarantine accepts the good events and sets the bad ones aside with their reasons.",
         ),
     ] = OnInvalid.REJECT,
     source: Annotated[
@@ -63,8 +63,6 @@ def create(
 
     sluice keys create --kind server --name "checkout service"
     """
-    if on_invalid is OnInvalid.QUARANTINE:
-        raise WrongUsage("--on-invalid: quarantine is not built yet", hint="leave it out: reject is the default")
     _check_label("--name", name, may_be_empty=True)
     _check_label("--project", project)
     lifetime_s = None if expires_in is None else duration_of("--expires-in", expires_in)
@@ -146,7 +144,7 @@ def list_(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config =
         print_json([_facts(key) for key in keys])
         return
     print_table(
-        ["id", "kind", "begins with", "state", "project", "name", "sources", "created", "expires"],
+        ["id", "kind", "begins with", "state", "project", "name", "sources", "on invalid", "created", "expires"],
         [
             (
                 key.id,
@@ -156,6 +154,7 @@ def list_(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config =
                 key.project,
                 key.name,
                 ", ".join(_sources(key)),
+                key.on_invalid.value,
                 iso_time(key.created_at),
                 iso_time(key.expires_at) or "never",
             )
@@ -164,6 +163,31 @@ def list_(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config =
     )
     if not keys:
         say("there are no keys; make one: sluice keys create --kind server")
+
+
+@commands.command("set")
+def set_(
+    *,
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as sluice keys list shows it.")],
+    on_invalid: Annotated[
+        OnInvalid,
+        typer.Option(
+            "--on-invalid",
+            help="What becomes of its requests of which some events are invalid: reject refuses them as a whole, "
+            "quarantine accepts the good events and sets the bad ones aside.",
+        ),
+    ],
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Change what a key asks for.
+
+    A running service does so within 2 seconds.
+
+    sluice keys set key_0123456789abcdef --on-invalid quarantine
+    """
+    key = _key_file(existing_data_dir(data_dir, config)).set_on_invalid(key_id, on_invalid)
+    say(f"{key.id}: requests with invalid events: {key.on_invalid.value}")
 
 
 @commands.command("revoke")

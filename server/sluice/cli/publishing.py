@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 
 from sluice.errors import SluiceError
 from sluice.lake.writer import LakeWriter, Outcome
-from sluice.log import LocalSegments, recover
+from sluice.lake.written_tables import written_tables
+from sluice.log import recover
+from sluice.log.metrics import REFUSED
+from sluice.log.refused import refused_log
 from sluice.log.segment import LOG_FOLDER
 
 if TYPE_CHECKING:
@@ -35,12 +38,19 @@ def publish_all(config: WriterConfig, *, until: float) -> None:
         PublishingFailed: some of it could not be published now.
         OSError: the log's folders can't be made or listed.
     """
-    log = Path(config.data_dir) / LOG_FOLDER
-    recover(log)
-    writer = LakeWriter(config, LocalSegments(log, archive=config.archive))
+    data_dir = Path(config.data_dir)
+    recover(data_dir / LOG_FOLDER)
+    recover(refused_log(data_dir), figures=REFUSED)
+    outcomes = [
+        _publish(LakeWriter(config, table), until=until) for table in written_tables(data_dir, archive=config.archive)
+    ]
+    if Outcome.FAILED in outcomes:
+        raise PublishingFailed("segments could not be published; nothing is lost", hint="the messages above say why")
+
+
+def _publish(writer: LakeWriter, *, until: float) -> Outcome:
     writer.prepare()
     outcome = Outcome.PUBLISHED
     while outcome is Outcome.PUBLISHED and time.monotonic() < until:
         outcome = writer.run_once(time.time(), at_once=True)
-    if outcome is Outcome.FAILED:
-        raise PublishingFailed("segments could not be published; nothing is lost", hint="the messages above say why")
+    return outcome

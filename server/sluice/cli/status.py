@@ -33,10 +33,16 @@ class _Status:
     requests_accepted: int | None
     events_accepted: int | None
     refused: Mapping[str, int] | None
+    events_set_aside: int | None
+    rejects_kept: Mapping[str, int] | None
+    rejects_dropped: Mapping[str, int] | None
     rows_in_lake: int | None
+    rejects_in_lake: int | None
     waiting_segments: int
     waiting_bytes: int
     oldest_waiting_s: float
+    rejects_waiting_segments: int
+    rejects_waiting_bytes: int
     disk_free_bytes: int
 
 
@@ -85,6 +91,7 @@ def _find(data_dir: Path) -> _Status:
             say(exc.message)
             readiness, reasons = None, ("admin_unreachable",)
     lag = lake_lag(data_dir, now=time.time())
+    rows, rejects = _rows_in_lake(data_dir)
     return _Status(
         ready=readiness is not None and readiness.ready,
         reasons=reasons,
@@ -97,26 +104,38 @@ def _find(data_dir: Path) -> _Status:
         requests_accepted=None if counts is None else counts.requests_accepted,
         events_accepted=None if counts is None else counts.events_accepted,
         refused=None if counts is None else counts.refused,
-        rows_in_lake=_rows_in_lake(data_dir),
+        events_set_aside=None if counts is None else counts.events_set_aside,
+        rejects_kept=None if counts is None else counts.rejects_kept,
+        rejects_dropped=None if counts is None else _counted(counts.rejects_dropped),
+        rows_in_lake=rows,
+        rejects_in_lake=rejects,
         waiting_segments=lag.waiting_segments,
         waiting_bytes=lag.waiting_bytes,
         oldest_waiting_s=lag.oldest_waiting_s,
+        rejects_waiting_segments=lag.rejects_waiting_segments,
+        rejects_waiting_bytes=lag.rejects_waiting_bytes,
         disk_free_bytes=disk.free_bytes(data_dir),
     )
 
 
-def _rows_in_lake(data_dir: Path) -> int | None:
+def _counted(by_reason: Mapping[str, int]) -> dict[str, int]:
+    return {reason: count for reason, count in by_reason.items() if count}
+
+
+def _rows_in_lake(data_dir: Path) -> tuple[int | None, int | None]:
+    """How many rows each table has; None: it can't be known now."""
     import duckdb  # noqa: PLC0415  as above
 
     from sluice.lake.query import connect  # noqa: PLC0415  as above
 
     try:
         with connect(data_dir) as connection:
-            [[count]] = connection.execute("SELECT count(*) FROM events").fetchall()
+            [[events]] = connection.execute("SELECT count(*) FROM events").fetchall()
+            [[rejects]] = connection.execute("SELECT count(*) FROM rejects").fetchall()
     except duckdb.Error as exc:
         say(f"the lake can't be read: {exc}")
-        return None
-    return int(count)
+        return None, None
+    return int(events), int(rejects)
 
 
 def _lines(found: _Status) -> Iterator[tuple[str, str]]:
@@ -133,9 +152,18 @@ def _lines(found: _Status) -> Iterator[tuple[str, str]]:
         yield "events accepted", f"{found.events_accepted:,} in {found.requests_accepted:,} requests since the start"
         refused = ", ".join(f"{count:,} {reason}" for reason, count in sorted((found.refused or {}).items()))
         yield "requests refused", refused or "none"
+        if found.events_set_aside:
+            yield "events set aside", f"{found.events_set_aside:,}"
+        if found.rejects_dropped:
+            dropped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(found.rejects_dropped.items()))
+            yield "rejects not kept", dropped
     yield "rows in the lake", "unknown" if found.rows_in_lake is None else f"{found.rows_in_lake:,}"
     oldest = f", the oldest since {found.oldest_waiting_s:.0f} s" if found.waiting_segments else ""
     yield "waiting for it", f"{found.waiting_segments:,} segments, {found.waiting_bytes:,} bytes{oldest}"
+    if found.rejects_in_lake or found.rejects_waiting_segments:
+        waiting = f"{found.rejects_waiting_segments:,} segments, {found.rejects_waiting_bytes:,} bytes, wait"
+        in_lake = "unknown" if found.rejects_in_lake is None else f"{found.rejects_in_lake:,}"
+        yield "rejects", f"{in_lake} in the lake; {waiting}"
     yield "disk left", f"{found.disk_free_bytes / 2**30:,.1f} GiB"
 
 

@@ -87,6 +87,12 @@ def tail(
             metavar="number",
         ),
     ] = _DEFAULT_RATE,
+    refused: Annotated[
+        bool,
+        typer.Option(
+            "--refused", help="Instead of events, refused requests of known keys, and why; without their bodies."
+        ),
+    ] = False,
     show_values: ShowValues = False,
     data_dir: DataDir = None,
     config: Config = None,
@@ -104,6 +110,28 @@ def tail(
         raise WrongUsage("--since and --from-start exclude each other", hint="leave one of them out")
     folder = existing_data_dir(data_dir, config)
     _check_keys(folder, key or ())
+    if refused:
+        if event_name or show_values:
+            raise WrongUsage(
+                "--refused shows no events: --event-name and --show-values have nothing to do there",
+                hint="leave them out; what was refused stands in: sluice rejects show REQUEST_ID",
+            )
+        from sluice.cli.tailing_refused import RefusedTail, WantedRefusals  # noqa: PLC0415  as below
+
+        wanted = WantedRefusals(
+            key_ids=frozenset(key or ()),
+            projects=frozenset(project or ()),
+            sources=frozenset(each.value for each in source or ()),
+        )
+        show = _print_json if as_json else _print_refusals
+        with readable(), closing(RefusedTail(folder, wanted, show, rate=rate, limit=limit)) as watcher:
+            if since_s is not None or from_start or no_follow:
+                watcher.show_past(since_us=0 if since_s is None else int((time.time() - since_s) * 1_000_000))
+            if not no_follow and not watcher.is_done:
+                os.nice(_NICER)
+                say("waiting for refused requests; Ctrl-C ends it")
+                watcher.run()
+        return
     from sluice.cli.tailing import Tail, TailOptions  # noqa: PLC0415  pyarrow: 0.5 s that --help needn't take
     from sluice.cli.wanted import Wanted  # noqa: PLC0415  as above
 
@@ -144,6 +172,14 @@ def _print_json(rows: Iterable[dict[str, Any]]) -> None:
 def _print_lines(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         print_line(cut(event_line(row)))
+    sys.stdout.flush()
+
+
+def _print_refusals(rows: Iterable[dict[str, Any]]) -> None:
+    from sluice.cli.tailing_refused import refusal_line  # noqa: PLC0415  as above
+
+    for row in rows:
+        print_line(cut(refusal_line(row)))
     sys.stdout.flush()
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sluice.cli.wanted import Wanted
     from sluice.lake.parquet import SegmentRows
     from sluice.log.growing import PassedOver
+    from sluice.storage.v1.log_record_pb2 import LogRecord
 
 __all__ = ["Tail", "TailOptions"]
 
@@ -88,7 +89,7 @@ class Tail:
         self._options = options
         self._show_rows = show
         self._left = options.limit
-        self._sampler: Sampler[Followed] = Sampler(options.rate)
+        self._sampler: Sampler[Followed[LogRecord]] = Sampler(options.rate)
         self._arrivals = Arrivals(data_dir / LAKE_FOLDER / EVENTS_FOLDER)
         self._began_at = time.time()
         self._unseen: dict[Path, list[SegmentRows]] = {}
@@ -117,7 +118,7 @@ class Tail:
         """
         _tell_how_far(self._follower.goes_back_to, since_us / 1_000_000)
         wanted = self._options.wanted
-        batch: Batch[Followed] = []
+        batch: Batch[Followed[LogRecord]] = []
         events = body_bytes = 0
         for found in self._follower.past(since_us=since_us):
             match found:
@@ -172,11 +173,11 @@ class Tail:
             self._look_at_lake(now_s)
             self._look_at_service()
 
-    def _show(self, batch: Batch[Followed]) -> None:
+    def _show(self, batch: Batch[Followed[LogRecord]]) -> None:
         if batch and not self.is_done:
             self._show_rows(self._counted(self._rows(batch)))
 
-    def _rows(self, batch: Batch[Followed]) -> Iterator[Row]:
+    def _rows(self, batch: Batch[Followed[LogRecord]]) -> Iterator[Row]:
         for followed, positions in batch:
             if len(positions) < followed.record.event_count:
                 choose(followed.record, positions)

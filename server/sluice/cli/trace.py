@@ -40,7 +40,8 @@ def trace(
     """Tell where a request is.
 
     When it was received; while it waits, in which segment of the log, and at which offset; once it is published, in
-    which file of the lake, which rows there, and which segments that file names. Exits with 1 when it is in neither,
+    which file of the lake, which rows there, and which segments that file names. Of one that was refused, or of which
+    events were set aside: why, and where that is kept, if it came with a known key. Exits with 1 when it is in neither,
     or was set aside as damaged.
 
     sluice trace 01981f2e-7c40-7000-8000-0123456789ab
@@ -72,7 +73,7 @@ def trace(
     if found.stage is Stage.NOT_FOUND:
         raise NotFound(
             f"request {wanted} is neither in the log nor in the lake of the data folder {folder}. What that can mean:\n"
-            "  it was refused: the answer that carried the id said why, and nothing of it is kept\n"
+            "  it was refused, and came without a known key, or beyond rejects-per-hour: its answer said why\n"
             "  it held no events: that is accepted, and leaves nothing\n"
             "  another service received it, one with another data folder\n"
             "  its file was moved out of the lake"

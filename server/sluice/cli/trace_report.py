@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sluice.cli.output import iso_micros
 from sluice.cli.whereabouts import Stage
 from sluice.lake.decode import decode
+from sluice.lake.decode_refused import row_of
 from sluice.lake.locate import read_rows
 from sluice.lake.masking import masked
+from sluice.lake.rejects import dated
 from sluice.log.record import source_of
 from sluice.log.segment import State
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sluice.lake.locate import LocatedRows
     from sluice.log.locate import LocatedRecord
     from sluice.storage.v1.log_record_pb2 import LogRecord
+    from sluice.storage.v1.refused_record_pb2 import RefusedRecord
 
 __all__ = ["facts_of", "lines_of", "rows_of"]
 
@@ -33,6 +36,7 @@ _IN_WORDS = {
     Stage.SEALED: "waits in the log: its segment is sealed, and goes to the lake next",
     Stage.ARCHIVED: "was in the lake: the log's archive has it, but no file of the lake does",
     Stage.DAMAGED: "set aside, or about to be: it is no row of the lake",
+    Stage.REFUSED: "refused: it is no row of the events",
     Stage.NOT_FOUND: "in neither log nor lake",
 }
 
@@ -79,11 +83,31 @@ def facts_of(found: Whereabouts, wanted: uuid.UUID) -> dict[str, Any]:
         **facts,
         "log": [_in_log(located) for located in found.in_log],
         "lake": [_in_lake(located) for located in found.in_lake],
+        "refused": _refused(found, wanted),
         "unreadable": [str(path) for path in found.unreadable],
     }
 
 
-def _in_log(located: LocatedRecord) -> dict[str, Any]:
+def _refused(found: Whereabouts, wanted: uuid.UUID) -> dict[str, Any] | None:
+    """What the log of refused requests, or the table rejects, says of it; None: it is in neither."""
+    row: dict[str, Any] | None = None
+    record = next((located.record for located in found.refused_in_log if located.record is not None), None)
+    if record is not None:
+        row = dated(row_of(record))
+    elif found.refused_in_lake:
+        row = read_rows(found.refused_in_lake[0], str(wanted), limit=1)[0]
+    if row is None:
+        return None
+    names = ("received_at", "source", "project", "key_id", "reason", "event_count", "invalid_event_count", "body_bytes")
+    return {
+        **{name: row[name] for name in names},
+        "body_kept": row["body"] is not None,
+        "log": [_in_log(located) for located in found.refused_in_log],
+        "lake": [_in_lake(located) for located in found.refused_in_lake],
+    }
+
+
+def _in_log(located: LocatedRecord[LogRecord] | LocatedRecord[RefusedRecord]) -> dict[str, Any]:
     return {
         "state": located.file.state.value,
         "segment": located.file.id,
@@ -123,6 +147,8 @@ def lines_of(found: Whereabouts, wanted: uuid.UUID) -> Iterator[tuple[str, str]]
         yield "ask", _query(found.in_lake[0], wanted)
     for record in found.in_log:
         yield from _lines_of_record(record)
+    if (refused := facts["refused"]) is not None:
+        yield from _lines_of_refused(refused, found, wanted)
 
 
 def _state_in_words(found: Whereabouts) -> str:
@@ -152,12 +178,25 @@ def _lines_of_rows(located: LocatedRows) -> Iterator[tuple[str, str]]:
         yield "made of", f"{len(segments) - _MAX_SEGMENTS:,} more segments; all with --json"
 
 
-def _lines_of_record(located: LocatedRecord) -> Iterator[tuple[str, str]]:
+def _lines_of_record(located: LocatedRecord[LogRecord] | LocatedRecord[RefusedRecord]) -> Iterator[tuple[str, str]]:
     yield "segment", located.file.id
     yield "log file", str(located.file.path)
     yield "offset", f"{located.offset}, {located.size_bytes:,} bytes"
     if located.reason is not None:
         yield "reason", f"{located.reason.value}{f': {located.detail}' if located.detail else ''}"
+
+
+def _lines_of_refused(refused: dict[str, Any], found: Whereabouts, wanted: uuid.UUID) -> Iterator[tuple[str, str]]:
+    if found.stage is Stage.REFUSED:
+        by = f"{refused['source']}, project {refused['project']}, key {refused['key_id']}"
+        yield "received", f"{iso_micros(refused['received_at'])} by {by}"
+    invalid = refused["invalid_event_count"]
+    yield "refused", refused["reason"] + (f": {invalid:,} of {refused['event_count']:,} events" if invalid else "")
+    for located in found.refused_in_lake:
+        yield "file", str(located.path)
+    for record in found.refused_in_log:
+        yield from _lines_of_record(record)
+    yield "see", f"sluice rejects show {wanted}"
 
 
 def _query(located: LocatedRows, wanted: uuid.UUID) -> str:

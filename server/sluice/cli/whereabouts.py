@@ -12,8 +12,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from sluice.lake.locate import locate_rows
-from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER
-from sluice.log.locate import locate_record
+from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER, REJECTS_FOLDER
+from sluice.log.locate import locate, locate_record
+from sluice.log.refused import decode_refused, refused_log
 from sluice.log.segment import LOG_FOLDER, State, hour_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from sluice.lake.locate import LocatedRows
     from sluice.log.locate import LocatedRecord
+    from sluice.storage.v1.log_record_pb2 import LogRecord
+    from sluice.storage.v1.refused_record_pb2 import RefusedRecord
 
 __all__ = ["NOWHERE", "Stage", "Whereabouts", "find"]
 
@@ -39,6 +42,7 @@ class Stage(Enum):
     PUBLISHED = "published"
     ARCHIVED = "archived"
     DAMAGED = "damaged"
+    REFUSED = "refused"
     NOT_FOUND = "not_found"
 
 
@@ -50,11 +54,15 @@ class Whereabouts:
         in_log: its places in the log.
         in_lake: its rows' places in the lake.
         unreadable: files of the lake of which it isn't known whether they hold it.
+        refused_in_log: where the log of refused requests has it: it was refused, or events of it were set aside.
+        refused_in_lake: where the table rejects has it.
     """
 
-    in_log: tuple[LocatedRecord, ...]
+    in_log: tuple[LocatedRecord[LogRecord], ...]
     in_lake: tuple[LocatedRows, ...]
     unreadable: tuple[Path, ...]
+    refused_in_log: tuple[LocatedRecord[RefusedRecord], ...] = ()
+    refused_in_lake: tuple[LocatedRows, ...] = ()
 
     @property
     def stage(self) -> Stage:
@@ -64,7 +72,8 @@ class Whereabouts:
         if any(located.reason for located in self.in_log):
             return Stage.DAMAGED
         states = {located.file.state for located in self.in_log}
-        return next((stage for state, stage in _STAGES.items() if state in states), Stage.NOT_FOUND)
+        refused = Stage.REFUSED if self.refused_in_log or self.refused_in_lake else Stage.NOT_FOUND
+        return next((stage for state, stage in _STAGES.items() if state in states), refused)
 
 
 NOWHERE = Whereabouts(in_log=(), in_lake=(), unreadable=())
@@ -101,4 +110,12 @@ def _made_at_us(request_id: uuid.UUID) -> int:
 def _look(data_dir: Path, request_id: uuid.UUID, hours: Collection[str] | None) -> Whereabouts:
     in_log = locate_record(data_dir / LOG_FOLDER, request_id.bytes, hours=hours)
     in_lake = locate_rows(data_dir / LAKE_FOLDER / EVENTS_FOLDER, str(request_id), hours=hours)
-    return Whereabouts(in_log=tuple(in_log), in_lake=in_lake.rows, unreadable=in_lake.unreadable)
+    refused_in_log = locate(refused_log(data_dir), request_id.bytes, hours=hours, decode=decode_refused)
+    refused_in_lake = locate_rows(data_dir / LAKE_FOLDER / REJECTS_FOLDER, str(request_id), hours=hours)
+    return Whereabouts(
+        in_log=tuple(in_log),
+        in_lake=in_lake.rows,
+        unreadable=(*in_lake.unreadable, *refused_in_lake.unreadable),
+        refused_in_log=tuple(refused_in_log),
+        refused_in_lake=refused_in_lake.rows,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from sluice.ingest.answers import answer_to
@@ -20,11 +21,24 @@ if TYPE_CHECKING:
     from sluice.ingest.receive import Door, Receiver
     from sluice.ingest.violations import Invalid
 
-__all__ = ["Context", "Desk"]
+__all__ = ["Answers", "Context", "Desk"]
 
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 
 _messages = messages_of("ingest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a door says of a request that is accepted.
+
+    Attributes:
+        accepted: the message.
+        some_set_aside: makes the message where so many events are set aside.
+    """
+
+    accepted: bytes
+    some_set_aside: Callable[[int], bytes]
 
 
 class Desk:
@@ -51,14 +65,14 @@ class Desk:
         """Return when no call is being answered."""
         await self._idle.wait()
 
-    async def answer(self, context: Context, door: Door, body: bytes | Invalid, accepted: bytes) -> bytes:
+    async def answer(self, context: Context, door: Door, body: bytes | Invalid, answers: Answers) -> bytes:
         """Answer one call.
 
         Args:
             context: the call.
             door: where it came in.
             body: what is to be kept of it; or why there is none.
-            accepted: the answer's message, if it is accepted.
+            answers: the door's, if it is accepted.
 
         Raises:
             grpc.aio.AbortError: it is answered with an error; for the framework.
@@ -71,7 +85,7 @@ class Desk:
             outcome = await self._outcome(door, caller, body, request_id)
             # What `abort` raises keeps this frame until the garbage collector comes; a body may be large.
             del body
-            return await _reply(context, outcome, request_id_text(request_id), caller, accepted)
+            return await _reply(context, outcome, request_id_text(request_id), caller, answers)
         finally:
             self._calls -= 1
             if not self._calls:
@@ -85,11 +99,11 @@ class Desk:
             return Unavailable(Why.FAULT)
 
 
-async def _reply(context: Context, outcome: Outcome, request_id: str, caller: Caller, accepted: bytes) -> bytes:
+async def _reply(context: Context, outcome: Outcome, request_id: str, caller: Caller, answers: Answers) -> bytes:
     headers = (("x-request-id", request_id),)
     if isinstance(outcome, Accepted):
         await context.send_initial_metadata(headers)
-        return accepted
+        return answers.some_set_aside(outcome.set_aside) if outcome.set_aside else answers.accepted
     answer = answer_to(outcome, transcoded=caller.transcoded)
     trailers: tuple[tuple[str, str | bytes], ...] = answer.trailers
     if answer.trailers_only:

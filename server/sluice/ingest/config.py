@@ -25,6 +25,9 @@ class WorkerConfig:
         queue_bytes: records waiting for the disk; beyond it the log is unavailable.
         min_free_bytes: the log takes nothing when the disk has less left.
         max_log_bytes: the log takes nothing while sealed segments hold more; None: only the disk bounds them.
+        rejects_per_hour_bytes: refused requests that are kept of an hour; 0: none are.
+        rejects_waiting_bytes: refused requests that may be on their way to the disk.
+        max_rejects_log_bytes: no more are kept while segments of refused requests that wait for the lake hold more.
         lifeline_fd: read end of a pipe that ends with the supervisor; None: there is no supervisor.
         drain_timeout_s: how long requests in flight may take to finish when the worker stops.
         reflection: whether gRPC reflection answers.
@@ -42,6 +45,9 @@ class WorkerConfig:
     queue_bytes: int
     min_free_bytes: int
     max_log_bytes: int | None = None
+    rejects_per_hour_bytes: int = 0
+    rejects_waiting_bytes: int = 0
+    max_rejects_log_bytes: int | None = None
     lifeline_fd: int | None = None
     drain_timeout_s: float = 20.0
     reflection: bool = False

@@ -11,9 +11,10 @@ import re
 import msgspec
 
 from sluice import contract
+from sluice.ingest.nesting import too_deep_at
 from sluice.ingest.violations import Invalid, invalid_request, send_array
 
-__all__ = ["not_json", "not_utf8", "path_at", "too_deep"]
+__all__ = ["first_fault", "not_json", "not_utf8", "path_at", "too_deep"]
 
 _MAX_SEARCH_BYTES = 256 * 1024
 _BYTE = re.compile(r" \(byte (\d+)\)$")
@@ -37,6 +38,24 @@ _NAMED: dict[str, tuple[str, ...]] = {
     "statsigMetadata": contract.STATSIG_METADATA_FIELDS,
 }
 _LISTS = ("events", "exposures")
+
+
+def first_fault(body: bytes) -> int | None:
+    """Where a body stops being JSON in UTF-8 of the nesting that is allowed, in bytes; None: it doesn't."""
+    try:
+        str(body, "utf-8")
+    except UnicodeDecodeError as exc:
+        return exc.start
+    too_deep_from = too_deep_at(body)
+    if too_deep_from is not None:
+        return too_deep_from
+    try:
+        _WHOLE.decode(body)
+    except msgspec.DecodeError as exc:
+        return _fault_at(body, str(exc))[0] if body.strip() else 0
+    except RecursionError:
+        return 0
+    return None
 
 
 def not_utf8(body: bytes, at: int) -> Invalid:
@@ -70,6 +89,12 @@ def not_json(body: bytes, key: str) -> Invalid | None:
 def _fault(body: bytes, said: str, key: str) -> Invalid:
     if not body.strip():
         return invalid_request("body", "JSON", "an empty body", mend=send_array(key))
+    at, what, mend = _fault_at(body, said)
+    return invalid_request(path_at(body, at), "JSON", f"{what} at offset {at}", mend=mend)
+
+
+def _fault_at(body: bytes, said: str) -> tuple[int, str, str]:
+    """The offset of the first fault, what it is in words, and how to mend it."""
     lone = _BEFORE_LONE_SURROGATE.match(body)
     assert lone is not None, "it matches nothing, at least"
     position = _BYTE.search(said)
@@ -80,13 +105,10 @@ def _fault(body: bytes, said: str, key: str) -> Invalid:
     # msgspec has several words for half of a surrogate pair, "truncated" among them. It reads from the left, so that a
     # lone half before the place it names is the fault.
     if lone.end() < at:
-        found = f"half a surrogate pair at offset {lone.end()}"
-        return invalid_request(path_at(body, lone.end()), "JSON", found, mend="don't cut text within a character")
+        return lone.end(), "half a surrogate pair", "don't cut text within a character"
     if position is None:
-        found = f"the end of the body at offset {at}"
-        return invalid_request(path_at(body, at), "JSON", found, mend="send the whole body")
-    found = f"a character that may not stand at offset {at}"
-    return invalid_request(path_at(body, at), "JSON", found, mend="write the body with a JSON library")
+        return at, "the end of the body", "send the whole body"
+    return at, "a character that may not stand", "write the body with a JSON library"
 
 
 def path_at(body: bytes, at: int) -> str:

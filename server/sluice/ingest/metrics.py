@@ -18,22 +18,32 @@ __all__ = [
     "IN_FLIGHT_BYTES",
     "OUTAGES",
     "READY",
+    "REJECTS_DROPPED",
+    "REJECTS_KEPT",
     "count_accepted",
     "count_other_event_count",
     "count_refused",
+    "count_set_aside",
     "label_of",
 ]
 
 _OLDER_LABELS = {Reason.INVALID_EVENTS: "invalid", Reason.INVALID_REQUEST: "invalid"}
 
 _REQUESTS = Counter("sluice_requests_accepted", "Requests that were acknowledged.", ["source"])
-_EVENTS = Counter("sluice_events_accepted", "Events of acknowledged requests.", ["source"])
+_EVENTS = Counter("sluice_events_accepted", "Events of acknowledged requests, without those set aside.", ["source"])
 _BODY_BYTES = Counter(
     "sluice_body_bytes_accepted",
     "Bodies of acknowledged requests in bytes, decompressed and without privateAttributes.",
     ["source"],
 )
 _REFUSED = Counter("sluice_requests_refused", "Requests that were answered with an error, by reason.", ["reason"])
+_SET_ASIDE = Counter(
+    "sluice_events_quarantined", "Invalid events of acknowledged requests that were set aside.", ["source"]
+)
+REJECTS_KEPT = Counter("sluice_rejects_kept", "Refused requests that are kept, by reason.", ["reason"])
+REJECTS_DROPPED = Counter(
+    "sluice_rejects_dropped", "Refused requests of known keys that are not kept, by why.", ["reason"]
+)
 FAULTS = Counter(
     "sluice_ingest_faults", "Seconds in which a worker had no descriptors left, or could not read the keys.", ["cause"]
 )
@@ -60,6 +70,9 @@ for _cause in ("descriptors", "keys"):
     FAULTS.labels(_cause)
     OUTAGES.labels(_cause)
 
+for _source in Source:
+    _SET_ASIDE.labels(_source.value)
+
 # labels() looks each up under a lock; once is enough.
 _ACCEPTED = {
     source: (_REQUESTS.labels(source.value), _EVENTS.labels(source.value), _BODY_BYTES.labels(source.value))
@@ -71,8 +84,13 @@ def count_accepted(entry: Entry) -> None:
     """Count a request that is durable."""
     requests, events, body_bytes = _ACCEPTED[entry.source]
     requests.inc()
-    events.inc(entry.event_count)
+    events.inc(entry.event_count - len(entry.quarantined_indices))
     body_bytes.inc(len(entry.body))
+
+
+def count_set_aside(source: Source, events: int) -> None:
+    """Count events that were set aside, durably."""
+    _SET_ASIDE.labels(source.value).inc(events)
 
 
 def count_refused(error: Error) -> None:

@@ -17,7 +17,13 @@ __all__ = ["Accepted", "Error", "KeyRefused", "Outcome", "TooLarge", "Unavailabl
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The events are durable; or there were none."""
+    """The events are durable; or there were none.
+
+    Attributes:
+        set_aside: how many of them are invalid, and set aside with their reasons, as durably.
+    """
+
+    set_aside: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,8 @@
 """What all doors do with a request: admit it, find the key, validate, append, answer.
 
-Checks run in this order, so a caller without a key learns nothing but that. Nothing here knows gRPC.
+Checks run in this order, so a caller without a key learns nothing but that. What is refused of a known key is kept
+(rejects.py); where the key says so, bad events are set aside and the good ones accepted (quarantine.py). Nothing here
+knows gRPC.
 """
 
 from __future__ import annotations
@@ -9,22 +11,29 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
+from msgspec import structs
+
 from sluice.contract import Source
 from sluice.ingest import metrics
 from sluice.ingest.caller import client_time_missing, client_time_of
+from sluice.ingest.known_request import KnownRequest
 from sluice.ingest.outcome import Accepted, KeyRefused, Outcome, TooLarge, Unavailable, Why
+from sluice.ingest.quarantine import parted
 from sluice.ingest.unpack import unpacked
 from sluice.ingest.validate import Unclear, Valid
 from sluice.ingest.violations import Invalid
-from sluice.keys.key import Key, Refusal, prefix_of
-from sluice.log.ports import Appender, Body, Entry, LogUnavailable
+from sluice.keys.key import Key, OnInvalid, Refusal, prefix_of
+from sluice.log.ports import Appender, Body, LogUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from sluice.ingest.admission import Admission
     from sluice.ingest.caller import Caller
     from sluice.ingest.event_count import EventCounts
+    from sluice.ingest.quarantine import Parted
+    from sluice.ingest.rejects import Rejects
+    from sluice.log.ports import Entry
 
 __all__ = ["Door", "KeysInForce", "Receiver", "Shape"]
 
@@ -92,6 +101,7 @@ class Receiver:
     Args:
         keys: the keys in force.
         appender: where accepted requests become durable.
+        rejects: keeps what is refused.
         admission: bytes that may be in flight.
         max_body_bytes: of a body. Envoy refuses what comes larger; here it is what unpacks to more, or is more when
             Envoy has made a typed message of it.
@@ -104,6 +114,7 @@ class Receiver:
         *,
         keys: KeysInForce,
         appender: Appender,
+        rejects: Rejects,
         admission: Admission,
         max_body_bytes: int,
         clock: Callable[[], float],
@@ -111,6 +122,7 @@ class Receiver:
     ) -> None:
         self._keys = keys
         self._appender = appender
+        self._rejects = rejects
         self._admission = admission
         self._max_body_bytes = max_body_bytes
         self._clock = clock
@@ -140,11 +152,12 @@ class Receiver:
         elif isinstance(plain, TooLarge):
             # Before the key, as Envoy does it for bodies that it can judge.
             outcome = plain
+            self._keep_too_large(door, caller, body, plain, request_id)
         elif not self._admission.admit(size):
             outcome = Unavailable(Why.OVERLOADED)
         else:
             try:
-                outcome = await self._handle(door, caller, plain, request_id)
+                outcome = await self._handle(door, caller, body, plain, request_id)
             finally:
                 self._admission.release(size)
         if not isinstance(outcome, Accepted):
@@ -161,7 +174,9 @@ class Receiver:
         for task in list(self._waiting):
             task.cancel()
 
-    async def _handle(self, door: Door, caller: Caller, body: bytes | Invalid, request_id: bytes) -> Outcome:
+    async def _handle(
+        self, door: Door, caller: Caller, sent: bytes | Invalid, body: bytes | Invalid, request_id: bytes
+    ) -> Outcome:
         source = door.http_source if caller.transcoded else Source.GRPC
         key = self._key_for(door, source, caller)
         # A key that was made this moment opens at once; but for one that nobody knows no large body is kept.
@@ -169,36 +184,78 @@ class Receiver:
             key = self._key_for(door, source, caller)
         if isinstance(key, Refusal):
             return KeyRefused(refusal=key, prefix=_prefix(caller.secret))
+        told = client_time_of(caller)
+        request = _known(request_id, door, source, key, caller, client_time_ms=told)
+        outcome = await self._take(request, door, body, told)
+        if isinstance(outcome, Invalid):
+            self._rejects.keep(request.refused(outcome, sent=sent, plain=body))
+        return outcome
+
+    async def _take(
+        self, request: KnownRequest, door: Door, body: bytes | Invalid, told: int | Invalid | None
+    ) -> Outcome:
+        """Accept the request, or part of it, or say what is wrong with it.
+
+        Args:
+            request: whose it is.
+            door: where it came in.
+            body: unpacked; or why it isn't.
+            told: the client's clock, as headers and query say it.
+        """
         if isinstance(body, Invalid):
             return body
-        shape = door.shape_of(caller)
+        shape = door.shape_of(request.caller)
         found = await self._validate(shape, body)
+        parts: Parted | None = None
         if isinstance(found, Invalid):
-            return found
-        client_time_ms = client_time_of(caller)
-        if client_time_ms is None:
-            client_time_ms = await _client_time_in(body, found, door, caller)
+            if request.key.on_invalid is OnInvalid.QUARANTINE and found.invalid_events:
+                parts = await self._parted(shape, body, request.body_format)
+            if parts is None:
+                return found
+            found = parts.found
+        client_time_ms = await _client_time_in(body, found, door, request.caller) if told is None else told
         if isinstance(client_time_ms, Invalid):
             return client_time_ms
-        if caller.event_count:
-            self._event_counts.compare(caller.event_count, found.event_count, caller, request_id)
+        if client_time_ms != request.client_time_ms:
+            request = structs.replace(request, client_time_ms=client_time_ms)
+        if request.caller.event_count:
+            self._event_counts.compare(request.caller.event_count, found.event_count, request.caller, request.id)
+        if parts is not None:
+            return await self._accept_part(request, parts)
         if not found.event_count:
             return Accepted()
         kept = await _inline_if_small(body, shape.to_store, body)
-        entry = Entry(
-            request_id=request_id,
-            source=source,
-            body=kept,
-            body_format=found.body_format or door.body_format,
-            event_count=found.event_count,
-            key_id=key.id,
-            project=key.project,
-            client_time_ms=client_time_ms,
-            sdk_type=caller.sdk_type,
-            sdk_version=caller.sdk_version,
-            session_id=caller.session_id,
-        )
-        return await self._append(entry)
+        return await self._append(request.accepted(kept, event_count=found.event_count, body_format=found.body_format))
+
+    async def _parted(self, shape: Shape, body: bytes, body_format: Body) -> Parted | None:
+        if len(body) <= _INLINE_BYTES:
+            return parted(body, shape=shape, body_format=body_format)
+        async with self._looking_closer:
+            return await asyncio.to_thread(parted, body, shape=shape, body_format=body_format)
+
+    async def _accept_part(self, request: KnownRequest, parts: Parted) -> Accepted | Unavailable:
+        """Set the bad events aside and accept the good ones."""
+        # The bad ones first: what was acknowledged is then either a row or set aside, whatever happens in between.
+        refused = await self._durably(self._rejects.set_aside(request.set_aside(parts)))
+        if refused is not None:
+            return refused
+        if parts.accepted is not None:
+            entry = request.accepted(parts.accepted, event_count=parts.found.event_count, set_aside=parts.indices)
+            outcome = await self._append(entry)
+            if isinstance(outcome, Unavailable):
+                return outcome
+        bad = len(parts.indices)
+        metrics.count_set_aside(request.source, bad)
+        return Accepted(set_aside=bad)
+
+    def _keep_too_large(
+        self, door: Door, caller: Caller, sent: bytes | Invalid, error: TooLarge, request_id: bytes
+    ) -> None:
+        source = door.http_source if caller.transcoded else Source.GRPC
+        key = self._key_for(door, source, caller)
+        if isinstance(key, Key):
+            request = _known(request_id, door, source, key, caller, client_time_ms=client_time_of(caller))
+            self._rejects.keep(request.refused(error, sent=sent, plain=error))
 
     async def _unpacked(self, body: bytes, encoding: str) -> bytes | Invalid | TooLarge:
         """Unpack, in a thread what is large or becomes so: a MiB takes some milliseconds."""
@@ -224,12 +281,20 @@ class Receiver:
         async with self._looking_closer:
             return await asyncio.to_thread(shape.look_closer, body)
 
-    async def _append(self, entry: Entry) -> Outcome:
+    async def _append(self, entry: Entry) -> Accepted | Unavailable:
+        refused = await self._durably(self._appender.append(entry))
+        if refused is not None:
+            return refused
+        metrics.count_accepted(entry)
+        return Accepted()
+
+    async def _durably(self, appended: Awaitable[None]) -> Unavailable | None:
+        """Wait until something is durable; return why it can't be."""
         task = asyncio.current_task()
         assert task is not None, "a coroutine of an event loop runs in a task"
         self._waiting.add(task)
         try:
-            await self._appender.append(entry)
+            await appended
         except LogUnavailable:
             return Unavailable(Why.LOG_UNAVAILABLE)
         except asyncio.CancelledError:
@@ -240,8 +305,20 @@ class Receiver:
             return Unavailable(Why.STOPPING)
         finally:
             self._waiting.discard(task)
-        metrics.count_accepted(entry)
-        return Accepted()
+        return None
+
+
+def _known(
+    request_id: bytes, door: Door, source: Source, key: Key, caller: Caller, *, client_time_ms: int | Invalid | None
+) -> KnownRequest:
+    return KnownRequest(
+        id=request_id,
+        source=source,
+        body_format=door.body_format,
+        key=key,
+        caller=caller,
+        client_time_ms=None if isinstance(client_time_ms, Invalid) else client_time_ms,
+    )
 
 
 async def _client_time_in(body: bytes, found: Valid, door: Door, caller: Caller) -> int | Invalid | None:

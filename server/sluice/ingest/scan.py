@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["Member", "MemberFinder", "end_of_separators", "end_of_value"]
+__all__ = ["Member", "MemberFinder", "decoded", "end_of_separators", "end_of_value"]
 
 _SPACE = rb"[ \t\n\r]*+"
 _SEPARATORS = rb"[ \t\n\r,]*+"
@@ -86,7 +86,7 @@ class MemberFinder:
         if key is None:
             return found.end()
         before = found.end(1)
-        return Member(_decoded(key), before, before > at, found.start(2), found.end())
+        return Member(decoded(key), before, before > at, found.start(2), found.end())
 
 
 def end_of_separators(text: bytes, at: int) -> int:
@@ -108,5 +108,6 @@ def end_of_value(text: bytes, at: int) -> int:
     return at
 
 
-def _decoded(quoted: bytes) -> str:
+def decoded(quoted: bytes) -> str:
+    """The text of a JSON string, given with its quotes."""
     return msgspec.json.decode(quoted, type=str) if b"\\" in quoted else quoted[1:-1].decode()

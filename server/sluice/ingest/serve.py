@@ -1,7 +1,7 @@
 """Serves one worker's socket from its start to its orderly end.
 
 The end, in this order: health says so; in a pause between calls the socket is closed (a call that comes too late is
-refused unread, and retried on another worker); calls in flight are answered; the log is sealed. Calls that are not
+refused unread, and retried on another worker); calls in flight are answered; the logs are sealed. Calls that are not
 answered within the drain time-out, or when somebody is in a hurry, are answered UNAVAILABLE, never CANCELLED: Envoy
 makes 499 of the latter.
 """
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from sluice.ingest.config import WorkerConfig
+    from sluice.ingest.rejects import Rejects
 
 __all__ = ["Stop", "WorkerLog", "serve"]
 
@@ -64,7 +65,13 @@ class Stop:
 
 
 async def serve(
-    config: WorkerConfig, *, keys: KeyStore, log: WorkerLog, new_request_id: Callable[[], bytes], stop: Stop
+    config: WorkerConfig,
+    *,
+    keys: KeyStore,
+    log: WorkerLog,
+    rejects: Rejects,
+    new_request_id: Callable[[], bytes],
+    stop: Stop,
 ) -> None:
     """Serve until told to stop; return when all is answered and sealed."""
     admission = Admission(config.in_flight_bytes)
@@ -72,6 +79,7 @@ async def serve(
     receiver = Receiver(
         keys=followed,
         appender=log,
+        rejects=rejects,
         admission=admission,
         max_body_bytes=config.max_body_bytes,
         clock=time.time,
@@ -94,6 +102,7 @@ async def serve(
     await server.show_health(serving=False)
     await _finish_calls(config, server=server, desk=desk, receiver=receiver, stop=stop)
     await log.close()
+    await rejects.close()
     _messages.info("stopped")
 
 

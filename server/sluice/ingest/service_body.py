@@ -13,6 +13,7 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import DecodeError
 
 from sluice.contract import Source
+from sluice.ingest.call import Answers
 from sluice.ingest.receive import Door
 from sluice.ingest.validate import CUSTOM_EXPOSURES, LOG_EVENT, WEBHOOK
 from sluice.ingest.violations import Invalid, invalid_request
@@ -44,6 +45,15 @@ _FOR_ENVOY = "send JSON to /v1/log_event: this service is for Envoy alone"
 _ACCEPTED: bytes = HttpBody(content_type="application/json", data=b'{"success":true}').SerializeToString()
 
 
+def _some_set_aside(events: int) -> bytes:
+    data = f'{{"success":true,"quarantinedEvents":{events}}}'.encode()
+    message: bytes = HttpBody(content_type="application/json", data=data).SerializeToString()
+    return message
+
+
+_ANSWERS = Answers(accepted=_ACCEPTED, some_set_aside=_some_set_aside)
+
+
 def handlers(desk: Desk) -> grpc.GenericRpcHandler:
     """The service's calls, on raw bytes."""
     return grpc.method_handlers_generic_handler(
@@ -53,7 +63,7 @@ def handlers(desk: Desk) -> grpc.GenericRpcHandler:
 
 def _call(desk: Desk, door: Door) -> Callable[[bytes, Context], Awaitable[bytes]]:
     async def call(message: bytes, context: Context) -> bytes:
-        answered = desk.answer(context, door, _body(message), _ACCEPTED)
+        answered = desk.answer(context, door, _body(message), _ANSWERS)
         del message  # as Desk.answer does with the body
         return await answered
 

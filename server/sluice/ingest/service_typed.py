@@ -6,13 +6,14 @@ message would wait for an answer until its deadline, and one that sends several 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 
 from sluice.contract import Source
 from sluice.events.v1 import events_pb2 as pb
 from sluice.events.v1 import events_service_pb2
+from sluice.ingest.call import Answers
 from sluice.ingest.receive import Door
 from sluice.ingest.validate_proto import (
     LOG_EVENT_REQUEST,
@@ -31,7 +32,9 @@ __all__ = ["SERVICE", "handlers"]
 
 SERVICE: str = events_service_pb2.DESCRIPTOR.services_by_name["EventsService"].full_name
 
-_DOORS = {
+_Response: TypeAlias = pb.LogEventResponse | pb.ReceiveWebhookEventResponse
+
+_DOORS: dict[str, tuple[Door, type[_Response]]] = {
     "LogEvent": (
         Door(
             http_source=Source.SDK,
@@ -40,7 +43,7 @@ _DOORS = {
             transcoded_shape=LOG_EVENT_REQUEST_OF_JSON,
             body_format=Body.LOG_EVENT_REQUEST,
         ),
-        pb.LogEventResponse(success=True).SerializeToString(),
+        pb.LogEventResponse,
     ),
     "ReceiveWebhookEvent": (
         Door(
@@ -49,7 +52,7 @@ _DOORS = {
             shape=RECEIVE_WEBHOOK_EVENT_REQUEST,
             body_format=Body.RECEIVE_WEBHOOK_EVENT_REQUEST,
         ),
-        pb.ReceiveWebhookEventResponse(success=True).SerializeToString(),
+        pb.ReceiveWebhookEventResponse,
     ),
 }
 _NO_MESSAGE = invalid_request("body", "a message", MISSING, mend="send one message in each call")
@@ -61,15 +64,22 @@ def handlers(desk: Desk) -> grpc.GenericRpcHandler:
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
-            name: grpc.stream_unary_rpc_method_handler(_call(desk, door, accepted))
-            for name, (door, accepted) in _DOORS.items()
+            name: grpc.stream_unary_rpc_method_handler(_call(desk, door, _answers(response)))
+            for name, (door, response) in _DOORS.items()
         },
     )
 
 
-def _call(desk: Desk, door: Door, accepted: bytes) -> Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]:
+def _answers(response: type[_Response]) -> Answers:
+    def some_set_aside(events: int) -> bytes:
+        return response(success=True, quarantined_events=events).SerializeToString()
+
+    return Answers(accepted=response(success=True).SerializeToString(), some_set_aside=some_set_aside)
+
+
+def _call(desk: Desk, door: Door, answers: Answers) -> Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]:
     async def call(_: AsyncIterator[bytes], context: Context) -> bytes:
-        return await desk.answer(context, door, await _only_message(context), accepted)
+        return await desk.answer(context, door, await _only_message(context), answers)
 
     return call
 

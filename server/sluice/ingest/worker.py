@@ -4,7 +4,7 @@
 
 SIGTERM, SIGINT, or the end of the lifeline (the supervisor died): listen no more, finish what is in flight, seal, exit
 0. A second signal: answer at once what still waits, seal, exit 0; what was acknowledged is in the log. SIGUSR1: seal
-the open segment now. 1: it can't start, or the log is broken; 2: wrong arguments.
+the open segments now. 1: it can't start, or the log is broken; 2: wrong arguments.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ import uvloop
 from sluice import metering, telemetry
 from sluice.errors import SluiceError
 from sluice.ingest.config import WorkerConfig
+from sluice.ingest.rejects import HourBudget, Rejects
 from sluice.ingest.serve import Stop, serve
 from sluice.keys.file_format import KEYS_FILE_NAME
 from sluice.keys.store import Keys
 from sluice.log import SegmentAppender, new_request_id
+from sluice.log.refused import RefusedAppender, refused_log
 from sluice.log.segment import LOG_FOLDER
 
 __all__ = ["main", "run"]
@@ -58,22 +60,41 @@ async def run(config: WorkerConfig) -> None:
         max_log_bytes=config.max_log_bytes,
     )
     await log.start()
-    sealing = _SealOnRequest(log)
+    rejects = _rejects(config, data_dir)
+    sealing = _SealOnRequest(log, rejects)
     loop.add_signal_handler(signal.SIGUSR1, sealing.ask)
-    await serve(config, keys=keys, log=log, new_request_id=new_request_id, stop=stop)
+    await serve(config, keys=keys, log=log, rejects=rejects, new_request_id=new_request_id, stop=stop)
+
+
+def _rejects(config: WorkerConfig, data_dir: Path) -> Rejects:
+    log = RefusedAppender(
+        refused_log(data_dir),
+        node=config.node,
+        seal_age_s=config.seal_age_s,
+        seal_size_bytes=config.seal_size_bytes,
+        # What is wrong with them comes on top of what they are.
+        queue_bytes=2 * config.rejects_waiting_bytes,
+        # What is refused leaves the last of the disk to what is accepted.
+        min_free_bytes=2 * config.min_free_bytes,
+        max_log_bytes=config.max_rejects_log_bytes,
+    )
+    budget = HourBudget(config.rejects_per_hour_bytes)
+    return Rejects(log, budget=budget, waiting_bytes=config.rejects_waiting_bytes)
 
 
 class _SealOnRequest:
     """Seals when asked; keeps the tasks that do it, as the loop alone doesn't."""
 
-    def __init__(self, log: SegmentAppender) -> None:
+    def __init__(self, log: SegmentAppender, rejects: Rejects) -> None:
         self._log = log
-        self._tasks: set[asyncio.Task[bool]] = set()
+        self._rejects = rejects
+        self._tasks: set[asyncio.Task[object]] = set()
 
     def ask(self) -> None:
-        task = asyncio.ensure_future(self._log.seal())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        for sealing in (self._log.seal(), self._rejects.seal()):
+            task = asyncio.ensure_future(sealing)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
 
 def _hold_lifeline(loop: asyncio.AbstractEventLoop, fd: int, stop: Stop) -> None:

@@ -21,7 +21,7 @@ from sluice.keys.file_format import MAX_FILE_BYTES, MAX_KEYS, KeysUnreadable, de
 from sluice.keys.key import DEFAULT_PROJECT, Key, Kind, OnInvalid, default_sources, hash_of, new_secret, prefix_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from sluice.contract import Source
@@ -138,13 +138,26 @@ class KeyFile:
         Raises:
             NoSuchKey: no key has that id.
         """
+        return self._change(
+            key_id, lambda key: key if key.revoked_at is not None else dataclasses.replace(key, revoked_at=time.time())
+        )
+
+    def set_on_invalid(self, key_id: str, on_invalid: OnInvalid) -> Key:
+        """Change what becomes of a key's requests with invalid events; return it as it is then.
+
+        Raises:
+            NoSuchKey: no key has that id.
+        """
+        return self._change(key_id, lambda key: dataclasses.replace(key, on_invalid=on_invalid))
+
+    def _change(self, key_id: str, changed: Callable[[Key], Key]) -> Key:
         with self._locked():
             keys = self.all()
             position = next((i for i, key in enumerate(keys) if key.id == key_id), None)
             if position is None:
                 raise NoSuchKey(f'no key has the id "{key_id}"', hint="see all ids: sluice keys list")
-            if keys[position].revoked_at is None:
-                keys[position] = dataclasses.replace(keys[position], revoked_at=time.time())
+            before, keys[position] = keys[position], changed(keys[position])
+            if keys[position] != before:
                 self._replace(keys)
         return keys[position]
 

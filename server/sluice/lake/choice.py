@@ -29,7 +29,8 @@ class _Event(msgspec.Struct, gc=False, rename={"name": "eventName"}):
 
 
 class _Body(msgspec.Struct, gc=False):
-    events: list[_Event]
+    # What was set aside left a null.
+    events: list[_Event | None]
 
 
 class _WebhookEvent(msgspec.Struct, gc=False, rename={"name": "event"}):
@@ -54,7 +55,7 @@ _EXPOSURES = msgspec.json.Decoder(_Exposures)
 
 
 _NAMES_IN: dict[int, Callable[[bytes], list[str]]] = {
-    storage.BODY_FORMAT_JSON: lambda body: [event.name for event in _BODY.decode(body).events],
+    storage.BODY_FORMAT_JSON: lambda body: ["" if event is None else event.name for event in _BODY.decode(body).events],
     storage.BODY_FORMAT_WEBHOOK_EVENT: lambda body: [_WEBHOOK_EVENT.decode(body).name],
     storage.BODY_FORMAT_CUSTOM_EXPOSURES: lambda body: [each.name for each in _EXPOSURES.decode(body).exposures],
     storage.BODY_FORMAT_LOG_EVENT_REQUEST: lambda body: [

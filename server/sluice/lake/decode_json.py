@@ -92,11 +92,9 @@ def _together(records: Sequence[LogRecord]) -> Decoded:
     requests: list[tuple[Request, Sequence[int]]] = []
     extras: dict[int, ExtraTexts] = {}
     for number, record in enumerate(records):
-        request = _request(record)
-        kept = kept_indices(record, len(request.events))
-        if request.event_extras:
-            extras.update((len(events) + row, request.event_extras[index]) for row, index in enumerate(kept))
-        events.extend(request.events if len(kept) == len(request.events) else [request.events[i] for i in kept])
+        request, kept = _request(record)
+        extras.update((len(events) + row, extra) for row, extra in enumerate(request.event_extras))
+        events.extend(request.events)
         rows.extend(repeat(number, len(kept)))
         indices.extend(kept)
         requests.append((request, kept))
@@ -109,20 +107,18 @@ def _in_slices(record: LogRecord) -> Iterator[Decoded]:
         request, raws = _FORMS[record.body_format].open(record.body)
     kept = kept_indices(record, len(raws))
     for indices in slices(kept):
-        chosen = [raws[index] for index in indices]
         with _as_undecodable():
-            events, extras = _slice(record, chosen)
-        yield _decoded(events, [0] * len(indices), list(indices), extras, [(request, kept)])
+            events, extras = _read(record, [raws[index] for index in indices])
+        yield _decoded(events, [0] * len(indices), list(indices), dict(enumerate(extras)), [(request, kept)])
 
 
-def _slice(record: LogRecord, chosen: Sequence[msgspec.Raw]) -> tuple[list[Event], dict[int, ExtraTexts]]:
+def _read(record: LogRecord, raws: Sequence[msgspec.Raw]) -> tuple[list[Event], list[ExtraTexts]]:
     if record.body_format == storage.BODY_FORMAT_JSON:
         try:
-            return _KNOWN_EVENTS.decode(b"[" + b",".join(chosen) + b"]"), {}
+            return _KNOWN_EVENTS.decode(b"[" + b",".join(raws) + b"]"), []
         except msgspec.ValidationError:
             pass
-    events, found = _FORMS[record.body_format].read(chosen)
-    return events, dict(enumerate(found))
+    return _FORMS[record.body_format].read(raws)
 
 
 def _decoded(
@@ -143,18 +139,21 @@ def _decoded(
     return Decoded(events=_events(events, rows, indices, extras), requests=_requests(requests), shared_users=shared)
 
 
-def _request(record: LogRecord) -> Request:
+def _request(record: LogRecord) -> tuple[Request, Sequence[int]]:
+    """A request with those events alone that are rows, and the places of these in its body."""
     with _as_undecodable():
         str(record.body, "utf-8")  # msgspec doesn't look into what it cuts out
-        if record.body_format == storage.BODY_FORMAT_JSON:
+        # What stands in place of events that were set aside is no event.
+        if record.body_format == storage.BODY_FORMAT_JSON and not record.quarantined_indices:
             try:
-                return json_members.request_of(_KNOWN.decode(record.body))
+                request = json_members.request_of(_KNOWN.decode(record.body))
+                return request, range(len(request.events))
             except msgspec.ValidationError:
                 pass
-        form = _FORMS[record.body_format]
-        request, raws = form.open(record.body)
-        events, extras = form.read(raws)
-        return replace(request, events=events, event_extras=extras)
+        request, raws = _FORMS[record.body_format].open(record.body)
+        kept = kept_indices(record, len(raws))
+        events, extras = _read(record, [raws[index] for index in kept])
+        return replace(request, events=events, event_extras=extras), kept
 
 
 @contextmanager

@@ -1,29 +1,34 @@
-"""Sealed segments read, decoded and written to one staged file; what can't be decoded is set aside."""
+"""Sealed segments read, decoded and written to one staged file; what can't be decoded is set aside.
+
+Which table, and how records become its rows: written_tables.py.
+"""
 
 from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
 from time import process_time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sluice.errors import SluiceError
 from sluice.framing import frame
-from sluice.lake.decode import decode, in_stretches
 from sluice.lake.failing import failing
 from sluice.lake.metrics import Failure
 from sluice.lake.parquet import FileRows, SegmentRows
 from sluice.log.ids import request_id_text
-from sluice.log.ports import Damage, DamageReason
+from sluice.log.ports import Damage, DamageReason, StoredRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sluice.disk import File
+    from sluice.lake.decode import Rows
+    from sluice.lake.parquet import Layout
     from sluice.log.ports import Sealed, SealedSegments
-    from sluice.storage.v1.log_record_pb2 import LogRecord
 
-__all__ = ["Loaded", "SegmentUnreadable", "load"]
+__all__ = ["Loaded", "Recipe", "SegmentUnreadable", "load"]
+
+_RecordT = TypeVar("_RecordT", bound=StoredRecord)
 
 
 # No descriptors or memory left.
@@ -61,7 +66,22 @@ class Loaded:
     encode_s: float
 
 
-def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(Generic[_RecordT]):
+    """How the records of a log become the rows of a table.
+
+    Attributes:
+        layout: of the table's files.
+        in_stretches: parts records, each with its place, into stretches that are decoded together.
+        decode: makes rows of the records of a stretch.
+    """
+
+    layout: Layout
+    in_stretches: Callable[[Iterable[tuple[int, _RecordT]]], Iterator[list[tuple[int, _RecordT]]]]
+    decode: Callable[[Sequence[_RecordT]], Rows]
+
+
+def load(segments: Sequence[Sealed], log: SealedSegments[_RecordT], file: File, *, recipe: Recipe[_RecordT]) -> Loaded:
     """Write the rows of all segments to a file, which stays open and is not synced.
 
     What is damaged or can't be decoded is set aside before this returns, durably: once the file is published the
@@ -75,12 +95,12 @@ def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
     began = process_time()
     encode_s = 0.0
     named: list[SegmentRows] = []
-    with FileRows(file) as rows:
+    with FileRows(file, recipe.layout) as rows:
         for segment in segments:
             records = 0
             damages: list[Damage] = []
-            for stretch in in_stretches(_records(segment, log, damages)):
-                decoded = decode([record for _, record in stretch])
+            for stretch in recipe.in_stretches(_records(segment, log, damages)):
+                decoded = recipe.decode([record for _, record in stretch])
                 for bad in decoded.undecodable:
                     offset, record = stretch[bad.index]
                     damages.append(_undecodable(offset, record, bad.detail))
@@ -104,7 +124,7 @@ def load(segments: Sequence[Sealed], log: SealedSegments, file: File) -> Loaded:
     )
 
 
-def _records(segment: Sealed, log: SealedSegments, damages: list[Damage]) -> Iterator[tuple[int, LogRecord]]:
+def _records(segment: Sealed, log: SealedSegments[_RecordT], damages: list[Damage]) -> Iterator[tuple[int, _RecordT]]:
     """The records of a segment with their offsets; damaged stretches go to `damages`."""
     for found in _read(segment, log):
         if isinstance(found, Damage):
@@ -113,14 +133,14 @@ def _records(segment: Sealed, log: SealedSegments, damages: list[Damage]) -> Ite
             yield found
 
 
-def _read(segment: Sealed, log: SealedSegments) -> Iterator[tuple[int, LogRecord] | Damage]:
+def _read(segment: Sealed, log: SealedSegments[_RecordT]) -> Iterator[tuple[int, _RecordT] | Damage]:
     try:
         yield from log.read(segment)
     except OSError as exc:
         raise SegmentUnreadable(segment, exc) from exc
 
 
-def _undecodable(offset: int, record: LogRecord, detail: str) -> Damage:
+def _undecodable(offset: int, record: StoredRecord, detail: str) -> Damage:
     return Damage(
         offset=offset,
         data=frame(record.SerializeToString()),

@@ -5,6 +5,7 @@ How far the lake is behind the supervisor tells, who sees it also when no writer
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 from sluice.metering import Counter
@@ -14,19 +15,48 @@ __all__ = [
     "FAILURES",
     "FAILURES_BY_CAUSE",
     "FILES",
+    "OF_EVENTS",
+    "OF_REJECTS",
     "ROWS",
     "SECONDS",
     "SEGMENTS",
     "Failure",
+    "Figures",
 ]
 
-ROWS = Counter("sluice_lake_rows", "Rows published to the lake.")
+ROWS = Counter("sluice_lake_rows", "Rows of the table events published to the lake.")
 FILES = Counter("sluice_lake_files", "Files published to the lake.")
 BYTES = Counter("sluice_lake_bytes", "Bytes of the files published to the lake.")
 SEGMENTS = Counter("sluice_lake_segments", "Segments whose records are in the lake.")
 SECONDS = Counter("sluice_lake_seconds", "CPU seconds (decode, encode) and elapsed seconds (publish).", ["stage"])
 FAILURES = Counter("sluice_lake_failures", "Attempts to publish that failed and are made again.")
 FAILURES_BY_CAUSE = Counter("sluice_lake_failures_by_cause", "The same, by what failed.", ["cause"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What is counted of one table.
+
+    Attributes:
+        rows: published.
+        files: published.
+        size_bytes: of those files.
+        segments: whose records are in the lake.
+    """
+
+    rows: Counter
+    files: Counter
+    size_bytes: Counter
+    segments: Counter
+
+
+OF_EVENTS = Figures(rows=ROWS, files=FILES, size_bytes=BYTES, segments=SEGMENTS)
+OF_REJECTS = Figures(
+    rows=Counter("sluice_lake_rejects_rows", "Rows of the table rejects published to the lake."),
+    files=Counter("sluice_lake_rejects_files", "Files of the table rejects published to the lake."),
+    size_bytes=Counter("sluice_lake_rejects_bytes", "Bytes of those files."),
+    segments=Counter("sluice_lake_rejects_segments", "Segments of refused requests whose records are in the lake."),
+)
 
 
 class Failure(Enum):

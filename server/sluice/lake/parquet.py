@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sluice.errors import SluiceError
-from sluice.lake.schema import EVENTS, TABLE_VERSION
+from sluice.lake.schema import EVENTS, REJECTS, TABLE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from sluice.disk import File
 
 __all__ = [
+    "EVENTS_LAYOUT",
+    "REJECTS_LAYOUT",
     "FileRows",
+    "Layout",
     "SegmentRows",
     "UnreadableFile",
     "is_of_content",
@@ -43,43 +46,80 @@ _VERSION_KEY = b"sluice.schema_version"
 # Larger row groups compress hardly better; one is held in memory as Arrow and once more as encoded pages.
 _ROW_GROUP_BYTES = 32 * 1024 * 1024
 
-# Neighbouring rows differ by little.
-_DELTA_COLUMNS = ("event_index", "received_at", "event_time", "time_ms", "client_time_ms")
-# Few values, or the same one for all rows of a request. Others would fill a dictionary and then be written plain.
-_DICTIONARY_COLUMNS = (
-    "request_id",
-    "idempotency_key",
-    "source",
-    "project",
-    "key_id",
-    "event_name",
-    "event_kind",
-    "exposure_name",
-    "rule_id",
-    "allocated_experiment",
-    "parameter_name",
-    "exposure_reason",
-    "user_custom_ids.key_value.key",
-    "user_agent",
-    "user_country",
-    "user_locale",
-    "user_app_version",
-    "environment",
-    "sdk_type",
-    "sdk_version",
-    "session_id",
-    "sdk_metadata",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How the files of a table are written.
+
+    Attributes:
+        schema: its columns.
+        dictionaries: columns with few values, or the same one for all rows of a request. Others would fill a dictionary
+            and then be written plain.
+        deltas: columns whose neighbouring rows differ by little.
+    """
+
+    schema: pa.Schema
+    dictionaries: tuple[str, ...]
+    deltas: tuple[str, ...]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What pyarrow's writer is given."""
+        return {
+            "version": "2.6",
+            "compression": "zstd",
+            "compression_level": 1,
+            "use_dictionary": list(self.dictionaries),
+            "column_encoding": dict.fromkeys(self.deltas, "DELTA_BINARY_PACKED"),
+            # An Iceberg table that takes a file without statistics answers queries wrongly.
+            "write_statistics": True,
+            "write_page_index": True,
+        }
+
+
+EVENTS_LAYOUT = Layout(
+    schema=EVENTS,
+    dictionaries=(
+        "request_id",
+        "idempotency_key",
+        "source",
+        "project",
+        "key_id",
+        "event_name",
+        "event_kind",
+        "exposure_name",
+        "rule_id",
+        "allocated_experiment",
+        "parameter_name",
+        "exposure_reason",
+        "user_custom_ids.key_value.key",
+        "user_agent",
+        "user_country",
+        "user_locale",
+        "user_app_version",
+        "environment",
+        "sdk_type",
+        "sdk_version",
+        "session_id",
+        "sdk_metadata",
+    ),
+    deltas=("event_index", "received_at", "event_time", "time_ms", "client_time_ms"),
 )
-_SETTINGS: dict[str, Any] = {
-    "version": "2.6",
-    "compression": "zstd",
-    "compression_level": 1,
-    "use_dictionary": list(_DICTIONARY_COLUMNS),
-    "column_encoding": dict.fromkeys(_DELTA_COLUMNS, "DELTA_BINARY_PACKED"),
-    # An Iceberg table that takes a file without statistics answers queries wrongly.
-    "write_statistics": True,
-    "write_page_index": True,
-}
+REJECTS_LAYOUT = Layout(
+    schema=REJECTS,
+    dictionaries=(
+        "source",
+        "project",
+        "key_id",
+        "reason",
+        "errors",
+        "body_format",
+        "sdk_type",
+        "sdk_version",
+        "session_id",
+    ),
+    deltas=("received_at", "client_time_ms"),
+)
 
 
 class UnreadableFile(SluiceError):
@@ -133,11 +173,15 @@ class FileRows:
     """The rows of one file, on their way into it. One row group is held in memory.
 
     A context: when it is left by an error nothing more is written to the file.
+
+    Args:
+        file: where they go.
+        layout: of their table.
     """
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: File, layout: Layout = EVENTS_LAYOUT) -> None:
         self._sink = _Sink(file)
-        self._writer = pq.ParquetWriter(self._sink, EVENTS, **_SETTINGS)
+        self._writer = pq.ParquetWriter(self._sink, layout.schema, **layout.settings)
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = 0
         self.rows = 0
@@ -154,7 +198,7 @@ class FileRows:
             self._writer.is_open = False
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take rows of `EVENTS`."""
+        """Take rows of the layout's schema."""
         self.rows += batch.num_rows
         self._waiting.append(batch)
         self._waiting_bytes += batch.nbytes

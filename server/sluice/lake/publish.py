@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 from sluice import disk
 from sluice.lake.failing import failing
-from sluice.lake.load import load
 from sluice.lake.metrics import Failure
 from sluice.lake.partition import file_name, folder_of
 
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
     from sluice.lake.load import Loaded
     from sluice.lake.published import Published
     from sluice.lake.staging import Staging
-    from sluice.log.ports import Sealed, SealedSegments
+    from sluice.lake.written_tables import WrittenTable
+    from sluice.log.ports import Sealed
 
 __all__ = ["STEPS", "Lake", "Publication", "let_go_of_published", "publish"]
 
@@ -44,17 +44,17 @@ class Lake:
     Attributes:
         data_dir: the data folder, up to which folders are synced.
         table: the table's folder.
+        source: where the table's rows come from.
         staging: where files are written.
         published: what is already in the lake.
-        log: where segments come from.
         synced: folders whose names are known to be durable, up to the data folder.
     """
 
     data_dir: Path
     table: Path
+    source: WrittenTable
     staging: Staging
     published: Published
-    log: SealedSegments
     synced: set[Path] = field(default_factory=set)
 
 
@@ -85,7 +85,7 @@ def _write(publication: Publication, lake: Lake) -> None:
     lake.staging.take_in_hand([segment.id for segment in publication.segments])
     disk.unlink(publication.staged)
     publication.file = file = disk.create(publication.staged)
-    publication.loaded = load(publication.segments, lake.log, file)
+    publication.loaded = lake.source.load(publication.segments, file)
     publication.size_bytes = file.size()
     if publication.loaded.rows == 0:
         disk.unlink(publication.staged)
@@ -122,7 +122,7 @@ def _sync_parents(publication: Publication, lake: Lake) -> None:
 
 
 def _let_go(publication: Publication, lake: Lake) -> None:
-    lake.log.done(publication.segments)
+    lake.source.log.done(publication.segments)
 
 
 STEPS: dict[str, Callable[[Publication, Lake], None]] = {
@@ -184,4 +184,4 @@ def let_go_of_published(segments: Sequence[Sealed], lake: Lake) -> None:
     with failing(Failure.SYNC_PARENTS):
         disk.sync_folders_up_to(folder.parent, lake.data_dir)
     with failing(Failure.LET_GO):
-        lake.log.done(segments)
+        lake.source.log.done(segments)

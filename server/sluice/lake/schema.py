@@ -169,12 +169,41 @@ REJECT_COLUMNS: tuple[Column, ...] = (
     _always("source", _TEXT, "the door", "`sdk`, `webhook` or `grpc`."),
     _column("project", _TEXT, "the API key", "The project that the key belongs to."),
     _column("key_id", _TEXT, "the API key", "The id of the key (never the key)."),
-    _always("reason", _TEXT, "the service", "Why it was refused, in one word."),
-    _json("errors", "the service", "Each violation with its path."),
-    _column("body", _TEXT, "the request", "The body; null where it may not be kept."),
-    _always("body_bytes", pa.int64(), "the request", "The body's length."),
-    _always("body_sha256", _TEXT, "the request", "The body's SHA-256, in hexadecimal."),
+    _always(
+        "reason",
+        _TEXT,
+        "the service",
+        "Why, in one word: `INVALID_EVENTS`, `INVALID_REQUEST` or `TOO_LARGE` of a request that was refused, "
+        "`QUARANTINED` of the invalid events of one that was accepted without them.",
+    ),
+    _json("errors", "the service", "An array of the violations: of each its `path`, what was `expected`, and `found`."),
+    _column(
+        "body",
+        _TEXT,
+        "the request",
+        "The body without `privateAttributes`; of quarantined events a request of them alone. Null where it may not be "
+        "kept: it can't be parsed, or is too large.",
+    ),
+    _always("body_bytes", pa.int64(), "the request", "The body's length: as it is kept, else as it came."),
+    _always("body_sha256", _TEXT, "the request", "The SHA-256 of the same bytes, in hexadecimal."),
     _column("fault_offset", pa.int64(), "the service", "Where in the body it no longer parses, in bytes."),
+    _always(
+        "body_format",
+        _TEXT,
+        "the door",
+        "What the body is: `json`; or in base64 a typed message, `log_event_request` or "
+        "`receive_webhook_event_request`.",
+    ),
+    _column("event_count", pa.int32(), "`events`", "How many events the request held; null where they can't be told."),
+    _column(
+        "invalid_event_count", pa.int32(), "`events`", "How many of them are invalid; null: the request itself is."
+    ),
+    _column(
+        "client_time_ms", pa.int64(), "`statsig-client-time`, `?t=`", "The client's clock when it sent the request."
+    ),
+    _column("sdk_type", _TEXT, "header or query", "The kind of SDK."),
+    _column("sdk_version", _TEXT, "header or query", "The SDK's version."),
+    _column("session_id", _TEXT, "header or query", "The session."),
 )
 
 # Known from the folders' names, `received_date=2026-01-31/received_hour=07`; not stored in the files.

@@ -32,13 +32,14 @@ _messages = telemetry.messages_of("lake")
 class _OfSome:
     """An outage of some hours or segments, while the others go on."""
 
-    def __init__(self, *, fails: str, is_over: str) -> None:
+    def __init__(self, table: str, *, fails: str, is_over: str) -> None:
+        self._table = table
         self._outage = Outage(_messages, fails=fails, is_over=is_over)
         self._now: set[str] = set()
 
     def failed(self, cause: Failure, about: Collection[str], error: SluiceError) -> None:
         self._now.update(about)
-        self._outage.failed(cause.value, about=min(about), error=error.message, hint=error.hint)
+        self._outage.failed(cause.value, about=min(about), error=error.message, hint=error.hint, table=self._table)
 
     def over(self, *about: str) -> None:
         self._now.difference_update(about)
@@ -50,20 +51,22 @@ class _OfSome:
 
 
 class Troubles:
-    """All outages of one lake writer.
+    """All outages of the writing of one table. An hour is named by its name, a segment by its id.
 
-    An hour is named by its name, a segment by its id.
+    Args:
+        table: its name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, table: str) -> None:
+        self._table = table
         self._steps = Outage(
             _messages, fails="nothing is published now; segments wait", is_over="segments are published again"
         )
         self._apart = _OfSome(
-            fails="not published, or not let go; the others are", is_over="all that waits can be published again"
+            table, fails="not published, or not let go; the others are", is_over="all that waits can be published again"
         )
         self._unreadable = _OfSome(
-            fails="not published: it can't be read; the others are", is_over="all that waits can be read again"
+            table, fails="not published: it can't be read; the others are", is_over="all that waits can be read again"
         )
         # For which a step failed, and whether others were published since.
         self._failed: dict[str, bool] = {}
@@ -79,7 +82,7 @@ class Troubles:
         if any(self._failed.get(one) for one in error.about):
             self._apart.failed(error.cause, error.about, error)
         else:
-            self._steps.failed(error.cause.value, error=error.message, hint=error.hint)
+            self._steps.failed(error.cause.value, error=error.message, hint=error.hint, table=self._table)
         for one in error.about:
             self._failed.setdefault(one, False)
 

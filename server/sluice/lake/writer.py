@@ -1,4 +1,4 @@
-"""The lake writer: the one process that turns sealed segments into files of the lake.
+"""The lake writer: the one process that turns sealed segments into files of the lake, of both tables in turn.
 
     python -m sluice.lake.writer JSON        a WriterConfig
 
@@ -13,14 +13,10 @@ messages say so. Any other error ends the process with 1, wrong arguments with 2
 
 from __future__ import annotations
 
-import os
-import select
-import signal
 import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,32 +31,29 @@ from sluice.lake.load import SegmentUnreadable
 from sluice.lake.metrics import Failure
 from sluice.lake.niceness import be_nice
 from sluice.lake.parquet import UnreadableFile
-from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER
+from sluice.lake.partition import LAKE_FOLDER
 from sluice.lake.plan import Suspects, next_file
 from sluice.lake.publish import Lake, Publication, let_go_of_published, publish
 from sluice.lake.published import Published
 from sluice.lake.staging import Staging
 from sluice.lake.troubles import Troubles
-from sluice.log.backlog import pause_after_look
+from sluice.lake.turns import Loop, Outcome
+from sluice.lake.written_tables import written_tables
 from sluice.log.ports import DamageReason
-from sluice.log.reader import LocalSegments
-from sluice.log.segment import LOG_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sluice.log.ports import Sealed, SealedSegments
+    from sluice.lake.written_tables import WrittenTable
+    from sluice.log.ports import Sealed
 
 __all__ = ["MAX_DEATHS", "LakeWriter", "Outcome", "main"]
 
 # A segment that took this many writers with it is moved to log/damaged/.
 MAX_DEATHS = 3
 
-_POLL_S = 0.25
-_ASKED_S = 2.0
-_FIRST_RETRY_S = 0.5
-_LAST_RETRY_S = 10.0
-_DRAIN_TRIES = 3
+# How long until it is tried again to set aside what can't be.
+_SET_ASIDE_AGAIN_S = 10.0
 
 # Steps whose failure another segment, or another hour, need not share.
 _OF_A_SEGMENT = (Failure.SET_ASIDE, Failure.LET_GO)
@@ -69,33 +62,26 @@ _OF_AN_HOUR = (Failure.MAKE_FOLDERS, Failure.MOVE, Failure.SYNC_FOLDER, Failure.
 _messages = telemetry.messages_of("lake")
 
 
-class Outcome(Enum):
-    """What one turn of the loop came to."""
-
-    IDLE = "idle"
-    PUBLISHED = "published"
-    FAILED = "failed"
-
-
 class LakeWriter:
     """The loop's one turn: look at what is sealed, publish at most one file.
 
     Args:
         config: the writer's values.
-        log: where segments come from.
+        source: the table that is written.
     """
 
-    def __init__(self, config: WriterConfig, log: SealedSegments) -> None:
+    def __init__(self, config: WriterConfig, source: WrittenTable) -> None:
         data_dir = Path(config.data_dir)
-        table = data_dir / LAKE_FOLDER / EVENTS_FOLDER
+        table = data_dir / LAKE_FOLDER / source.name
         self._config = config
-        self._log = log
+        self._log = source.log
+        self._figures = source.figures
         self._lake = Lake(
-            data_dir=data_dir, table=table, staging=Staging(data_dir), published=Published(table), log=log
+            data_dir=data_dir, table=table, source=source, staging=Staging(data_dir), published=Published(table)
         )
         self._condemned = {id_ for id_, deaths in config.blamed.items() if deaths >= MAX_DEATHS}
         self._suspects = Suspects(alone=frozenset(config.blamed), last=config.last)
-        self._troubles = Troubles()
+        self._troubles = Troubles(source.name)
         self._is_prepared = False
         self._file_bytes = config.lake_size_bytes
         # Segments that must not be decoded wait for their removal, and when that is tried again.
@@ -220,7 +206,7 @@ class LakeWriter:
                 except PublishFailed as exc:
                     self._troubles.left_apart(exc, segment.id)
                     self._left_apart = True
-                    self._set_aside_at_s = time.monotonic() + _LAST_RETRY_S
+                    self._set_aside_at_s = time.monotonic() + _SET_ASIDE_AGAIN_S
         return {*condemned, *twins}
 
     def _part(self, segment: Sealed) -> None:
@@ -231,19 +217,19 @@ class LakeWriter:
         detail = f"the lake writer died {deaths} times while decoding it"
         self._log.set_aside_whole(segment, DamageReason.KILLS_THE_WRITER, detail)
 
-    @staticmethod
-    def _count(done: Publication) -> None:
+    def _count(self, done: Publication) -> None:
         assert done.loaded is not None
-        metrics.SEGMENTS.inc(len(done.segments))
+        self._figures.segments.inc(len(done.segments))
         metrics.SECONDS.labels("decode").inc(done.loaded.decode_s)
         metrics.SECONDS.labels("encode").inc(done.loaded.encode_s)
         metrics.SECONDS.labels("publish").inc(sum(s for name, s in done.seconds.items() if name != "write"))
         if done.loaded.rows:
-            metrics.ROWS.inc(done.loaded.rows)
-            metrics.FILES.inc()
-            metrics.BYTES.inc(done.size_bytes)
+            self._figures.rows.inc(done.loaded.rows)
+            self._figures.files.inc()
+            self._figures.size_bytes.inc(done.size_bytes)
         _messages.info(
             "file published",
+            table=self._lake.source.name,
             file=done.target.name,
             rows=done.loaded.rows,
             segments=len(done.segments),
@@ -278,63 +264,6 @@ def _twins(waiting: Sequence[Sealed]) -> list[Sealed]:
     return [segment for segment in waiting if largest[segment.id] is not segment]
 
 
-class _Loop:
-    """The loop around `LakeWriter.run_once`, and what ends it."""
-
-    def __init__(self, writer: LakeWriter, lifeline_fd: int | None) -> None:
-        self._writer = writer
-        self._lifeline_fd = lifeline_fd
-        self._wake_read, self._wake_write = os.pipe()
-        self._asked_until = 0.0
-        self._draining = False
-
-    def listen(self) -> None:
-        """Take signals from now on; the supervisor may have held them back until here."""
-        os.set_blocking(self._wake_write, False)
-        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._on_sigterm)
-        signal.signal(signal.SIGUSR1, self._on_sigusr1)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGUSR1})
-
-    def run(self) -> int:
-        """Publish until told to stop; return the exit code."""
-        failures = failures_of_drain = 0
-        while True:
-            draining = self._draining
-            began = time.monotonic()
-            outcome = self._writer.run_once(time.time(), at_once=draining or time.monotonic() < self._asked_until)
-            if outcome is Outcome.FAILED:
-                failures += 1
-                failures_of_drain += draining
-                if failures_of_drain == _DRAIN_TRIES:
-                    return 1
-                wait_s = min(_FIRST_RETRY_S * 2 ** ((failures_of_drain or failures) - 1), _LAST_RETRY_S)
-            elif outcome is Outcome.IDLE and draining:
-                return 1 if self._writer.leaves_some else 0
-            else:
-                failures = failures_of_drain = 0
-                took_s = time.monotonic() - began
-                wait_s = pause_after_look(took_s, at_least_s=_POLL_S) if outcome is Outcome.IDLE else 0.0
-            if not self._wait(wait_s):
-                return 0
-
-    def _wait(self, seconds: float) -> bool:
-        """Wait for the time, or a signal; False when the supervisor is gone."""
-        watched = [self._wake_read, *([] if self._lifeline_fd is None else [self._lifeline_fd])]
-        ready, _, _ = select.select(watched, [], [], seconds)
-        if self._wake_read in ready:
-            os.read(self._wake_read, 4096)
-        return self._lifeline_fd not in ready
-
-    def _on_sigterm(self, _number: int, _frame: object) -> None:
-        self._draining = True
-        # The next one ends the process wherever it is: every step of publishing can be repeated.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-    def _on_sigusr1(self, _number: int, _frame: object) -> None:
-        self._asked_until = time.monotonic() + _ASKED_S
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the process; return its exit code."""
     if len(arguments) != 1:
@@ -348,8 +277,8 @@ def main(arguments: Sequence[str]) -> int:
     telemetry.configure(role="lake")
     metering.tell_if_apart()
     be_nice()
-    writer = LakeWriter(config, LocalSegments(Path(config.data_dir) / LOG_FOLDER, archive=config.archive))
-    loop = _Loop(writer, config.lifeline_fd)
+    tables = written_tables(Path(config.data_dir), archive=config.archive)
+    loop = Loop([LakeWriter(config, table) for table in tables], config.lifeline_fd)
     loop.listen()
     return loop.run()
 

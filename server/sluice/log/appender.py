@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from sluice.framing import frame_buffers
 from sluice.log.arrival import ArrivalTimes
 from sluice.log.commit_queue import CommitQueue, Waiting, unavailable
 from sluice.log.failing import WriterFailed
 from sluice.log.job_thread import JobThread
-from sluice.log.metrics import Failure
+from sluice.log.metrics import ACCEPTED, Failure, Figures
 from sluice.log.outage import LogOutage, Overload
+from sluice.log.ports import Entry
 from sluice.log.record import encode
 from sluice.log.sealing import SealLimits, SealReason
 from sluice.log.segment import Folders, node_name
@@ -34,11 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from sluice.log.ports import Entry
     from sluice.log.sealing import Run
     from sluice.log.segment_writer import Batch
 
-__all__ = ["STALLS_AFTER_S", "SegmentAppender"]
+__all__ = ["STALLS_AFTER_S", "GroupCommit", "SegmentAppender"]
 
 # SDKs wait 3 to 20 s for an answer. A commit of 64 MiB takes that long only on a disk of less than 13 MiB/s.
 STALLS_AFTER_S = 5.0
@@ -49,8 +50,11 @@ _MIB = 1024 * 1024
 _TIMER_SLACK_S = 0.002
 
 
-class SegmentAppender:
-    """Appends to local segments, one open at a time; lives in one event loop. See `sluice.log.ports.Appender`.
+_EntryT = TypeVar("_EntryT")
+
+
+class GroupCommit(ABC, Generic[_EntryT]):
+    """Appends entries to local segments, one open at a time; lives in one event loop.
 
     Args:
         folder: the log's, `log/` of the data folder.
@@ -64,6 +68,8 @@ class SegmentAppender:
         stalls_after_s: what the disk takes longer for counts as hanging: who waits is answered.
         clock: nanoseconds since the epoch.
     """
+
+    _figures: ClassVar[Figures]
 
     def __init__(
         self,
@@ -88,12 +94,13 @@ class SegmentAppender:
             limits=self._limits,
             min_free_bytes=min_free_bytes,
             max_log_bytes=max_log_bytes,
+            figures=self._figures,
         )
         self._folder = folder
         self._stalls_after_s = stalls_after_s
         self._arrivals = ArrivalTimes(clock)
-        self._queue = CommitQueue(queue_bytes)
-        self._overload = Overload()
+        self._queue = CommitQueue(queue_bytes, self._figures.queue_bytes)
+        self._overload = Overload(self._figures)
         self._outage: LogOutage | None = None
         self._in_commit: tuple[Batch, list[Waiting]] | None = None
         self._asked_to_seal: list[asyncio.Future[bool]] = []
@@ -112,22 +119,33 @@ class SegmentAppender:
         self._is_accepting = True
         self._task = self._loop.create_task(self._run(), name=f"log-{self._node}")
 
-    async def append(self, entry: Entry) -> None:
+    @staticmethod
+    @abstractmethod
+    def _encode(entry: _EntryT, *, received_at_us: int, node: str) -> tuple[bytes, ...]:
+        """The bytes of an entry's record, in parts."""
+
+    @staticmethod
+    @abstractmethod
+    def _size_of(entry: _EntryT) -> int:
+        """About how many bytes it takes."""
+
+    async def append(self, entry: _EntryT) -> None:
         """Return when the entry is durable; see `sluice.log.ports.Appender.append`."""
         if self._outage is not None:
             self._outage.refused(1)
             raise unavailable()
         if not self._is_accepting:
             raise unavailable()
-        if not self._queue.has_room_for(len(entry.body)):
+        size = self._size_of(entry)
+        if not self._queue.has_room_for(size):
             self._overload.refused(
                 waiting_bytes=self._queue.waiting_bytes,
                 limit_bytes=self._queue.limit_bytes,
-                asked_bytes=len(entry.body),
+                asked_bytes=size,
             )
             raise unavailable()
         received_at_us, run = self._arrivals.next()
-        buffers = frame_buffers(*encode(entry, received_at_us=received_at_us, node=self._node))
+        buffers = frame_buffers(*self._encode(entry, received_at_us=received_at_us, node=self._node))
         durable: asyncio.Future[None] = self._loop.create_future()
         self._queue.put(Waiting(buffers, sum(map(len, buffers)), run, durable))
         self._wake.set()
@@ -201,7 +219,7 @@ class SegmentAppender:
             return error  # they are answered: it took too long
         self._in_commit = None
         if error is not None:
-            self._outage = self._outage or LogOutage()
+            self._outage = self._outage or LogOutage(self._figures)
             self._outage.refused(len(taken))
         # Their callers go on only when this task waits again, so the thread has its next batch before they do.
         self._queue.answer(taken, durable=error is None)
@@ -250,7 +268,7 @@ class SegmentAppender:
 
     def _begin_outage_after(self, error: Exception | None) -> None:
         if error is not None:
-            self._outage = self._outage or LogOutage()
+            self._outage = self._outage or LogOutage(self._figures)
             self._outage.failed(error)
             self._outage.refused(self._refuse_what_waits())
 
@@ -284,6 +302,17 @@ class SegmentAppender:
         self._seal_timer = None
         self._seal_check_due = True
         self._wake.set()
+
+
+class SegmentAppender(GroupCommit[Entry]):
+    """Appends accepted requests. See `sluice.log.ports.Appender`."""
+
+    _figures = ACCEPTED
+    _encode = staticmethod(encode)
+
+    @staticmethod
+    def _size_of(entry: Entry) -> int:
+        return len(entry.body)
 
 
 def _answer(asked: list[asyncio.Future[bool]], value: bool) -> None:

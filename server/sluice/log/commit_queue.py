@@ -6,7 +6,6 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sluice.log import metrics
 from sluice.log.ports import LogUnavailable
 from sluice.log.segment_writer import Batch
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sluice.log.sealing import Run
+    from sluice.metering import Gauge
 
 __all__ = ["CommitQueue", "Waiting", "unavailable"]
 
@@ -41,10 +41,12 @@ class CommitQueue:
 
     Args:
         limit_bytes: what may wait, what was taken but not answered included. One record always may.
+        waiting: shows how many bytes wait.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, waiting: Gauge) -> None:
         self.limit_bytes = limit_bytes
+        self._gauge = waiting
         self.waiting_bytes = 0
         self._waiting: deque[Waiting] = deque()
 
@@ -98,7 +100,7 @@ class CommitQueue:
 
     def _add(self, size_bytes: int) -> None:
         self.waiting_bytes += size_bytes
-        metrics.queue_bytes.set(self.waiting_bytes)
+        self._gauge.set(self.waiting_bytes)
 
 
 def unavailable() -> LogUnavailable:

@@ -14,22 +14,25 @@ off again, and its sender was answered 503.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from sluice import disk
 from sluice.log.growing import GrowingSegment, PassedOver
 from sluice.log.in_time import in_time
-from sluice.log.ports import Damage
+from sluice.log.ports import Damage, DamageReason, StoredRecord
+from sluice.log.record import decode
 from sluice.log.segment import Folders, begun_at, parse_id, parse_sealed, sealed_name
+from sluice.storage.v1 import log_record_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sluice.log.ports import Sealed
-    from sluice.storage.v1 import log_record_pb2 as pb
 
-__all__ = ["MAX_BEHIND_BYTES", "Followed", "Follower", "Look", "Missed", "Spoiled"]
+__all__ = ["MAX_BEHIND_BYTES", "Followed", "Follower", "FollowerOf", "Look", "Missed", "Spoiled"]
+
+_RecordT = TypeVar("_RecordT", bound=StoredRecord)
 
 # What may wait to be read; beyond it, all but the newest quarter is passed over.
 MAX_BEHIND_BYTES = 64 * 1024 * 1024
@@ -48,7 +51,7 @@ _MAX_KNOWN = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
+class Followed(Generic[_RecordT]):
     """A record that came.
 
     Attributes:
@@ -59,7 +62,7 @@ class Followed:
 
     segment: str
     offset: int
-    record: pb.LogRecord
+    record: _RecordT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +89,12 @@ class Missed:
     segment: Sealed
 
 
-_Part: TypeAlias = "tuple[int, pb.LogRecord] | Damage"
-Past: TypeAlias = Followed | Spoiled | Missed
+_Part: TypeAlias = "tuple[int, _RecordT] | Damage"
+Past: TypeAlias = "Followed[_RecordT] | Spoiled | Missed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Generic[_RecordT]):
     """What came since the last look.
 
     Attributes:
@@ -100,21 +103,23 @@ class Look:
         passed_over: what was not read.
     """
 
-    records: list[Followed]
+    records: list[Followed[_RecordT]]
     spoiled: list[Spoiled]
     passed_over: PassedOver
 
 
-class Follower:
+class FollowerOf(Generic[_RecordT]):
     """Reads a log as it grows. First `begin`; then, by choice, `past`; then `look` again and again.
 
     Args:
-        folder: the log's, `log/` of the data folder.
+        folder: the log's.
+        decode: reads the payload of a frame.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, decode: Callable[[bytes], _RecordT | DamageReason]) -> None:
         self._folders = Folders(folder)
-        self._held: dict[str, GrowingSegment] = {}
+        self._decode = decode
+        self._held: dict[str, GrowingSegment[_RecordT]] = {}
         self._known: dict[str, None] = {}
         self._sealed_names: frozenset[str] = frozenset()
         self._stock_open: dict[str, int] = {}
@@ -138,7 +143,7 @@ class Follower:
         """When the oldest segment of the past was begun, in seconds since the epoch; None: there is no past."""
         return min((begun_at(id_) for id_ in (*self._stock_open, *(s.id for s in self._stock_sealed))), default=None)
 
-    def past(self, *, since_us: int = 0) -> Iterator[Past]:
+    def past(self, *, since_us: int = 0) -> Iterator[Past[_RecordT]]:
         """Go through what was in the log at `begin`, in the order of receipt, before the first `look`.
 
         Args:
@@ -157,7 +162,7 @@ class Follower:
             if not isinstance(found, Followed) or found.record.received_at_us >= since_us:
                 yield found
 
-    def look(self) -> Look:
+    def look(self) -> Look[_RecordT]:
         """What came since `begin`, or since the last look.
 
         Raises:
@@ -170,7 +175,7 @@ class Follower:
         if sum(unread.values()) > MAX_BEHIND_BYTES:
             self._jump(unread)
         share = max(_LEAST_SHARE_BYTES, _LOOK_BYTES // max(1, len(unread)))
-        records: list[Followed] = []
+        records: list[Followed[_RecordT]] = []
         spoiled: list[Spoiled] = []
         for segment in list(self._held.values()):
             is_final = segment.id not in opened
@@ -206,7 +211,7 @@ class Follower:
                 file = disk.open_read(self._folders.open / name)
             except FileNotFoundError:
                 continue  # sealed since; it is found there
-            self._hold(GrowingSegment(name, file, self._passed_over))
+            self._hold(GrowingSegment(name, file, self._passed_over, decode=self._decode))
         return opened
 
     def _new_sealed(self) -> list[Sealed]:
@@ -227,7 +232,7 @@ class Follower:
                 file = disk.open_read(self._folders.sealed / sealed_name(segment))
             except FileNotFoundError:
                 continue  # it was removed since, without being seen
-            self._hold(GrowingSegment(segment.id, file, self._passed_over, sealed=segment))
+            self._hold(self._growing(segment, file))
 
     def _jump(self, unread: dict[str, int]) -> None:
         keep = MAX_BEHIND_BYTES // 4 // len(unread)
@@ -244,11 +249,11 @@ class Follower:
             self._passed_over.take()
         self._stock_open, self._stock_sealed = {}, []
 
-    def _past_of_open(self, segment: GrowingSegment, end: int) -> Iterator[_Part]:
+    def _past_of_open(self, segment: GrowingSegment[_RecordT], end: int) -> Iterator[_Part[_RecordT]]:
         while segment.has_news(end):
             yield from segment.read(_PAST_CHUNK_BYTES, is_final=False, end=end)
 
-    def _past_of_sealed(self, sealed: Sealed, since_us: int) -> Iterator[tuple[int, Past]]:
+    def _past_of_sealed(self, sealed: Sealed, since_us: int) -> Iterator[tuple[int, Past[_RecordT]]]:
         path = self._folders.sealed / sealed_name(sealed)
         identity = disk.identity(path)
         if identity is not None and identity.written_ns // 1000 < since_us:
@@ -258,17 +263,20 @@ class Follower:
         except FileNotFoundError:
             yield _begun_us(sealed.id), Missed(segment=sealed)
             return
-        segment = GrowingSegment(sealed.id, file, self._passed_over, sealed=sealed)
+        segment = self._growing(sealed, file)
         try:
             yield from _dated(segment.id, _all_parts(segment))
         finally:
             segment.close()
 
-    def _hold(self, segment: GrowingSegment) -> None:
+    def _growing(self, sealed: Sealed, file: disk.File) -> GrowingSegment[_RecordT]:
+        return GrowingSegment(sealed.id, file, self._passed_over, decode=self._decode, sealed=sealed)
+
+    def _hold(self, segment: GrowingSegment[_RecordT]) -> None:
         self._held[segment.id] = segment
         self._remember(segment.id)
 
-    def _let_go(self, segment: GrowingSegment) -> None:
+    def _let_go(self, segment: GrowingSegment[_RecordT]) -> None:
         segment.close()
         del self._held[segment.id]
 
@@ -278,18 +286,29 @@ class Follower:
             del self._known[next(iter(self._known))]
 
 
-def _named(segment_id: str, part: _Part) -> Followed | Spoiled:
+class Follower(FollowerOf[pb.LogRecord]):
+    """Follows the log of accepted requests.
+
+    Args:
+        folder: the log's, `log/` of the data folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, decode)
+
+
+def _named(segment_id: str, part: _Part[_RecordT]) -> Followed[_RecordT] | Spoiled:
     if isinstance(part, Damage):
         return Spoiled(segment=segment_id, damage=part)
     return Followed(segment=segment_id, offset=part[0], record=part[1])
 
 
-def _all_parts(sealed: GrowingSegment) -> Iterator[_Part]:
+def _all_parts(sealed: GrowingSegment[_RecordT]) -> Iterator[_Part[_RecordT]]:
     while sealed.unread_bytes():
         yield from sealed.read(_PAST_CHUNK_BYTES, is_final=True)
 
 
-def _dated(segment_id: str, parts: Iterator[_Part]) -> Iterator[tuple[int, Past]]:
+def _dated(segment_id: str, parts: Iterator[_Part[_RecordT]]) -> Iterator[tuple[int, Past[_RecordT]]]:
     """Each with when it was received; damage with when the record before it was."""
     time_us = _begun_us(segment_id)
     for part in parts:

@@ -14,18 +14,18 @@ removal of the file changes nothing. A file that was cut is read no further than
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sluice.framing import HEADER_BYTES, Stretch, end_of_frame, scan
 from sluice.log.frame_walk import walk
+from sluice.log.ports import StoredRecord
 from sluice.log.reader import record_or_damage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sluice import disk
-    from sluice.log.ports import Damage, Sealed
-    from sluice.storage.v1 import log_record_pb2 as pb
+    from sluice.log.ports import Damage, DamageReason, Sealed
 
 __all__ = ["MAX_HELD_BYTES", "GrowingSegment", "PassedOver"]
 
@@ -57,13 +57,17 @@ class PassedOver:
         return taken
 
 
-class GrowingSegment:
+_RecordT = TypeVar("_RecordT", bound=StoredRecord)
+
+
+class GrowingSegment(Generic[_RecordT]):
     """A segment's file, and how far it was read.
 
     Args:
         segment_id: the segment's.
         file: its file, open for reading; closed with this.
         passed_over: where it counts what it doesn't read.
+        decode: reads the payload of a frame.
         sealed: its seal; None for an open one.
 
     Attributes:
@@ -71,8 +75,15 @@ class GrowingSegment:
     """
 
     def __init__(
-        self, segment_id: str, file: disk.File, passed_over: PassedOver, *, sealed: Sealed | None = None
+        self,
+        segment_id: str,
+        file: disk.File,
+        passed_over: PassedOver,
+        *,
+        decode: Callable[[bytes], _RecordT | DamageReason],
+        sealed: Sealed | None = None,
     ) -> None:
+        self._decode = decode
         self.id = segment_id
         self._file = file
         self._passed_over = passed_over
@@ -109,7 +120,7 @@ class GrowingSegment:
 
     def read(
         self, want_bytes: int, *, is_final: bool, end: int | None = None
-    ) -> Iterator[tuple[int, pb.LogRecord] | Damage]:
+    ) -> Iterator[tuple[int, _RecordT] | Damage]:
         """Go on: each whole record with its offset, and each damaged stretch.
 
         Args:
@@ -135,7 +146,7 @@ class GrowingSegment:
                     return
             self._position = base + part.end
             if base + part.offset >= self._shown_from:
-                yield record_or_damage(part, chunk, base=base)
+                yield record_or_damage(part, chunk, base=base, decode=self._decode)
 
     def _waits(self, tail: _Tail, *, is_final: bool) -> bool:
         """Whether a tail may become whole by reading on, now or later; if not, it is damage.

@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING
 from sluice import disk
 from sluice.framing import Frame, end_of_frame, scan
 from sluice.log.ids import request_id_text
-from sluice.log.ports import Body, Damage
-from sluice.log.reader import records_in
-from sluice.log.record import body_format_of, source_of
+from sluice.log.ports import Body, Damage, StoredRecord
+from sluice.log.reader import parts_in, records_in
+from sluice.log.record import body_format_of, decode, source_of
 from sluice.log.segment import State, parse_id
 from sluice.log.segment_files import damaged_files, read_where_it_is, segment_files
 from sluice.log.torn_tail import ending_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from sluice.log.ports import DamageReason
     from sluice.log.segment_files import SegmentFile
     from sluice.storage.v1 import log_record_pb2 as pb
 
@@ -161,11 +162,14 @@ def list_segments(folder: Path, *, now: float) -> list[ListedSegment]:
     return [listed for segment in found if (listed := _listed(segment, now=now))]
 
 
-def verify_segments(folder: Path) -> Iterator[Fault]:
+def verify_segments(
+    folder: Path, *, decode: Callable[[bytes], StoredRecord | DamageReason] = decode
+) -> Iterator[Fault]:
     """Read all segments from end to end; yield each fault. What was set aside already is none.
 
     Args:
-        folder: the log's, `log/` of the data folder.
+        folder: the log's.
+        decode: reads the payload of a frame.
     """
     set_aside = {(file.id, file.offset, file.reason) for file in damaged_files(folder)}
     for segment in segment_files(folder):
@@ -178,7 +182,7 @@ def verify_segments(folder: Path) -> Iterator[Fault]:
             continue
         end = len(content) if segment.sealed else _end_of_open(segment, content)
         order = _Order(segment)
-        for part in records_in(content[:end], sealed=segment.sealed):
+        for part in parts_in(content[:end], sealed=segment.sealed, decode=decode):
             if isinstance(part, Damage):
                 # An archived segment keeps the bytes that were set aside of it.
                 place = (segment.id, part.offset, part.reason.value)
@@ -225,7 +229,7 @@ class _Order:
         self._begins_us = (hour - _EPOCH) // timedelta(microseconds=1)
         self._last_us = 0
 
-    def faults_of(self, offset: int, record: pb.LogRecord, content: bytes) -> Iterator[Fault]:
+    def faults_of(self, offset: int, record: StoredRecord, content: bytes) -> Iterator[Fault]:
         """Of the record that comes next."""
         wrong: list[tuple[str, str]] = []
         if record.received_at_us < self._last_us:

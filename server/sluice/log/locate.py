@@ -14,30 +14,33 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sluice import disk
 from sluice.framing import FIRST_BYTES, HEADER_BYTES, end_of_frame, scan
 from sluice.log.frame_walk import walk
-from sluice.log.ports import Damage, DamageReason
+from sluice.log.ports import Damage, DamageReason, StoredRecord
 from sluice.log.reader import record_or_damage
+from sluice.log.record import decode
 from sluice.log.segment import State, parse_id
 from sluice.log.segment_files import damaged_files, read_where_it_is, segment_files
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from sluice.log.segment_files import SegmentFile
     from sluice.storage.v1 import log_record_pb2 as pb
 
-__all__ = ["LocatedRecord", "locate_record"]
+__all__ = ["LocatedRecord", "locate", "locate_record"]
+
+_RecordT = TypeVar("_RecordT", bound=StoredRecord)
 
 _CHUNK_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocatedRecord:
+class LocatedRecord(Generic[_RecordT]):
     """Where in the log a request is.
 
     Attributes:
@@ -52,18 +55,32 @@ class LocatedRecord:
     file: SegmentFile
     offset: int
     size_bytes: int
-    record: pb.LogRecord | None
+    record: _RecordT | None
     reason: DamageReason | None = None
     detail: str = ""
 
 
-def locate_record(folder: Path, request_id: bytes, *, hours: Collection[str] | None = None) -> list[LocatedRecord]:
+def locate_record(
+    folder: Path, request_id: bytes, *, hours: Collection[str] | None = None
+) -> list[LocatedRecord[pb.LogRecord]]:
+    """As `locate`, in the log of accepted requests."""
+    return locate(folder, request_id, hours=hours, decode=decode)
+
+
+def locate(
+    folder: Path,
+    request_id: bytes,
+    *,
+    hours: Collection[str] | None = None,
+    decode: Callable[[bytes], _RecordT | DamageReason],
+) -> list[LocatedRecord[_RecordT]]:
     """Find a request in all folders of a log.
 
     Args:
-        folder: the log's, `log/` of the data folder.
+        folder: the log's.
         request_id: 16 bytes.
         hours: only in segments of these receive hours, `YYYYMMDDTHH` in UTC; None: in all.
+        decode: reads the payload of a frame.
 
     Raises:
         OSError: a folder or a file can't be read.
@@ -71,10 +88,12 @@ def locate_record(folder: Path, request_id: bytes, *, hours: Collection[str] | N
     files = [*segment_files(folder), *(file for file in damaged_files(folder) if not file.is_report)]
     if hours is not None:
         files = [file for file in files if (parsed := parse_id(file.id)) and parsed.hour in hours]
-    return [found for file in files for found in _located_in(file, request_id)]
+    return [found for file in files for found in _located_in(file, request_id, decode)]
 
 
-def _located_in(segment: SegmentFile, request_id: bytes) -> list[LocatedRecord]:
+def _located_in(
+    segment: SegmentFile, request_id: bytes, decode: Callable[[bytes], _RecordT | DamageReason]
+) -> list[LocatedRecord[_RecordT]]:
     file = read_where_it_is(segment, disk.open_read)
     if file is None:
         return []
@@ -82,7 +101,7 @@ def _located_in(segment: SegmentFile, request_id: bytes) -> list[LocatedRecord]:
         if file.path != segment.path:
             segment = replace(segment, state=State.SEALED, path=file.path, locked=False)
         begins = (_begin_of_record(file, hit) for hit in _hits(file, FIRST_BYTES + request_id))
-        found = (_read(segment, file, offset) for offset in begins if offset is not None)
+        found = (_read(segment, file, offset, decode) for offset in begins if offset is not None)
         return [record for record in found if record is not None]
 
 
@@ -112,13 +131,15 @@ def _begin_of_record(file: disk.File, hit: int) -> int | None:
     return offset if reached < offset and end_of_frame(file.read_at(offset, HEADER_BYTES), 0) is not None else None
 
 
-def _read(segment: SegmentFile, file: disk.File, offset: int) -> LocatedRecord | None:
+def _read(
+    segment: SegmentFile, file: disk.File, offset: int, decode: Callable[[bytes], _RecordT | DamageReason]
+) -> LocatedRecord[_RecordT] | None:
     size = end_of_frame(file.read_at(offset, HEADER_BYTES), 0) or 0
     content = file.read_at(offset, min(size or HEADER_BYTES, max(0, file.size() - offset)))
     first = next(scan(content), None)
     if first is None:
         return None  # recovery has just cut it off
-    part = record_or_damage(first, content)
+    part = record_or_damage(first, content, decode=decode)
     in_segment = offset + (segment.offset or 0)
     if segment.reason:
         record = None if isinstance(part, Damage) else part[1]

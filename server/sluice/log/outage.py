@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from sluice.log import metrics
 from sluice.log.failing import WriterFailed
-from sluice.log.metrics import Failure
+from sluice.log.metrics import Failure, Figures
 from sluice.outage import Outage
 from sluice.telemetry import messages_of
 
@@ -21,10 +20,15 @@ _SECONDS_BETWEEN_MESSAGES = 10.0
 
 
 class LogOutage:
-    """From the first failure until a probe write succeeds."""
+    """From the first failure until a probe write succeeds.
 
-    def __init__(self) -> None:
-        self._outage = Outage(_messages, fails="log takes no events", is_over="log takes events again")
+    Args:
+        figures: where it is counted, and in which words it is told.
+    """
+
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+        self._outage = Outage(_messages, fails=figures.fails, is_over=figures.is_over)
         self._back_off_s = 0.0
         self._cause: Failure | None = None
         self._refused = 0
@@ -32,7 +36,7 @@ class LogOutage:
     def failed(self, error: BaseException) -> None:
         """Count a failure; tell it if its cause is new in this outage."""
         cause = error.cause if isinstance(error, WriterFailed) else Failure.UNEXPECTED
-        metrics.failures.labels(cause.value).inc()
+        self._figures.failures.labels(cause.value).inc()
         self._show(cause)
         if isinstance(error, WriterFailed):
             self._outage.failed(cause.value, error=error.message, path=error.path, hint=error.hint)
@@ -56,28 +60,33 @@ class LogOutage:
 
     def _show(self, cause: Failure | None) -> None:
         if self._cause is not None:
-            metrics.outages.labels(self._cause.value).set(0)
+            self._figures.outages.labels(self._cause.value).set(0)
         if cause is not None:
-            metrics.outages.labels(cause.value).set(1)
+            self._figures.outages.labels(cause.value).set(1)
         self._cause = cause
 
 
 class Overload:
-    """Records that found the queue full."""
+    """Records that found the queue full.
 
-    def __init__(self) -> None:
+    Args:
+        figures: as of LogOutage.
+    """
+
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
         self._told_at_s = float("-inf")
         self._refused = 0
 
     def refused(self, *, waiting_bytes: int, limit_bytes: int, asked_bytes: int) -> None:
         """Count a refused record; tell it, with those since the last message, unless that one was just before."""
-        metrics.failures.labels(Failure.QUEUE_FULL.value).inc()
+        self._figures.failures.labels(Failure.QUEUE_FULL.value).inc()
         self._refused += 1
         now_s = time.monotonic()
         if now_s - self._told_at_s < _SECONDS_BETWEEN_MESSAGES:
             return
         _messages.warning(
-            "log is behind: too much waits to be written",
+            self._figures.is_behind,
             waiting_bytes=waiting_bytes,
             limit_bytes=limit_bytes,
             asked_bytes=asked_bytes,

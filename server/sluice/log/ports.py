@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sluice.errors import SluiceError
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sluice.contract import Source
-    from sluice.storage.v1 import log_record_pb2 as pb
 
 __all__ = [
     "Appender",
@@ -26,6 +25,7 @@ __all__ = [
     "LogUnavailable",
     "Sealed",
     "SealedSegments",
+    "StoredRecord",
 ]
 
 
@@ -145,13 +145,31 @@ class Sealed:
     size_bytes: int
 
 
-class SealedSegments(Protocol):
+class StoredRecord(Protocol):
+    """What the records of both logs have."""
+
+    @property
+    def request_id(self) -> bytes:
+        """The request's, 16 bytes."""
+
+    @property
+    def received_at_us(self) -> int:
+        """When it was handed to the log, in microseconds since the epoch."""
+
+    def SerializeToString(self) -> bytes:  # noqa: N802  as protobuf calls it
+        """Its bytes."""
+
+
+_RecordT_co = TypeVar("_RecordT_co", bound=StoredRecord, covariant=True)
+
+
+class SealedSegments(Protocol[_RecordT_co]):
     """What the lake reads from, and marks as done. One process at a time has it."""
 
     def waiting(self) -> list[Sealed]:
         """All sealed segments, oldest first."""
 
-    def read(self, segment: Sealed) -> Iterator[tuple[int, pb.LogRecord] | Damage]:
+    def read(self, segment: Sealed) -> Iterator[tuple[int, _RecordT_co] | Damage]:
         """Go through a segment in its order: each whole record with its offset, and each damaged stretch.
 
         Never raises for what is in the file; OSError where the file can't be read.

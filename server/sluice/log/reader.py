@@ -5,67 +5,72 @@ Nothing here changes a sealed segment: it is read, and then it goes as a whole.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sluice import disk
 from sluice.framing import BrokenBy, Frame, scan
-from sluice.log.ports import Damage, DamageReason
+from sluice.log.ports import Damage, DamageReason, StoredRecord
 from sluice.log.record import FORMAT_VERSION, decode
 from sluice.log.segment import Folders, parse_sealed, sealed_name
 from sluice.log.set_aside import keep_stretch, move_whole
+from sluice.storage.v1 import log_record_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from sluice.framing import Stretch
     from sluice.log.ports import Sealed
-    from sluice.storage.v1 import log_record_pb2 as pb
 
-__all__ = ["LocalSegments", "record_or_damage", "records_in"]
+__all__ = ["LocalSegments", "SegmentsOf", "parts_in", "record_or_damage", "records_in"]
 
 _BROKEN = {BrokenBy.LENGTH: DamageReason.BROKEN_LENGTH, BrokenBy.PAYLOAD: DamageReason.BROKEN_PAYLOAD}
 
 _WHY = {
     DamageReason.BROKEN_LENGTH: "the length's checksum doesn't fit",
     DamageReason.BROKEN_PAYLOAD: "the payload's checksum doesn't fit, or its end is missing",
-    DamageReason.NOT_A_RECORD: "checksums fit, but the payload is no LogRecord",
+    DamageReason.NOT_A_RECORD: "checksums fit, but the payload is no record",
     DamageReason.REPEATED_REQUEST: "a record before it in this segment is of the same request",
     DamageReason.UNKNOWN_VERSION: f"written by a later version; this one reads format version {FORMAT_VERSION}",
 }
 
 
-class LocalSegments:
-    """The segments below log/sealed/; see `sluice.log.ports.SealedSegments`.
+_RecordT = TypeVar("_RecordT", bound=StoredRecord)
+
+
+class SegmentsOf(Generic[_RecordT]):
+    """The segments below sealed/ of one log; see `sluice.log.ports.SealedSegments`.
 
     Args:
-        folder: the log's, `log/` of the data folder.
-        archive: whether segments that are done with are kept below log/archive/.
+        folder: the log's.
+        decode: reads the payload of a frame.
+        archive: whether segments that are done with are kept below archive/.
     """
 
-    def __init__(self, folder: Path, archive: bool = False) -> None:
+    def __init__(self, folder: Path, decode: Callable[[bytes], _RecordT | DamageReason], *, archive: bool) -> None:
         self._folders = Folders(folder)
+        self._decode = decode
         self._archive = archive
 
     def waiting(self) -> list[Sealed]:
         """All sealed segments, oldest hour first. What is none of the log's is passed over."""
         return sorted(s for name in disk.file_names(self._folders.sealed) if (s := parse_sealed(name)))
 
-    def read(self, segment: Sealed) -> Iterator[tuple[int, pb.LogRecord] | Damage]:
+    def read(self, segment: Sealed) -> Iterator[tuple[int, _RecordT] | Damage]:
         """Go through a segment in its order: each whole record with its offset, and each damaged stretch.
 
         A seal that says more than the file has is the last damage, MISSING_END. Nothing is raised for what is in the
         file; OSError where it can't be read.
         """
-        yield from records_in(disk.read_bytes(self._path(segment)), sealed=segment)
+        yield from parts_in(disk.read_bytes(self._path(segment)), sealed=segment, decode=self._decode)
 
     def set_aside(self, segment: Sealed, damages: Sequence[Damage]) -> None:
-        """Keep damaged stretches with a report each below log/damaged/, durably. Idempotent."""
+        """Keep damaged stretches with a report each below damaged/, durably. Idempotent."""
         for damage in damages:
             keep_stretch(self._folders, segment, damage)
 
     def set_aside_whole(self, segment: Sealed, reason: DamageReason, detail: str) -> None:
-        """Move a segment to log/damaged/ as it is, with a report, durably. Idempotent."""
+        """Move a segment to damaged/ as it is, with a report, durably. Idempotent."""
         move_whole(self._folders, self._path(segment), segment, reason, detail)
 
     def done(self, segments: Sequence[Sealed]) -> None:
@@ -102,19 +107,39 @@ class LocalSegments:
         return self._folders.sealed / sealed_name(segment)
 
 
+class LocalSegments(SegmentsOf[pb.LogRecord]):
+    """The segments of accepted requests.
+
+    Args:
+        folder: the log's, `log/` of the data folder.
+        archive: whether segments that are done with are kept below log/archive/.
+    """
+
+    def __init__(self, folder: Path, archive: bool = False) -> None:
+        super().__init__(folder, decode, archive=archive)
+
+
 def records_in(content: bytes, *, sealed: Sealed | None) -> Iterator[tuple[int, pb.LogRecord] | Damage]:
+    """As `parts_in`, of the records of accepted requests."""
+    return parts_in(content, sealed=sealed, decode=decode)
+
+
+def parts_in(
+    content: bytes, *, sealed: Sealed | None, decode: Callable[[bytes], _RecordT | DamageReason]
+) -> Iterator[tuple[int, _RecordT] | Damage]:
     """Go through a segment's bytes: each whole record with its offset, and each damaged stretch.
 
     Args:
         content: all bytes of the file.
         sealed: what its name says it has; None for one that has no seal yet.
+        decode: reads the payload of a frame.
     """
     behind_seal = content[sealed.size_bytes :] if sealed else b""
     content = content[: sealed.size_bytes] if sealed else content
     frames = damages = 0
     requests: set[bytes] = set()
     for part in scan(content):
-        found = record_or_damage(part, content)
+        found = record_or_damage(part, content, decode=decode)
         if isinstance(part, Frame):
             frames += 1
             if not isinstance(found, Damage):
@@ -135,13 +160,16 @@ def records_in(content: bytes, *, sealed: Sealed | None) -> Iterator[tuple[int, 
         yield Damage(offset=sealed.size_bytes, data=behind_seal, reason=DamageReason.NOT_A_RECORD, detail=detail)
 
 
-def record_or_damage(part: Frame | Stretch, buffer: bytes, *, base: int = 0) -> tuple[int, pb.LogRecord] | Damage:
+def record_or_damage(
+    part: Frame | Stretch, buffer: bytes, *, base: int = 0, decode: Callable[[bytes], _RecordT | DamageReason]
+) -> tuple[int, _RecordT] | Damage:
     """What a part of a buffer is: a record with its offset in the segment, or damage.
 
     Args:
         part: as `scan` found it.
         buffer: what was scanned.
         base: where in the segment the buffer begins.
+        decode: reads the payload of a frame.
     """
     if isinstance(part, Frame):
         record = decode(part.payload)

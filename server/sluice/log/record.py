@@ -16,17 +16,29 @@ from sluice.contract import Source
 from sluice.framing import FIRST_BYTES
 from sluice.log.ports import Body, DamageReason
 from sluice.storage.v1 import log_record_pb2 as pb
+from sluice.storage.v1 import refused_record_pb2 as rpb
 
 if TYPE_CHECKING:
     from sluice.log.ports import Entry
 
-__all__ = ["FORMAT_VERSION", "body_format_of", "decode", "encode", "source_of"]
+__all__ = [
+    "BODY_TAG",
+    "FORMAT_VERSION",
+    "body_format_of",
+    "decode",
+    "encode",
+    "is_of_this_version",
+    "known_body",
+    "known_source",
+    "length",
+    "source_of",
+]
 
 FORMAT_VERSION = 1
 
 _REQUEST_ID_BYTES = 16
-# Field 15, length-delimited.
-_BODY_TAG = b"\x7a"
+# Field 15, length-delimited, in both kinds of records.
+BODY_TAG = b"\x7a"
 
 _SOURCES = {
     Source.SDK: pb.SOURCE_SDK,
@@ -68,7 +80,7 @@ def encode(entry: Entry, *, received_at_us: int, node: str) -> tuple[bytes, byte
         event_count=entry.event_count,
         body_format=_BODY_FORMATS[entry.body_format],
     ).SerializeToString()
-    return head + _BODY_TAG + _varint(len(entry.body)), entry.body
+    return head + BODY_TAG + length(entry.body), entry.body
 
 
 def decode(payload: bytes) -> pb.LogRecord | DamageReason:
@@ -81,27 +93,41 @@ def decode(payload: bytes) -> pb.LogRecord | DamageReason:
         return DamageReason.NOT_A_RECORD
     if len(record.request_id) != _REQUEST_ID_BYTES:
         return DamageReason.NOT_A_RECORD
-    # A value that version 1 has not was added by a later writer.
-    if (
-        record.format_version != FORMAT_VERSION
-        or record.source not in _SOURCES_BACK
-        or record.body_format not in _BODY_FORMATS_BACK
-    ):
-        return DamageReason.UNKNOWN_VERSION
-    return record
+    return record if is_of_this_version(record) else DamageReason.UNKNOWN_VERSION
 
 
-def source_of(record: pb.LogRecord) -> Source:
+def known_source(source: Source) -> pb.Source.ValueType:
+    """A door, as records say it."""
+    return _SOURCES[source]
+
+
+def known_body(body: Body) -> pb.BodyFormat.ValueType:
+    """What a body is, as records say it."""
+    return _BODY_FORMATS[body]
+
+
+def is_of_this_version(record: pb.LogRecord | rpb.RefusedRecord) -> bool:
+    """Whether a record holds nothing but what version 1 has; other values were added by a later writer."""
+    return (
+        record.format_version == FORMAT_VERSION
+        and record.source in _SOURCES_BACK
+        and record.body_format in _BODY_FORMATS_BACK
+    )
+
+
+def source_of(record: pb.LogRecord | rpb.RefusedRecord) -> Source:
     """The door that a record's request came through. Of a record that `decode` returned."""
     return _SOURCES_BACK[record.source]
 
 
-def body_format_of(record: pb.LogRecord) -> Body:
+def body_format_of(record: pb.LogRecord | rpb.RefusedRecord) -> Body:
     """What a record's body is. Of a record that `decode` returned."""
     return _BODY_FORMATS_BACK[record.body_format]
 
 
-def _varint(value: int) -> bytes:
+def length(body: bytes) -> bytes:
+    """A body's length, as it stands before the body: a varint."""
+    value = len(body)
     groups = bytearray()
     while value > 0x7F:
         groups.append(value & 0x7F | 0x80)

@@ -29,8 +29,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.log import metrics
 from sluice.log.foreign import leave_foreign
+from sluice.log.metrics import ACCEPTED, Figures
 from sluice.log.ports import DamageReason, Sealed
 from sluice.log.sealing import SealReason
 from sluice.log.segment import Folders, SegmentId, is_probe, parse_damaged, parse_id, parse_sealed, sealed_name
@@ -70,20 +70,21 @@ class RecoveryReport:
     foreign: tuple[str, ...]
 
 
-def recover(folder: Path, *, before: RecoveryReport | None = None) -> RecoveryReport:
+def recover(folder: Path, *, before: RecoveryReport | None = None, figures: Figures = ACCEPTED) -> RecoveryReport:
     """Seal, or remove, all open segments below `folder` that no living writer holds. See the head of this module.
 
     Args:
         folder: the log's.
         before: what an earlier run of this process came to: what it could not do, and files that are not the log's, are
             not told again.
+        figures: where it counts what it sealed.
 
     Raises:
         OSError: the log's folders can't be made, listed or synced.
     """
     folders = Folders(folder)
     folders.make()
-    found = _Found(told=frozenset((*before.failed, *before.foreign)) if before else frozenset())
+    found = _Found(figures=figures, told=frozenset((*before.failed, *before.foreign)) if before else frozenset())
     _look_for_foreign_names(folders, found)
     sealed = {segment.id: segment for name in disk.file_names(folders.sealed) if (segment := parse_sealed(name))}
     for name in disk.file_names(folders.open):
@@ -97,6 +98,7 @@ def recover(folder: Path, *, before: RecoveryReport | None = None) -> RecoveryRe
 
 @dataclass(slots=True)
 class _Found:
+    figures: Figures
     told: frozenset[str]
     sealed: list[Sealed] = field(default_factory=list)
     cut_bytes: int = 0
@@ -188,5 +190,5 @@ def _finish(folders: Folders, segment: SegmentId, file: disk.File, found: _Found
     else:
         disk.move_new(path, folders.sealed / sealed_name(sealed))
         found.sealed.append(sealed)
-        metrics.sealed_segments.labels(SealReason.RECOVERED.value).inc()
+        found.figures.sealed_segments.labels(SealReason.RECOVERED.value).inc()
         _messages.info("segment recovered", segment=segment.text, records=ending.records, cut_bytes=torn_bytes)

@@ -6,6 +6,7 @@
     archive/<id>.<records>.<bytes>                 in the lake, kept by setting
     damaged/<id>.<offset>.<reason>                 a stretch of a segment that is no record, and .json beside it: why
     damaged/<id>.<records>.<bytes>.<reason>        a segment set aside whole, and .json beside it: why
+    refused/open/…, sealed/…, archive/…, damaged/… the same of requests that were refused
 
 An id is `<YYYYMMDDTHH>-<node>-<uuid7>` and is never used twice. The hour is the receive hour of all its records, UTC.
 The seal stands in the name, so that sealing needs no free block on the disk.
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOG_FOLDER",
+    "REFUSED_FOLDER",
     "REPORT_SUFFIX",
     "DamagedName",
     "Folders",
@@ -52,6 +54,9 @@ __all__ = [
 
 # Of the data folder.
 LOG_FOLDER = "log"
+
+# Of the log's folder: the log of refused requests, with the same folders of its own.
+REFUSED_FOLDER = "refused"
 
 # Of the file beside what is set aside.
 REPORT_SUFFIX = ".json"

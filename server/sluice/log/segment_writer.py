@@ -27,10 +27,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sluice import disk
-from sluice.log import metrics
 from sluice.log.budget import Budget
 from sluice.log.failing import WriterFailed, failing
-from sluice.log.metrics import Failure
+from sluice.log.metrics import ACCEPTED, Failure
 from sluice.log.open_segment import OpenSegment
 from sluice.log.sealing import SealReason, due
 from sluice.log.segment import probe_name
@@ -38,6 +37,7 @@ from sluice.log.segment import probe_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sluice.log.metrics import Figures
     from sluice.log.sealing import Run, SealLimits
     from sluice.log.segment import Folders
 
@@ -86,6 +86,7 @@ class SegmentWriter:
         limits: when a segment is sealed.
         min_free_bytes: what must stay free on the disk.
         max_log_bytes: what may wait for the lake, whoever wrote it; None: what the disk has.
+        figures: where it counts.
     """
 
     def __init__(
@@ -97,7 +98,9 @@ class SegmentWriter:
         limits: SealLimits,
         min_free_bytes: int,
         max_log_bytes: int | None,
+        figures: Figures = ACCEPTED,
     ) -> None:
+        self._figures = figures
         self._folders = folders
         self._node = node
         self._index = index
@@ -132,9 +135,9 @@ class SegmentWriter:
             return
         segment.keep(records=batch.records)
         self._budget.count(batch.size_bytes)
-        metrics.commit_seconds.observe(time.perf_counter() - began_s)
-        metrics.appended_records.inc(batch.records)
-        metrics.appended_bytes.inc(batch.size_bytes)
+        self._figures.commit_seconds.observe(time.perf_counter() - began_s)
+        self._figures.appended_records.inc(batch.records)
+        self._figures.appended_bytes.inc(batch.size_bytes)
 
     def seal_if_due(self, now: Run) -> None:
         """Seal the open segment if its size, its age or the hour says so.
@@ -212,7 +215,7 @@ class SegmentWriter:
             sealed = self._leaving.leave()
         self._leaving = None
         if sealed is not None:
-            metrics.sealed_segments.labels(reason.value).inc()
+            self._figures.sealed_segments.labels(reason.value).inc()
 
     def _probe(self) -> None:
         path = self._folders.open / probe_name(self._node, self._index)

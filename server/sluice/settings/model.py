@@ -42,7 +42,7 @@ __all__ = ["DataFolder", "Settings", "default_in_words", "default_text", "form_o
 
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
-_KIB, _MIB, _GIB = 2**10, 2**20, 2**30
+_KIB, _MIB, _GIB, _TIB = 2**10, 2**20, 2**30, 2**40
 
 
 def _this_node() -> str:
@@ -160,6 +160,11 @@ class Settings(DataFolder):
     """How many bytes of the disk must stay free; when they don't, requests get 503 until they do. The lake writer uses
     them to make room: with fewer than a file of the lake takes, a full disk stays full. Larger leaves more room to
     others on the disk; on a small one the log stops earlier."""
+
+    rejects_per_hour: Size = Field(256 * _MIB, ge=0, le=_TIB)
+    """How many bytes of refused requests of known keys are kept for each hour; each worker keeps its share. Larger
+    keeps more of a flood of them, for sluice rejects; it needs that much disk, and the lake grows by it. With 0 none is
+    kept, and keys with on-invalid quarantine get 503 for requests with bad events."""
 
     archive: OnOff = False
     """Whether segments are kept below log/archive/ once they are in the lake. With them the lake can be made anew;

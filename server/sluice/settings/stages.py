@@ -26,6 +26,10 @@ __all__ = ["edge_config", "worker_config", "writer_config"]
 _REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  nothing is bound here
 
 
+# What is refused within so many hours may wait while the lake takes nothing.
+_HOURS_OF_REJECTS = 4
+
+
 def worker_config(
     settings: Settings, *, index: int, socket: str, lifeline_fd: int | None, drain_timeout_s: float
 ) -> WorkerConfig:
@@ -52,6 +56,10 @@ def worker_config(
         queue_bytes=settings.in_flight,
         min_free_bytes=settings.min_free,
         max_log_bytes=settings.log_limit,
+        # Each worker keeps its share, so that they need not tell each other what they keep.
+        rejects_per_hour_bytes=settings.rejects_per_hour // settings.workers,
+        rejects_waiting_bytes=2 * settings.max_body,
+        max_rejects_log_bytes=min(settings.log_limit, _HOURS_OF_REJECTS * settings.rejects_per_hour),
         lifeline_fd=lifeline_fd,
         drain_timeout_s=drain_timeout_s,
         reflection=_reflects(settings),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sluice import telemetry
 from sluice.log.backlog import backlog
+from sluice.log.refused import refused_log
 from sluice.log.segment import LOG_FOLDER, Folders
 
 if TYPE_CHECKING:
@@ -17,17 +18,23 @@ __all__ = ["Counts", "LakeLag", "Refusals", "lake_lag", "read_counts", "read_ref
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeLag:
-    """What was acknowledged and is not in the lake. The names are keys of `/readyz`: added to, never renamed.
+    """What was acknowledged, or refused and kept, and is not in the lake.
+
+    The names are keys of `/readyz`: added to, never renamed.
 
     Attributes:
         waiting_segments: segments that are written to, or are sealed and wait.
         waiting_bytes: their bytes.
         oldest_waiting_s: how long ago the oldest of them was begun, in seconds; 0 when nothing waits.
+        rejects_waiting_segments: segments of refused requests that wait.
+        rejects_waiting_bytes: their bytes.
     """
 
     waiting_segments: int = 0
     waiting_bytes: int = 0
     oldest_waiting_s: float = 0.0
+    rejects_waiting_segments: int = 0
+    rejects_waiting_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +71,13 @@ def lake_lag(data_dir: Path, *, now: float) -> LakeLag:
         now: seconds since the epoch.
     """
     waiting = backlog(Folders(data_dir / LOG_FOLDER))
+    refused = backlog(Folders(refused_log(data_dir)))
     return LakeLag(
         waiting_segments=len(waiting),
         waiting_bytes=sum(segment.size_bytes for segment in waiting),
         oldest_waiting_s=round(max(0.0, now - min((segment.begun_at for segment in waiting), default=now)), 3),
+        rejects_waiting_segments=len(refused),
+        rejects_waiting_bytes=sum(segment.size_bytes for segment in refused),
     )
 
 

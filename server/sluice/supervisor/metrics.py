@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from sluice.metering import Counter, Gauge
 
-__all__ = ["CLOCK_STEPS", "ENDS", "FAILURES", "LIMIT_BYTES", "READY", "WAITING_BYTES", "WAITING_SECONDS"]
+__all__ = [
+    "CLOCK_STEPS",
+    "ENDS",
+    "FAILURES",
+    "LIMIT_BYTES",
+    "READY",
+    "REJECTS_WAITING_BYTES",
+    "WAITING_BYTES",
+    "WAITING_SECONDS",
+]
 
 ENDS = Counter("sluice_child_ends", "Runs of child processes that ended without being told to.", ["child"])
 FAILURES = Counter("sluice_supervisor_failures", "What the supervisor could not do, and tries again.", ["cause"])
@@ -17,6 +26,11 @@ WAITING_SECONDS = Gauge(
 )
 WAITING_BYTES = Gauge(
     "sluice_log_waiting_bytes", "Bytes of the log that are not in the lake.", multiprocess_mode="livemax"
+)
+REJECTS_WAITING_BYTES = Gauge(
+    "sluice_rejects_log_waiting_bytes",
+    "Bytes of the log of refused requests that are not in the lake.",
+    multiprocess_mode="livemax",
 )
 LIMIT_BYTES = Gauge(
     "sluice_log_limit_bytes",

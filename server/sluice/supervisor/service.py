@@ -16,6 +16,8 @@ from sluice import metering, telemetry
 from sluice.errors import SluiceError
 from sluice.lake.staging import segments_in_hand
 from sluice.log import recover
+from sluice.log.metrics import REFUSED
+from sluice.log.refused import refused_log
 from sluice.log.segment import LOG_FOLDER
 from sluice.supervisor import metrics
 from sluice.supervisor.beside import beside
@@ -67,6 +69,10 @@ class Service:
         self._exit_code = 0
         self._in_hand: asyncio.Future[list[str]] | None = None
         self._recovery = Recovery(lambda before: recover(place.data_dir / LOG_FOLDER, before=before))
+        # Nobody waits for it: what it finds was refused, or is acknowledged by the other log.
+        self._recovery_of_refused = Recovery(
+            lambda before: recover(refused_log(place.data_dir), before=before, figures=REFUSED)
+        )
         self._workers_started = False
         self._lake_due_at = math.inf
         self._was_ready = False
@@ -91,7 +97,7 @@ class Service:
         """
         if self._has_edge:
             await self._edge.start_first(now)
-        self._recovery.ask()
+        self._ask_for_recovery()
 
     async def tick(self, now: float) -> bool:
         """Look after all children; return whether their process ids, or the address, have changed.
@@ -101,6 +107,9 @@ class Service:
             OSError: no first worker can be made.
         """
         self._recovery.tick(now)
+        # It makes its folders in the log's, and makes the name of that durable no more: that is the other's to do.
+        if self._recovery.has_run:
+            self._recovery_of_refused.tick(now)
         self._kill_what_hangs(now)
         changes = [await self._start_workers(now)]
         changes += [await worker.tick(now) for worker in self._workers]
@@ -183,7 +192,7 @@ class Service:
 
     async def recover(self) -> bool:
         """As drain.Stoppable says."""
-        return self._recovery.has_seen_all
+        return self._recovery.has_seen_all and self._recovery_of_refused.has_seen_all
 
     async def drain_lake(self) -> bool:
         """As drain.Stoppable says."""
@@ -250,7 +259,11 @@ class Service:
 
     async def _after_worker(self, end: End) -> None:
         self._forget(end)
+        self._ask_for_recovery()
+
+    def _ask_for_recovery(self) -> None:
         self._recovery.ask()
+        self._recovery_of_refused.ask()
 
     async def _after_lake(self, end: End) -> None:
         self._forget(end)

@@ -245,6 +245,7 @@ class Supervisor:
         metrics.READY.set(is_ready)
         metrics.WAITING_SECONDS.set(self._lag.lag.oldest_waiting_s)
         metrics.WAITING_BYTES.set(self._lag.lag.waiting_bytes)
+        metrics.REJECTS_WAITING_BYTES.set(self._lag.lag.rejects_waiting_bytes)
         metrics.LIMIT_BYTES.set(self._settings.log_limit)
 
     def _announce(self) -> None:
@@ -323,9 +324,12 @@ class Supervisor:
         except OSError as exc:
             _messages.warning("stopped; what waits for the next start can't be looked at", error=_text_of(exc))
             return 1
-        if lag.waiting_segments:
+        segments = lag.waiting_segments + lag.rejects_waiting_segments
+        if segments:
             _messages.warning(
-                "stopped; the next start takes up what waits", segments=lag.waiting_segments, bytes=lag.waiting_bytes
+                "stopped; the next start takes up what waits",
+                segments=segments,
+                bytes=lag.waiting_bytes + lag.rejects_waiting_bytes,
             )
             return 1
         _messages.info("stopped")

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from sluice.lake.parquet import segments_in
 from tests.support.ledger.attempts import EVENT_NAME, Mark, sum_of, user_of
 from tests.support.ledger.ledger import Ledger, Outcome
+from tests.support.ledger.rejects import RejectsReader
 
 __all__ = ["Finding", "LakeReader", "compare"]
 
@@ -55,11 +56,14 @@ class LakeReader:
         self._table = data_dir / "lake/events"
         self._besides = frozenset(besides)
         self._known: dict[Path, tuple[int, int, int]] = {}
+        self._data_dir = data_dir
+        self.rejects = RejectsReader(data_dir)
         self.rows = 0
 
     def forget(self) -> None:
         """Read all files anew."""
         self._known = {}
+        self.rejects = RejectsReader(self._data_dir)
         self.rows = 0
 
     @property
@@ -121,9 +125,14 @@ def compare(reader: LakeReader, ledger: Ledger, *, set_aside: Collection[int] = 
         set_aside: attempts that may be missing: they are in a segment below log/damaged/.
     """
     findings = reader.changed()
+    reader.rejects.look()
+    findings += [Finding(what="a file of the lake that is none", detail=broken) for broken in reader.rejects.broken]
+    findings += [Finding(what="in rejects more than once", detail=id_) for id_ in sorted(reader.rejects.twice)]
     for path in reader.new_files():
         for attempt, found in reader.read(path, findings).items():
             fault = _fault_of(attempt, found, ledger)
+            if not fault and not found.requests.isdisjoint(reader.rejects.ids):
+                fault = "in events, and in rejects"
             if fault:
                 detail = f"{path.name} has events {sorted(found.indices)} of requests {sorted(found.requests)}"
                 findings.append(Finding(what=fault, detail=detail, attempt=attempt))

@@ -347,18 +347,26 @@ class LogEventResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SUCCESS_FIELD_NUMBER: _builtins.int
+    QUARANTINED_EVENTS_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
     """Always true: what is not accepted is answered with an error status."""
+    quarantined_events: _builtins.int
+    """How many of the events were invalid, and set aside with their reasons, where the API key asks for that. Absent:
+    none was.
+    """
     def __init__(
         self,
         *,
         success: _builtins.bool = ...,
+        quarantined_events: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quarantined_events", b"_quarantined_events", "quarantined_events", b"quarantined_events"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["success", b"success"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quarantined_events", b"_quarantined_events", "quarantined_events", b"quarantined_events", "success", b"success"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__quarantined_events: _TypeAlias = _typing.Literal["quarantined_events"]  # noqa: Y015
+    _WhichOneofArgType__quarantined_events: _TypeAlias = _typing.Literal["_quarantined_events", b"_quarantined_events"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quarantined_events) -> _WhichOneofReturnType__quarantined_events | None: ...
 
 Global___LogEventResponse: _TypeAlias = LogEventResponse  # noqa: Y015
 
@@ -407,17 +415,25 @@ class ReceiveWebhookEventResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SUCCESS_FIELD_NUMBER: _builtins.int
+    QUARANTINED_EVENTS_FIELD_NUMBER: _builtins.int
     success: _builtins.bool
     """Always true: what is not accepted is answered with an error status."""
+    quarantined_events: _builtins.int
+    """How many of the events were invalid, and set aside with their reasons, where the API key asks for that. Absent:
+    none was.
+    """
     def __init__(
         self,
         *,
         success: _builtins.bool = ...,
+        quarantined_events: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quarantined_events", b"_quarantined_events", "quarantined_events", b"quarantined_events"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["success", b"success"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quarantined_events", b"_quarantined_events", "quarantined_events", b"quarantined_events", "success", b"success"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__quarantined_events: _TypeAlias = _typing.Literal["quarantined_events"]  # noqa: Y015
+    _WhichOneofArgType__quarantined_events: _TypeAlias = _typing.Literal["_quarantined_events", b"_quarantined_events"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quarantined_events) -> _WhichOneofReturnType__quarantined_events | None: ...
 
 Global___ReceiveWebhookEventResponse: _TypeAlias = ReceiveWebhookEventResponse  # noqa: Y015
