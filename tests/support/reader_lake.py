@@ -15,7 +15,7 @@ import operator
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from sluice import disk
 from sluice.events.v1 import events_pb2 as api
 from sluice.lake import parquet
 from sluice.lake.decode import decode
-from sluice.lake.parquet import FileRows, SegmentRows
+from sluice.lake.parquet import FileRows, Layout, SegmentRows
 from sluice.lake.partition import EVENTS_FOLDER, LAKE_FOLDER, folder_of
 from sluice.lake.schema import EVENTS, TABLE_VERSION
 from sluice.storage.v1 import log_record_pb2 as storage
@@ -334,18 +334,18 @@ def make(data_dir: Path) -> Path:
 
 def _write_next_version(path: Path) -> None:
     """A file as the writer will make it of a table that has one column more, at its end."""
-    schema = EVENTS.append(ADDED)
-    with mock.patch.multiple(parquet, EVENTS=schema, TABLE_VERSION=TABLE_VERSION + 1):
+    layout = replace(parquet.EVENTS_LAYOUT, schema=EVENTS.append(ADDED))
+    with mock.patch.object(parquet, "TABLE_VERSION", TABLE_VERSION + 1):
         batches = [
             batch.append_column(ADDED, pa.array([ADDED_VALUE] * batch.num_rows, ADDED.type))
             for batch in decode([request.record for request in _OF_TOMORROW]).batches
         ]
-        _write(path, batches)
+        _write(path, batches, layout)
 
 
-def _write(path: Path, batches: Sequence[pa.RecordBatch]) -> None:
+def _write(path: Path, batches: Sequence[pa.RecordBatch], layout: Layout = parquet.EVENTS_LAYOUT) -> None:
     file = disk.create(path)
-    with FileRows(file) as rows:
+    with FileRows(file, layout) as rows:
         for batch in batches:
             rows.add(batch)
         rows.close([SegmentRows(id=f"{path.stem}-segment", records=1)])
