@@ -178,7 +178,9 @@ def test_an_exposure_that_says_too_little_is_refused_by_its_path(service: Servic
     answer = _post(service, "/v1/log_custom_exposure", {"exposures": [good, {"user": {}, "gateName": "g"}]})
 
     assert answer.status_code == 400
-    assert answer.json()["message"].startswith("exposures[1].passes: missing; exposures[1]: expected group or ruleID")
+    assert answer.json()["message"].startswith(
+        "exposures[1].passes: missing, expected boolean; exposures[1]: expected group or ruleID"
+    )
 
 
 def test_a_page_may_log_exposures_by_its_client_key(service: Service) -> None:
