@@ -146,7 +146,9 @@ def test_a_webhook_with_both_forms_or_none_is_refused(service: Service, body: di
     answer = _post(service, "/v1/webhooks/event_webhook", body)
 
     assert answer.status_code == 400
-    assert answer.json()["message"] == f"events: expected array, or in its place event, the name of one, got {found}"
+    said = f"events: expected array, or in its place event, the name of one, got {found}; "
+    assert answer.json()["message"].startswith(said)
+    assert answer.json()["errors"][0]["found"] == found
 
 
 def test_exposures_that_an_application_logs_are_counted_as_exposures(service: Service) -> None:
