@@ -146,7 +146,9 @@ def test_a_webhook_with_both_forms_or_none_is_refused(service: Service, body: di
     answer = _post(service, "/v1/webhooks/event_webhook", body)
 
     assert answer.status_code == 400
-    assert answer.json()["message"] == f"events: expected array, or in its place event, the name of one, got {found}"
+    said = f"events: expected array, or in its place event, the name of one, got {found}; "
+    assert answer.json()["message"].startswith(said)
+    assert answer.json()["errors"][0]["found"] == found
 
 
 def test_exposures_that_an_application_logs_are_counted_as_exposures(service: Service) -> None:
@@ -178,7 +180,9 @@ def test_an_exposure_that_says_too_little_is_refused_by_its_path(service: Servic
     answer = _post(service, "/v1/log_custom_exposure", {"exposures": [good, {"user": {}, "gateName": "g"}]})
 
     assert answer.status_code == 400
-    assert answer.json()["message"].startswith("exposures[1].passes: missing; exposures[1]: expected group or ruleID")
+    assert answer.json()["message"].startswith(
+        "exposures[1].passes: missing, expected boolean; exposures[1]: expected group or ruleID"
+    )
 
 
 def test_a_page_may_log_exposures_by_its_client_key(service: Service) -> None:

@@ -656,6 +656,15 @@ _TYPED = [
         typed=True,
     ),
     _request(
+        "typed transcoding: a clock in the body of another type",
+        "clientTime",
+        _TIME,
+        "another value",
+        _MEND,
+        '{"clientTime":"soon","events":[]}',
+        typed=True,
+    ),
+    _request(
         "typed transcoding: a key twice",
         "events[0]",
         "each key once",

@@ -170,7 +170,7 @@ _NAMES = {
 }
 
 _in_contract = {path: from_schema(body_schema(path)) for path in PATHS}
-# They keep the contract's rules for events, but mostly not the contract: a name may be empty, a user missing.
+# Beyond the contract, and mostly right: a name may be empty.
 _in_other_forms = {
     "/log_event": from_schema(_OF_A_USER),
     "/webhooks/event_webhook": from_schema(_OF_A_USER) | from_schema(_ONE_EVENT),
