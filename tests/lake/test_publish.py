@@ -297,7 +297,7 @@ class TestDeaths:
     ) -> None:
         log = _log_of_two_segments()
 
-        def die(*_: object) -> None:
+        def die(*_: object, **__: object) -> None:
             raise Crash
 
         monkeypatch.setattr(written_tables, "load", die)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sluice import disk
-from sluice.lake import writer
+from sluice.lake import turns
 from sluice.lake.writer import MAX_DEATHS, main
 from sluice.log.reader import LocalSegments
 from tests.support.lake_log import record, seal_on_disk
@@ -66,16 +66,16 @@ def test_a_drain_ends_with_1_after_three_tries_however_long_the_outage_was_befor
     class Failing:
         leaves_some = True
 
-        def run_once(self, _now: float, *, at_once: bool) -> writer.Outcome:
+        def run_once(self, _now: float, *, at_once: bool) -> turns.Outcome:
             tries.append(at_once)
             if len(tries) == 5:
                 signal.raise_signal(signal.SIGTERM)
-            return writer.Outcome.FAILED
+            return turns.Outcome.FAILED
 
-    monkeypatch.setattr(writer, "_FIRST_RETRY_S", 0.001)
-    monkeypatch.setattr(writer, "_LAST_RETRY_S", 0.002)
+    monkeypatch.setattr(turns, "_FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr(turns, "_LAST_RETRY_S", 0.002)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
-    loop = writer._Loop(Failing(), None)  # type: ignore[arg-type]
+    loop = turns.Loop([Failing()], None)
     try:
         loop.listen()
         assert loop.run() == 1
