@@ -31,6 +31,7 @@ __all__ = [
     "NotARegularFile",
     "Observer",
     "Operation",
+    "Place",
     "append_to",
     "create",
     "entries",
@@ -47,6 +48,7 @@ __all__ = [
     "move_new",
     "observed",
     "open_read",
+    "place_of",
     "read_bytes",
     "replace_file",
     "size_of",
@@ -452,6 +454,22 @@ def file_names(path: Path) -> list[str]:
 def exists(path: Path) -> bool:
     """Whether something has that name."""
     return os.path.lexists(path)
+
+
+class Place(NamedTuple):
+    """What a name leads to: it changes when another file or folder gets the name, or another disk is mounted there."""
+
+    device: int
+    inode: int
+
+
+def place_of(path: Path) -> Place | None:
+    """What a name leads to; None where it leads to nothing."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return Place(found.st_dev, found.st_ino)
 
 
 def size_of(path: Path) -> int:

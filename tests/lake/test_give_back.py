@@ -20,9 +20,9 @@ def test_a_stretch_that_can_be_read_again_is_given_back_by_a_move_to_open(tmp_pa
     # The segment's other records are in the lake, and its id with them.
     (log / "sealed" / f"{segment.id}.1.{len(FRAMES[0])}").write_bytes(FRAMES[0])
     publish_all(started(tmp_path, LocalSegments(log)))
-    hour, _, unique = segment.id.split("-", 2)
+    hour, node, unique = segment.id.split("-", 2)
 
-    (log / "damaged" / name).rename(log / "open" / f"{hour}-back{len(FRAMES[0])}-{unique}")
+    (log / "damaged" / name).rename(log / "open" / f"{hour}-{node}_back{len(FRAMES[0])}-{unique}")
     recover(log)
     publish_all(started(tmp_path, LocalSegments(log)))
 

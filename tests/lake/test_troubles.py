@@ -231,3 +231,49 @@ def test_all_is_not_said_to_be_well_while_an_hour_that_cannot_be_read_waits(tmp_
     file.write_bytes(whole)
     publish_all(writer)
     assert not writer.leaves_some
+
+
+def test_a_file_that_another_one_was_put_in_place_of_is_not_published(tmp_path: Path) -> None:
+    class Replaces:
+        def __init__(self) -> None:
+            self.left = 1
+
+        def before(self, operation: disk.Operation) -> None:
+            pass
+
+        def after(self, operation: disk.Operation) -> None:
+            if operation.verb == "sync" and operation.path.endswith(".parquet") and self.left:
+                self.left -= 1
+                Path(operation.path).unlink()
+                Path(operation.path).write_bytes(b"half")
+
+    log = _log("a")
+    writer = started(tmp_path, log)
+    with disk.observed(Replaces()):
+        assert writer.run_once(0, at_once=True) is Outcome.FAILED
+    assert files(tmp_path) == []
+    publish_all(writer)
+
+    assert in_lake(tmp_path) == ["a"]
+
+
+def test_nothing_is_published_below_the_mount_point_of_a_lake_whose_disk_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = _log("a")
+    writer = started(tmp_path, log)
+    place_of = disk.place_of
+
+    def on_another_disk(path: Path) -> disk.Place | None:
+        found = place_of(path)
+        return found._replace(device=found.device + 1) if found and path == tmp_path / "lake" else found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(disk, "place_of", on_another_disk)
+        told = _tries(writer, 3)
+        assert files(tmp_path) == []
+    publish_all(writer)
+
+    assert {message["cause"] for message in told} == {"write", "staging"}
+    assert all("on another disk than at the start" in message["error"] for message in told)
+    assert in_lake(tmp_path) == ["a"]

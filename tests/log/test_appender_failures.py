@@ -344,3 +344,50 @@ async def test_an_unexpected_error_is_answered_too(tmp_path: Path, monkeypatch: 
     await log.close()
 
     assert bodies_in(tmp_path / "log") == [b"behind"]
+
+
+async def test_a_folder_for_sealed_segments_that_somebody_removes_is_made_again(tmp_path: Path) -> None:
+    log = appender(tmp_path / "log")
+    await log.start()
+    await log.append(entry(b"before"))
+    (tmp_path / "log/sealed").rmdir()
+    await log.seal()
+    await until(lambda: log.healthy, within_s=20)
+    await log.append(entry(b"after"))
+    await log.close()
+
+    assert sorted(bodies_in(tmp_path / "log")) == [b"after", b"before"]
+
+
+async def test_a_log_that_is_away_for_a_moment_keeps_its_segment(tmp_path: Path) -> None:
+    log = appender(tmp_path / "log")
+    await log.start()
+    await log.append(entry(b"before"))
+    (tmp_path / "log").rename(tmp_path / "away")
+    await log.seal()
+    with pytest.raises(LogUnavailable):
+        await log.append(entry(b"meanwhile"))
+    assert not (tmp_path / "log").exists()
+
+    (tmp_path / "away").rename(tmp_path / "log")
+    await until(lambda: log.healthy, within_s=20)
+    await log.append(entry(b"after"))
+    await log.close()
+
+    assert sorted(bodies_in(tmp_path / "log")) == [b"after", b"before"]
+
+
+async def test_nothing_is_written_to_another_folder_that_was_put_in_place_of_the_log(tmp_path: Path) -> None:
+    log = appender(tmp_path / "log")
+    await log.start()
+    (tmp_path / "log").rename(tmp_path / "away")
+    for folder in ("open", "sealed", "damaged"):
+        (tmp_path / "log" / folder).mkdir(parents=True)
+
+    with structlog.testing.capture_logs() as messages, pytest.raises(LogUnavailable):
+        await log.append(entry(b"refused"))
+
+    assert not log.healthy
+    assert "not the folder that was there at the start" in messages[0]["error"]
+    assert list((tmp_path / "log").rglob("*.*")) == []
+    await log.close()

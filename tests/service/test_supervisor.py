@@ -251,6 +251,18 @@ def test_a_drain_waits_for_a_request_that_is_still_arriving(tmp_path: Path) -> N
     assert service.rows("select event_name from events") == [("slow",)]
 
 
+def test_an_envoy_that_hangs_makes_it_unready_until_it_goes_on(tmp_path: Path) -> None:
+    with Service(tmp_path / "data", "--workers", "1") as service:
+        envoy = service.pid("envoy")
+        os.kill(envoy, signal.SIGSTOP)
+        try:
+            wait_until(lambda: service.readyz()["reasons"] == ["edge_silent"], within_s=40, what="it is not ready")
+        finally:
+            os.kill(envoy, signal.SIGCONT)
+        wait_until(service.is_ready, within_s=20, what="it is ready again")
+        assert service.post("served").status_code == 202
+
+
 def test_a_second_signal_stops_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
     service = Service(tmp_path / "data", "--workers", "1")
     service.start()

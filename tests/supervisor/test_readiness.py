@@ -20,6 +20,7 @@ def test_one_worker_that_serves_is_enough() -> None:
         pytest.param({"draining": True}, Reason.DRAINING, id="a drain has begun"),
         pytest.param({"recovered": False}, Reason.RECOVERY_RUNS, id="recovery runs"),
         pytest.param({"edge_listens": False}, Reason.EDGE_NOT_LISTENING, id="Envoy does not listen"),
+        pytest.param({"edge_answers": False}, Reason.EDGE_SILENT, id="Envoy hangs"),
         pytest.param({"workers": ()}, Reason.NO_WORKER_HEALTHY, id="no worker"),
         pytest.param({"workers": (Health.HANGS, Health.STARTING)}, Reason.NO_WORKER_HEALTHY, id="none answers"),
         pytest.param({"workers": (Health.NOT_SERVING,)}, Reason.LOG_UNWRITABLE, id="the log takes nothing"),
@@ -49,10 +50,10 @@ def test_a_worker_without_descriptors_makes_nothing_unready_while_another_serves
     assert reasons_not_ready(facts) == ()
 
 
-def test_before_the_start_every_reason_but_the_drain_and_what_workers_say_holds() -> None:
-    said_by_workers = {Reason.LOG_UNWRITABLE, Reason.NO_DESCRIPTORS}
+def test_before_the_start_every_reason_but_the_drain_and_what_processes_say_holds() -> None:
+    said_by_processes = {Reason.LOG_UNWRITABLE, Reason.NO_DESCRIPTORS, Reason.EDGE_SILENT}
 
-    assert set(reasons_not_ready(Facts())) == set(Reason) - {Reason.DRAINING} - said_by_workers
+    assert set(reasons_not_ready(Facts())) == set(Reason) - {Reason.DRAINING} - said_by_processes
 
 
 def test_it_lives_as_long_as_the_loop_turns() -> None:

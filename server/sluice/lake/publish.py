@@ -15,6 +15,7 @@ folders or not: a killed predecessor may have made them.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -105,6 +106,9 @@ def _make_folders(publication: Publication, lake: Lake) -> None:
 
 
 def _move(publication: Publication, lake: Lake) -> None:
+    assert publication.file is not None
+    if not publication.file.still_at(publication.staged):
+        raise FileNotFoundError(errno.ENOENT, "not the file that was written", str(publication.staged))
     disk.move_new(publication.staged, publication.target)
     first = publication.segments[0]
     lake.published.add(first.hour, [segment.id for segment in publication.segments])

@@ -9,6 +9,7 @@ fault, these are to blame.
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import msgspec
@@ -32,14 +33,17 @@ class Staging:
 
     def __init__(self, data_dir: Path) -> None:
         self.folder = data_dir / LAKE_FOLDER / STAGING_FOLDER
+        self._device: int | None = None
 
     def prepare(self) -> None:
         """Make the folder, and remove what a killed predecessor left in it. What can't be removed stays.
 
         Raises:
-            OSError: the folder can't be made or listed.
+            OSError: the folder can't be made or listed; FileNotFoundError: the lake's disk is gone.
         """
+        self._check()
         disk.make_folders(self.folder)
+        self._check()
         for name in disk.entries(self.folder):
             path = self.folder / name
             try:
@@ -53,12 +57,28 @@ class Staging:
         return self.folder / file_name(first_segment_id)
 
     def take_in_hand(self, ids: list[str]) -> None:
-        """Tell the supervisor what is being decoded."""
+        """Tell the supervisor what is being decoded.
+
+        Raises:
+            OSError: it can't be written; FileNotFoundError: the lake's disk is gone.
+        """
+        self._check()
         disk.replace_file(self.folder / _IN_HAND, msgspec.json.encode(ids))
 
     def put_down(self) -> None:
         """Tell the supervisor that nothing is being decoded."""
         disk.unlink(self.folder / _IN_HAND)
+
+    def _check(self) -> None:
+        """See that the lake is on the disk that it was on: below a mount point nobody would find what is published."""
+        lake = self.folder.parent
+        place = disk.place_of(lake)
+        if place is None:
+            return
+        if self._device is None:
+            self._device = place.device
+        elif place.device != self._device:
+            raise FileNotFoundError(errno.ENOENT, "on another disk than at the start", str(lake))
 
 
 def segments_in_hand(data_dir: str | Path) -> list[str]:

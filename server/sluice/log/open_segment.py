@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 from sluice import disk
@@ -136,6 +138,10 @@ class OpenSegment:
             self._rename_begun = True
             disk.move_new(self.path, self._folders.sealed / sealed_name(self._sealed()))
         elif not self._rename_begun:
+            # Where a folder above it is away, it may come back.
+            self._folders.check()
+            if not disk.exists(self._folders.open):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._folders.open))
             _messages.error("segment vanished before it was sealed", segment=self.id, records=self.records)
 
     def _sealed(self) -> Sealed:

@@ -54,6 +54,7 @@ class SegmentsOf(Generic[_RecordT]):
 
     def waiting(self) -> list[Sealed]:
         """All sealed segments, oldest hour first. What is none of the log's is passed over."""
+        self._folders.check()
         return sorted(s for name in disk.file_names(self._folders.sealed) if (s := parse_sealed(name)))
 
     def read(self, segment: Sealed) -> Iterator[tuple[int, _RecordT] | Damage]:

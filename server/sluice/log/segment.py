@@ -16,6 +16,7 @@ Names, and the folders themselves; nothing here looks at a file.
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -133,12 +134,34 @@ class Folders:
         self.sealed = log / State.SEALED.value
         self.damaged = log / State.DAMAGED.value
         self.archive = log / State.ARCHIVED.value
+        self._place: disk.Place | None = None
+
+    def check(self) -> None:
+        """See that the log is the folder that it was at the first look.
+
+        Otherwise its disk is gone, or somebody has put another folder in its place: what would be written there would
+        be missing when the first one is back.
+
+        Raises:
+            FileNotFoundError: it isn't, or isn't there.
+        """
+        place = disk.place_of(self.log)
+        if self._place is None:
+            self._place = place
+        elif place != self._place:
+            raise FileNotFoundError(errno.ENOENT, "not the folder that was there at the start", str(self.log))
 
     def make(self) -> None:
-        """Make those that are missing, and make their names durable, whoever made them: that one may have died."""
+        """Make those that are missing, and make their names durable, whoever made them: that one may have died.
+
+        Raises:
+            OSError: one can't be made; FileNotFoundError: as `check` says.
+        """
+        self.check()
         for folder in (self.open, self.sealed, self.damaged):
             disk.make_folders(folder)
         disk.sync_folders_up_to(self.log, self.log.parent)
+        self.check()
 
     def make_again(self, folder: Path) -> None:
         """Make one of them, durably, if it is missing: whoever has seen to damaged/ or archive/ may remove it.

@@ -171,10 +171,11 @@ class SegmentWriter:
         Raises:
             WriterFailed: not yet.
         """
-        self.seal(SealReason.FAILURE)
-        self._finish_leaving(SealReason.FAILURE)
+        # First, as a segment can't be sealed where somebody has removed the folder for it.
         with failing(Failure.PROBE, self._folders.open):
             self._folders.make()
+        self.seal(SealReason.FAILURE)
+        self._finish_leaving(SealReason.FAILURE)
         self._budget.require(self._probe_bytes)
         with failing(Failure.PROBE, self._folders.open):
             self._probe()
@@ -196,6 +197,7 @@ class SegmentWriter:
 
     def _begin(self, run: Run) -> OpenSegment:
         with failing(Failure.CREATE, self._folders.open):
+            self._folders.check()
             segment = OpenSegment.create(self._folders, node=self._node, run=run, now_s=time.monotonic())
         self.open = segment
         try:

@@ -24,6 +24,8 @@ _LISTENS_WITHIN_S = 60.0
 
 _POLL_S = 0.02
 _FOLLOW_EVERY_S = 0.5
+# Each takes as long as one waits for an answer, 5 s.
+_SILENCES_OF_ONE_THAT_HANGS = 2
 # A request that was on its way when none was active shows up by the second look.
 _IDLE_LOOKS = 3
 
@@ -41,6 +43,7 @@ class EnvoyChild:
         self._following = asyncio.create_task(self._follow_workers())
         self._healthy_workers = 0
         self._was_open = False
+        self._silences = 0
         self._drain: asyncio.Task[None] | None = None
 
     @classmethod
@@ -76,6 +79,11 @@ class EnvoyChild:
     def is_open(self) -> bool:
         """Whether it takes requests: it listens, and has found a healthy worker."""
         return self._was_open and not self._end.done()
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers on its admin interface. One that hangs doesn't; a busy one may fail to once."""
+        return self._silences < _SILENCES_OF_ONE_THAT_HANGS
 
     @property
     def healthy_workers(self) -> int:
@@ -117,16 +125,19 @@ class EnvoyChild:
         """Envoy judges workers by its own checks: until the first has passed one, it answers 503."""
         if not await self._listening:
             return
-        could_ask = True
         while not self._end.done():
             try:
                 self._healthy_workers = await self._process.healthy_workers()
             except AdminUnreachable:
-                if could_ask and not self._end.done():
-                    _messages.warning("envoy does not say whether it has healthy workers")
-                could_ask = False
+                if not self._end.done():
+                    self._silences += 1
+                    if self._silences == 1:
+                        _messages.warning(
+                            "envoy does not say whether it has healthy workers",
+                            hint="one that hangs is killed after a minute, and started again",
+                        )
             else:
-                could_ask = True
+                self._silences = 0
                 self._was_open = self._was_open or self._healthy_workers > 0
             await asyncio.sleep(_FOLLOW_EVERY_S if self._was_open else _POLL_S)
 

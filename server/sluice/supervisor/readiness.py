@@ -1,8 +1,8 @@
 """Whether the service is live and ready, and why not. Pure: facts in, answer out.
 
-Live: the supervisor's loop turns. Ready: Envoy listens, recovery is done, a worker has passed its health check (before
-that it has read the keys), its last commit or probe write succeeded, it has file descriptors left, and no drain has
-begun. How far the lake is behind makes nothing unready.
+Live: the supervisor's loop turns. Ready: Envoy listens and answers, recovery is done, a worker has passed its health
+check (before that it has read the keys), its last commit or probe write succeeded, it has file descriptors left, and no
+drain has begun. How far the lake is behind makes nothing unready.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Reason(Enum):
     DRAINING = "draining"
     RECOVERY_RUNS = "recovery_runs"
     EDGE_NOT_LISTENING = "edge_not_listening"
+    EDGE_SILENT = "edge_silent"
     NO_WORKER_HEALTHY = "no_worker_healthy"
     LOG_UNWRITABLE = "log_unwritable"
     NO_DESCRIPTORS = "no_descriptors"
@@ -37,6 +38,7 @@ class Facts:
         recovered: what earlier processes left in the log is sealed.
         edge_listens: Envoy takes connections, and has found a worker to send requests to; of an external Envoy nobody
             here can know, and it is taken for granted.
+        edge_answers: Envoy answers on its own admin interface; one that doesn't hangs.
         workers: the health of each. One that answers, but not that it serves, can't write its log, or has no file
             descriptors left.
         workers_healthy: how many Envoy sends requests to, by its own checks; with an external Envoy, how many serve.
@@ -47,6 +49,7 @@ class Facts:
     draining: bool = False
     recovered: bool = False
     edge_listens: bool = False
+    edge_answers: bool = True
     workers: tuple[Health, ...] = ()
     workers_healthy: int = 0
     log_causes: tuple[str, ...] = ()
@@ -61,6 +64,7 @@ def reasons_not_ready(facts: Facts) -> tuple[Reason, ...]:
         Reason.DRAINING: facts.draining,
         Reason.RECOVERY_RUNS: not facts.recovered,
         Reason.EDGE_NOT_LISTENING: not facts.edge_listens,
+        Reason.EDGE_SILENT: not facts.edge_answers,
         Reason.NO_WORKER_HEALTHY: not serves and not refuse,
         # Also of a worker that can't say why: there is no third cause.
         Reason.LOG_UNWRITABLE: refuse and (bool(facts.log_causes) or not facts.without_descriptors),

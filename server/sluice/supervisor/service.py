@@ -145,6 +145,7 @@ class Service:
             draining=draining,
             recovered=self._recovery.has_run,
             edge_listens=not self._has_edge or (self._envoy is not None and self._envoy.is_open),
+            edge_answers=self._envoy is None or self._envoy.answers,
             workers=health,
             workers_healthy=self._envoy.healthy_workers if self._envoy is not None else self._healthy_without(health),
         )
