@@ -21,11 +21,11 @@ from sluice.ingest.caller import caller_of, client_time_of
 from sluice.ingest.outcome import TooLarge
 from sluice.ingest.private import without_private_attributes
 from sluice.ingest.unpack import unpacked
-from sluice.ingest.validate import LOG_EVENT, WEBHOOK, Unclear, Valid
+from sluice.ingest.validate import CUSTOM_EXPOSURES, LOG_EVENT, WEBHOOK, Unclear, Valid
 from sluice.ingest.validate_proto import LOG_EVENT_REQUEST, RECEIVE_WEBHOOK_EVENT_REQUEST
 from sluice.ingest.violations import Invalid
 from sluice.lake.decode import decode
-from sluice.log.ports import Damage
+from sluice.log.ports import Body, Damage
 from sluice.log.reader import records_in
 from sluice.storage.v1 import log_record_pb2 as storage
 
@@ -83,12 +83,18 @@ def _is_told_well(invalid: Invalid) -> None:
 
 def check_json(body: bytes) -> None:
     """What a door takes as JSON the lake can read; all else is refused in words."""
-    for shape in (LOG_EVENT, WEBHOOK):
+    shapes = {
+        LOG_EVENT: storage.BODY_FORMAT_JSON,
+        WEBHOOK: storage.BODY_FORMAT_JSON,
+        CUSTOM_EXPOSURES: storage.BODY_FORMAT_CUSTOM_EXPOSURES,
+    }
+    for shape, of_door in shapes.items():
         found = _validated(shape, body)
         if isinstance(found, Invalid):
             _is_told_well(found)
         elif found.event_count:
-            _is_read_by_the_lake(shape.to_store(body), storage.BODY_FORMAT_JSON, found)
+            body_format = storage.BODY_FORMAT_WEBHOOK_EVENT if found.body_format is Body.WEBHOOK_EVENT else of_door
+            _is_read_by_the_lake(shape.to_store(body), body_format, found)
 
 
 def check_protobuf(body: bytes) -> None:
@@ -186,7 +192,7 @@ def check_caller(path: bytes) -> None:
     caller = caller_of([("x-envoy-original-path", text), ("statsig-client-time", text)])
     for name in (caller.sdk_type, caller.sdk_version, caller.session_id):
         assert len(name) <= 256
-    client_time_ms = client_time_of(caller, required=True)
+    client_time_ms = client_time_of(caller)
     assert isinstance(client_time_ms, Invalid) or INT64_MIN <= (client_time_ms or 0) <= INT64_MAX
 
 
@@ -203,6 +209,7 @@ _JSON = (
     b'{"events":[{"user":{"userID":1,"privateAttributes":{"a":"b"}},"eventName":"e","time":"2026-01-01T00:00:00Z"}]}',
     b'{"user":{"private\\u0041ttributes":null},"events":[{"eventName":"statsig::x","time":1e3,"value":1e400}]}',
     b'{"event":"e","timestamp":1,"user":{"userID":"u"},"value":"\\ud83d\\ude00"}',
+    b'{"user":{"userID":"u"},"exposures":[{"experimentName":"x","group":"g"},{"gateName":"y","passes":true,"ruleID":"r"}]}',
 )
 
 
