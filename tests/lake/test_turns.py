@@ -11,6 +11,8 @@ from sluice.lake.turns import Loop, Outcome
 class _Writer:
     """Comes to what it is told, again and again the last; and does something at its n-th turn."""
 
+    leaves_some = False
+
     def __init__(self, *outcomes: Outcome, then: tuple[int, Callable[[], None]] | None = None) -> None:
         self._outcomes = outcomes
         self._then = then
