@@ -185,12 +185,14 @@ def _replay(service: Service, *arguments: str) -> subprocess.CompletedProcess[st
 def test_rejects_survive_kills_of_the_lake_writer_and_of_workers_once_each(service: Service) -> None:
     ids = []
     for role in ("lake", "worker-0", "lake"):
-        ids += [_post(service, _BAD, key=service.server_key).headers["x-request-id"] for _ in range(5)]
+        refused = [_post(service, _BAD, key=service.server_key) for _ in range(5)]
+        assert [answer.status_code for answer in refused] == [400] * 5
+        ids += [answer.headers["x-request-id"] for answer in refused]
         for request_id in ids[-5:]:
             _kept(service, request_id)
-        service.kill(role)
-        wait_until(service.is_ready, within_s=30, what="the service is ready again")
-        wait_until(lambda role=role: role in _children(service), within_s=30)
+        killed = service.kill(role)
+        wait_until(lambda role=role, killed=killed: _is_replaced(service, role, killed), within_s=30)
+        wait_until(lambda: _post(service, _GOOD, key=service.server_key).status_code == 202, within_s=30)
     service.flush()
 
     found = service.rows("select request_id, count(*) from rejects group by 1 having count(*) > 1")
@@ -199,9 +201,9 @@ def test_rejects_survive_kills_of_the_lake_writer_and_of_workers_once_each(servi
     assert set(ids) <= there
 
 
-def _children(service: Service) -> dict[str, object]:
+def _is_replaced(service: Service, role: str, killed: int) -> bool:
     run = read_run_file(service.data_dir)
-    return dict(run.children) if run else {}
+    return run is not None and role in run.children and run.children[role].pid != killed
 
 
 def test_a_flood_of_large_refused_bodies_stays_within_the_budget_and_stops_no_good_traffic(tmp_path: Path) -> None:

@@ -60,7 +60,14 @@ def test_both_ports_say_that_it_is_live_and_ready(service: Service) -> None:
         assert ready.json()["ready"]
         assert ready.json()["reasons"] == []
         assert ready.json()["workers_healthy"] >= 1
-        assert set(ready.json()["lake"]) == {"waiting_segments", "waiting_bytes", "oldest_waiting_s", "looked_s_ago"}
+        assert set(ready.json()["lake"]) == {
+            "waiting_segments",
+            "waiting_bytes",
+            "oldest_waiting_s",
+            "rejects_waiting_segments",
+            "rejects_waiting_bytes",
+            "looked_s_ago",
+        }
 
 
 def test_metrics_are_those_of_all_processes(service: Service) -> None:

@@ -70,6 +70,7 @@ def _rejects(config: WorkerConfig, data_dir: Path) -> Rejects:
     log = RefusedAppender(
         refused_log(data_dir),
         node=config.node,
+        index=config.index,
         seal_age_s=config.seal_age_s,
         seal_size_bytes=config.seal_size_bytes,
         # What is wrong with them comes on top of what they are.

@@ -34,6 +34,7 @@ class Staging:
     def __init__(self, data_dir: Path) -> None:
         self.folder = data_dir / LAKE_FOLDER / STAGING_FOLDER
         self._device: int | None = None
+        self._told: set[str] = set()
 
     def prepare(self) -> None:
         """Make the folder, and remove what a killed predecessor left in it. What can't be removed stays.
@@ -50,7 +51,9 @@ class Staging:
                 disk.unlink(path)
             except OSError as exc:
                 is_folder = isinstance(exc, IsADirectoryError)
-                leave_foreign(path, _messages, room="lake", is_in_the_way=is_folder, error=exc.strerror)
+                if name not in self._told:
+                    now = leave_foreign(path, _messages, room="lake", is_in_the_way=is_folder, error=exc.strerror)
+                    self._told.add(now.name)
 
     def path_of(self, first_segment_id: str) -> Path:
         """Where the file of that name is written."""

@@ -68,16 +68,21 @@ class LakeWriter:
     Args:
         config: the writer's values.
         source: the table that is written.
+        staging: of all tables of the process; None: there is no other.
     """
 
-    def __init__(self, config: WriterConfig, source: WrittenTable) -> None:
+    def __init__(self, config: WriterConfig, source: WrittenTable, staging: Staging | None = None) -> None:
         data_dir = Path(config.data_dir)
         table = data_dir / LAKE_FOLDER / source.name
         self._config = config
         self._log = source.log
         self._figures = source.figures
         self._lake = Lake(
-            data_dir=data_dir, table=table, source=source, staging=Staging(data_dir), published=Published(table)
+            data_dir=data_dir,
+            table=table,
+            source=source,
+            staging=staging or Staging(data_dir),
+            published=Published(table),
         )
         self._condemned = {id_ for id_, deaths in config.blamed.items() if deaths >= MAX_DEATHS}
         self._suspects = Suspects(alone=frozenset(config.blamed), last=config.last)
@@ -278,7 +283,8 @@ def main(arguments: Sequence[str]) -> int:
     metering.tell_if_apart()
     be_nice()
     tables = written_tables(Path(config.data_dir), archive=config.archive)
-    loop = Loop([LakeWriter(config, table) for table in tables], config.lifeline_fd)
+    staging = Staging(Path(config.data_dir))
+    loop = Loop([LakeWriter(config, table, staging) for table in tables], config.lifeline_fd)
     loop.listen()
     return loop.run()
 

@@ -16,7 +16,7 @@ __all__ = ["leave_foreign"]
 
 def leave_foreign(
     path: Path, messages: FilteringBoundLogger, *, room: str, is_in_the_way: bool = False, **facts: object
-) -> None:
+) -> Path:
     """Leave it where it is; what is in the way under another name, if it can be moved.
 
     Args:
@@ -25,12 +25,16 @@ def leave_foreign(
         room: whose it is not: `log` or `lake`.
         is_in_the_way: its name is one that a process of the service needs, who will say so if it stays.
         facts: what else is known of it, for the operator.
+
+    Returns:
+        Where it lies now.
     """
     aside = _moved_aside(path) if is_in_the_way else None
     if aside is None:
         messages.warning(f"what is not the {room}'s is left alone", path=str(path), **facts)
-    else:
-        messages.warning(f"what is not the {room}'s was in the way, and is moved aside", path=str(path), to=aside.name)
+        return path
+    messages.warning(f"what is not the {room}'s was in the way, and is moved aside", path=str(path), to=aside.name)
+    return aside
 
 
 def _moved_aside(path: Path) -> Path | None:
