@@ -49,6 +49,7 @@ __all__ = [
     "observed",
     "open_read",
     "place_of",
+    "place_of_open",
     "read_bytes",
     "replace_file",
     "size_of",
@@ -469,6 +470,12 @@ def place_of(path: Path) -> Place | None:
         found = path.stat()
     except FileNotFoundError:
         return None
+    return Place(found.st_dev, found.st_ino)
+
+
+def place_of_open(fd: int) -> Place:
+    """Where an open file or folder is, whatever its name leads to now."""
+    found = os.fstat(fd)
     return Place(found.st_dev, found.st_ino)
 
 

@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-__all__ = ["Outage", "cause_of"]
+__all__ = ["NO_ROOM", "Outage", "cause_of", "hint_of"]
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+_HINTS = {
+    **dict.fromkeys(NO_ROOM, "free space on the disk of {path}"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "let the service's user write to {path}"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "raise the limit of open files: prlimit --nofile, LimitNOFILE"),
+    errno.EIO: "see dmesg: the disk of {path} fails",
+    errno.EROFS: "make the file system of {path} writable; if it became read-only by itself, see dmesg why",
+}
 # In one outage.
 _MOST_TOLD = 20
 
@@ -38,6 +47,11 @@ class Outage:
     def is_on(self) -> bool:
         """Whether something has failed, and nothing shown that it is over."""
         return bool(self._told)
+
+    @property
+    def causes(self) -> set[str]:
+        """What has failed in it; empty: it is off."""
+        return {cause for cause, _ in self._told}
 
     def failed(self, cause: str, *, about: str = "", **facts: object) -> None:
         """Tell a failure, if its cause is new in this outage.
@@ -67,3 +81,13 @@ def cause_of(error: BaseException) -> str:
     """
     number = error.errno if isinstance(error, OSError) else None
     return errno.errorcode.get(number or 0, type(error).__name__)
+
+
+def hint_of(error: OSError, path: object) -> str:
+    """How what the system refused is mended; empty where nobody knows.
+
+    Args:
+        error: what it said.
+        path: on what.
+    """
+    return _HINTS.get(error.errno or 0, "").format(path=path)

@@ -36,6 +36,11 @@ def _counted(cause: str) -> float:
     return REGISTRY.get_sample_value("sluice_lake_failures_by_cause_total", {"cause": cause}) or 0.0
 
 
+def _keeps(cause: str) -> float | None:
+    """What the gauge says keeps events from being published; None: never yet."""
+    return REGISTRY.get_sample_value("sluice_lake_outages", {"table": "events", "cause": cause})
+
+
 def _tries(writer: LakeWriter, times: int) -> list[Any]:
     """What is told while it is tried so often."""
     with structlog.testing.capture_logs() as messages:
@@ -49,13 +54,17 @@ def test_an_outage_is_told_once_and_counted_each_time_and_its_end_is_told(tmp_pa
     before = _counted("sync")
     with disk.observed(FailWhere("sync", ".parquet")):
         [error] = _tries(writer, 10)
+        assert _keeps("sync") == 1
     with structlog.testing.capture_logs() as after:
         publish_all(writer)
 
     assert (error["log_level"], error["cause"]) == ("error", "sync")
     assert "No space left on device" in error["error"]
-    assert "free space" in error["hint"]
+    [path] = [part for part in error["error"].split(": ") if part.endswith(".parquet")]
+    assert path.startswith(str(tmp_path / "lake" / ".staging"))
+    assert error["hint"] == f"free space on the disk of {path}"
     assert _counted("sync") - before == 10
+    assert _keeps("sync") == 0
     assert [m["event"] for m in after] == ["file published", "segments are published again"]
     assert in_lake(tmp_path) == ["a"]
 

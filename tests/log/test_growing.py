@@ -112,7 +112,7 @@ def test_a_record_is_read_as_soon_as_its_last_byte_is_there() -> None:
         assert grown.bodies == [b"one"]
 
 
-@pytest.mark.parametrize("tail", [b"\0" * 40, frame_of(b"torn")[:-3], b"\1\2\3"])
+@pytest.mark.parametrize("tail", [b"\0" * 40, frame_of(b"torn")[:-3], b"\1\2\3"], ids=["zeros", "cut", "no frame"])
 def test_a_torn_tail_is_waited_for_and_told_when_nothing_can_follow(tail: bytes) -> None:
     with _growing(frame_of(b"one") + tail) as grown:
         for _ in range(3):

@@ -5,6 +5,7 @@ really full: test_faults_full_disk.py.
 """
 
 import errno
+import json
 import os
 from collections.abc import Iterator
 
@@ -71,11 +72,15 @@ def test_while_the_lake_refuses_202_goes_on_and_segments_wait_and_it_is_told_onc
         load.wait_for("202", "OK", more=10)
         wait_until(lambda: _waiting(service) >= 3, what="segments wait")
         assert service.is_ready()
+        assert json.loads(service.command("status", "--json"))["lake_causes"] == [cause]
     again = told.wait_for(level="warning", event="again")
     wait_until(lambda: _waiting(service) <= 3, what="the lake has caught up")
     print(f"recovered after {again['after_s']} s from its beginning")
 
     assert os.strerror(rule.errno) in error["error"]
+    assert str(service.data_dir) in error["error"]
+    assert error["hint"]
+    assert json.loads(service.command("status", "--json"))["lake_causes"] == []
     assert told.counted("sluice_lake_failures_total") > 0
     assert told.counted("sluice_lake_failures_by_cause_total", cause=cause) > 0
     # Of segments that can't be read the first are told each, since the others are published.

@@ -51,6 +51,7 @@ class Counts:
         events_set_aside: invalid events of acknowledged requests.
         rejects_kept: refused requests that are kept, by reason.
         rejects_dropped: those of known keys that are not, by why.
+        lake_causes: what keeps segments from being published, now.
     """
 
     requests_accepted: int
@@ -59,6 +60,7 @@ class Counts:
     events_set_aside: int
     rejects_kept: Mapping[str, int]
     rejects_dropped: Mapping[str, int]
+    lake_causes: tuple[str, ...]
 
 
 def ask_readiness(admin: str) -> Readiness:
@@ -104,6 +106,9 @@ def ask_counts(admin: str) -> Counts:
             events_set_aside=sum(totals.by("sluice_events_quarantined_total", "source").values()),
             rejects_kept=totals.by("sluice_rejects_kept_total", "reason"),
             rejects_dropped=totals.by("sluice_rejects_dropped_total", "reason"),
+            lake_causes=tuple(
+                sorted(cause for cause, is_on in totals.by("sluice_lake_outages", "cause").items() if is_on)
+            ),
         )
     except (ValueError, KeyError) as exc:
         raise AdminUnreachable(f"http://{admin}/metrics: not the answer of Sluice") from exc

@@ -36,6 +36,7 @@ class _Status:
     events_set_aside: int | None
     rejects_kept: Mapping[str, int] | None
     rejects_dropped: Mapping[str, int] | None
+    lake_causes: tuple[str, ...]
     rows_in_lake: int | None
     rejects_in_lake: int | None
     waiting_segments: int
@@ -107,6 +108,7 @@ def _find(data_dir: Path) -> _Status:
         events_set_aside=None if counts is None else counts.events_set_aside,
         rejects_kept=None if counts is None else counts.rejects_kept,
         rejects_dropped=None if counts is None else _counted(counts.rejects_dropped),
+        lake_causes=() if counts is None else counts.lake_causes,
         rows_in_lake=rows,
         rejects_in_lake=rejects,
         waiting_segments=lag.waiting_segments,
@@ -157,6 +159,8 @@ def _lines(found: _Status) -> Iterator[tuple[str, str]]:
         if found.rejects_dropped:
             dropped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(found.rejects_dropped.items()))
             yield "rejects not kept", dropped
+    if found.lake_causes:
+        yield "lake trouble", _in_words(found.lake_causes)
     yield "rows in the lake", "unknown" if found.rows_in_lake is None else f"{found.rows_in_lake:,}"
     oldest = f", the oldest since {found.oldest_waiting_s:.0f} s" if found.waiting_segments else ""
     yield "waiting for it", f"{found.waiting_segments:,} segments, {found.waiting_bytes:,} bytes{oldest}"

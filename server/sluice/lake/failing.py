@@ -1,21 +1,20 @@
-"""A step of publishing that the disk refused: what failed, and whether for want of room."""
+"""A step of publishing that the disk refused: what failed, on which path, and how that is mended."""
 
 from __future__ import annotations
 
-import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sluice.errors import SluiceError
+from sluice.outage import NO_ROOM, hint_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from pathlib import Path
 
     from sluice.lake.metrics import Failure
 
 __all__ = ["PublishFailed", "failing"]
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class PublishFailed(SluiceError):
@@ -27,20 +26,25 @@ class PublishFailed(SluiceError):
         about: hours or segments whose own fault it may be, so that others need not share it; else empty.
     """
 
-    def __init__(self, cause: Failure, error: OSError) -> None:
-        no_room = error.errno in _NO_ROOM
-        super().__init__(
-            f"{cause.value} failed: {error}", hint="free space on the disk of the data folder" if no_room else ""
-        )
+    def __init__(self, cause: Failure, error: OSError, path: Path | None) -> None:
+        where = error.filename or path
+        hint = hint_of(error, where or "the data folder")
+        reason = error.strerror or str(error)
+        super().__init__(f"{cause.value} failed: {reason}{f': {where}' if where else ''}", hint=hint)
         self.cause = cause
-        self.no_room = no_room
+        self.no_room = error.errno in NO_ROOM
         self.about: Collection[str] = ()
 
 
 @contextmanager
-def failing(cause: Failure) -> Iterator[None]:
-    """Let an OSError in the block be a PublishFailed of that cause."""
+def failing(cause: Failure, path: Path | None = None) -> Iterator[None]:
+    """Let an OSError in the block be a PublishFailed of that cause.
+
+    Args:
+        cause: what fails then.
+        path: on what, unless the error names it.
+    """
     try:
         yield
     except OSError as exc:
-        raise PublishFailed(cause, exc) from exc
+        raise PublishFailed(cause, exc, path) from exc

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from sluice.metering import Counter
+from sluice.metering import Counter, Gauge
 
 __all__ = [
     "BYTES",
@@ -17,6 +17,7 @@ __all__ = [
     "FILES",
     "OF_EVENTS",
     "OF_REJECTS",
+    "OUTAGES",
     "ROWS",
     "SECONDS",
     "SEGMENTS",
@@ -31,6 +32,12 @@ SEGMENTS = Counter("sluice_lake_segments", "Segments whose records are in the la
 SECONDS = Counter("sluice_lake_seconds", "CPU seconds (decode, encode) and elapsed seconds (publish).", ["stage"])
 FAILURES = Counter("sluice_lake_failures", "Attempts to publish that failed and are made again.")
 FAILURES_BY_CAUSE = Counter("sluice_lake_failures_by_cause", "The same, by what failed.", ["cause"])
+OUTAGES = Gauge(
+    "sluice_lake_outages",
+    "1 while that keeps segments of the table from being published.",
+    ["table", "cause"],
+    multiprocess_mode="livemax",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,6 +140,7 @@ STEPS: dict[str, Callable[[Publication, Lake], None]] = {
 }
 # A file without rows is not published: all its records were set aside.
 _STEPS_WITHOUT_ROWS = ("let_go",)
+_ON_THE_STAGED_FILE = (Failure.WRITE, Failure.SYNC)
 
 
 def publish(segments: Sequence[Sealed], lake: Lake) -> Publication:
@@ -164,7 +165,8 @@ def publish(segments: Sequence[Sealed], lake: Lake) -> Publication:
             if publication.loaded is not None and publication.loaded.rows == 0 and name not in _STEPS_WITHOUT_ROWS:
                 continue
             began = perf_counter()
-            with failing(Failure(name)):
+            cause = Failure(name)
+            with failing(cause, publication.staged if cause in _ON_THE_STAGED_FILE else publication.target):
                 step(publication, lake)
             publication.seconds[name] = perf_counter() - began
     finally:
@@ -183,9 +185,9 @@ def let_go_of_published(segments: Sequence[Sealed], lake: Lake) -> None:
         PublishFailed: a step failed.
     """
     folder = folder_of(lake.table, segments[0].hour)
-    with failing(Failure.SYNC_FOLDER):
+    with failing(Failure.SYNC_FOLDER, folder):
         disk.sync_folder(folder)
-    with failing(Failure.SYNC_PARENTS):
+    with failing(Failure.SYNC_PARENTS, folder.parent):
         disk.sync_folders_up_to(folder.parent, lake.data_dir)
-    with failing(Failure.LET_GO):
+    with failing(Failure.LET_GO, folder):
         lake.source.log.done(segments)

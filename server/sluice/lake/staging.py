@@ -33,6 +33,8 @@ class Staging:
 
     def __init__(self, data_dir: Path) -> None:
         self.folder = data_dir / LAKE_FOLDER / STAGING_FOLDER
+        self._data_dir = data_dir
+        self._home = disk.place_of(data_dir)
         self._device: int | None = None
         self._told: set[str] = set()
 
@@ -73,7 +75,12 @@ class Staging:
         disk.unlink(self.folder / _IN_HAND)
 
     def _check(self) -> None:
-        """See that the lake is on the disk that it was on: below a mount point nobody would find what is published."""
+        """See that the lake is on the disk that it was on, in the data folder that it was in.
+
+        Below a mount point nobody would find what is published, and another data folder has another writer.
+        """
+        if disk.place_of(self._data_dir) != self._home:
+            raise FileNotFoundError(errno.ENOENT, "not the folder that this process began with", str(self._data_dir))
         lake = self.folder.parent
         place = disk.place_of(lake)
         if place is None:

@@ -41,6 +41,10 @@ class _OfSome:
         self._now.update(about)
         self._outage.failed(cause.value, about=min(about), error=error.message, hint=error.hint, table=self._table)
 
+    @property
+    def causes(self) -> set[str]:
+        return self._outage.causes
+
     def over(self, *about: str) -> None:
         self._now.difference_update(about)
         if not self._now:
@@ -70,6 +74,7 @@ class Troubles:
         )
         # For which a step failed, and whether others were published since.
         self._failed: dict[str, bool] = {}
+        self._shown: set[str] = set()
 
     @property
     def failed_for(self) -> Collection[str]:
@@ -85,20 +90,24 @@ class Troubles:
             self._steps.failed(error.cause.value, error=error.message, hint=error.hint, table=self._table)
         for one in error.about:
             self._failed.setdefault(one, False)
+        self._show()
 
     def left_apart(self, error: PublishFailed, about: str) -> None:
         """A segment can't be set aside. That holds up no other."""
         _count(error.cause)
         self._apart.failed(error.cause, [about], error)
+        self._show()
 
     def unreadable(self, about: str, cause: Failure, error: SluiceError) -> None:
         """An hour, or a segment, can't be read; the others go on."""
         _count(cause)
         self._unreadable.failed(cause, [about], error)
+        self._show()
 
     def readable(self, *about: str) -> None:
         """These hours or segments were read."""
         self._unreadable.over(*about)
+        self._show()
 
     def published(self, *about: str) -> None:
         """These hours or segments were published and let go."""
@@ -108,16 +117,27 @@ class Troubles:
         for one in self._failed:
             self._failed[one] = True
         self._apart.over(*about)
+        self._show()
 
     def nothing_waits(self) -> None:
         """All is in the lake."""
         self._steps.over()
+        self._show()
 
     def keep_only(self, about: Collection[str]) -> None:
         """Other hours and segments don't wait any more."""
         self._failed = {one: others_are for one, others_are in self._failed.items() if one in about}
         self._apart.keep_only(about)
         self._unreadable.keep_only(about)
+        self._show()
+
+    def _show(self) -> None:
+        causes = self._steps.causes | self._apart.causes | self._unreadable.causes
+        for cause in causes - self._shown:
+            metrics.OUTAGES.labels(self._table, cause).set(1)
+        for cause in self._shown - causes:
+            metrics.OUTAGES.labels(self._table, cause).set(0)
+        self._shown = causes
 
 
 def _count(cause: Failure) -> None:

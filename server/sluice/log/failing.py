@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sluice.errors import SluiceError
+from sluice.outage import hint_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,4 +37,5 @@ def failing(cause: Failure, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise WriterFailed(f"{cause.value} failed: {exc.strerror or exc}", cause=cause, path=path) from exc
+        message = f"{cause.value} failed: {exc.strerror or exc}"
+        raise WriterFailed(message, cause=cause, path=path, hint=hint_of(exc, path)) from exc

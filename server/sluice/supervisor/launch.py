@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from sluice import telemetry
+from sluice import disk, telemetry
 from sluice.settings.stages import edge_config, worker_config, writer_config
 from sluice.supervisor.child import PythonChild, PythonProgram
 from sluice.supervisor.descriptors import connections_that_fit
@@ -45,6 +46,16 @@ class Place:
     admin: Address
     lock_fd: int
     lifeline_fd: int
+
+    def require_folder(self) -> Path:
+        """The data folder, if it is still the one whose lock this service holds.
+
+        Raises:
+            OSError: another one stands in its place, or none: it may be another service's by now.
+        """
+        if disk.place_of(self.data_dir) != disk.place_of_open(self.lock_fd):
+            raise FileNotFoundError(errno.ENOENT, "not the folder that this service began with", str(self.data_dir))
+        return self.data_dir
 
     @property
     def metrics(self) -> Path:
@@ -110,6 +121,7 @@ class Launcher:
         return await EnvoyChild.start(config, self._place.run_folder, port=port)
 
     async def _python(self, module: str, argument: bytes, *, role: str) -> Child:
+        self._place.require_folder()
         return await PythonChild.start(
             PythonProgram(
                 module=module,

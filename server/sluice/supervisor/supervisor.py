@@ -299,14 +299,14 @@ class Supervisor:
             sockets=str(self._place.sockets),
             edge=self._settings.edge,
         )
-        return partial(write_run_file, self._place.data_dir, run)
+        return lambda: write_run_file(self._place.require_folder(), run)
 
     async def _remove_run_file(self) -> None:
         try:
             async with asyncio.timeout(_LAST_WORDS_S):
                 # Else it might be written once more.
                 await self._run_file.rest()
-                await beside(partial(remove_run_file, self._place.data_dir), name=RUN_FILE_NAME)
+                await beside(lambda: remove_run_file(self._place.require_folder()), name=RUN_FILE_NAME)
         except OSError as exc:
             _messages.warning("run.json stays; the next start takes no notice of it", error=_text_of(exc))
 
