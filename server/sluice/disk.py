@@ -40,6 +40,7 @@ __all__ = [
     "file_names",
     "free_bytes",
     "identity",
+    "is_locked",
     "lock_folder",
     "locked_files",
     "make_durable_folders",
@@ -524,6 +525,12 @@ def lock_folder(path: Path, *, inheritable: bool = True) -> int | None:
         return fd
     os.close(fd)
     return None
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether some process has a folder's lock, seen without taking it."""
+    place = place_of(folder)
+    return place is not None and place.inode in locked_files()
 
 
 def locked_files() -> frozenset[int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sluice import disk
 from sluice.supervisor.admin import AdminServer, Snapshot
 from sluice.supervisor.health import Health
 from sluice.supervisor.process_id import ProcessId, process_id
@@ -107,6 +108,18 @@ def test_a_service_that_was_killed_is_not_running(sluice: InProcess, data_dir: P
     _write_run_file(data_dir, admin="127.0.0.1:1", supervisor=ProcessId(pid=os.getpid(), started=1))
 
     assert "not ready: not running" in sluice("status", "--data-dir", str(data_dir)).out
+
+
+def test_a_service_that_could_not_write_its_run_file_is_told_of(sluice: InProcess, data_dir: Path) -> None:
+    held = disk.lock_folder(data_dir, inheritable=False)
+    assert held is not None
+    try:
+        result = sluice("status", "--data-dir", str(data_dir))
+    finally:
+        os.close(held)
+
+    assert "not ready: run file missing" in result.out
+    assert "has not written its run.json" in result.err
 
 
 def test_an_admin_port_that_does_not_answer_is_told(sluice: InProcess, data_dir: Path) -> None:

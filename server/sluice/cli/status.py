@@ -83,7 +83,10 @@ def _find(data_dir: Path) -> _Status:
     reasons: tuple[str, ...]
     if run is None or not run.is_alive:
         run = None
-        reasons = ("not_running",)
+        # A disk that is full or read-only may keep a service from writing run.json.
+        reasons = ("run_file_missing",) if disk.is_locked(data_dir) else ("not_running",)
+        if reasons == ("run_file_missing",):
+            say(f"a service has {data_dir} and no run.json there: it is starting, or can't write it; see its messages")
     else:
         try:
             readiness, counts = ask_readiness(run.admin), ask_counts(run.admin)

@@ -76,7 +76,8 @@ def trace(
             "  it was refused, and came without a known key, or beyond rejects-per-hour: its answer said why\n"
             "  it held no events: that is accepted, and leaves nothing\n"
             "  another service received it, one with another data folder\n"
-            "  its file was moved out of the lake"
+            "  its file was moved out of the lake\n"
+            "  its record was damaged on the disk, and its id with it: see the reports in log/damaged/"
         )
     if found.stage is Stage.DAMAGED:
         raise typer.Exit(1)

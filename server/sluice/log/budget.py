@@ -90,7 +90,7 @@ class Budget:
                 f"kept free={self._min_free_bytes} bytes",
                 cause=Failure.DISK_FLOOR,
                 path=self._folders.open,
-                hint="free space on the disk of the data folder",
+                hint=f"free space on the disk of {self._folders.open}, or keep less free: --min-free",
             )
 
     def _require_room(self) -> None:

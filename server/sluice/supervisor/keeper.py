@@ -87,6 +87,7 @@ class Keeper:
         self._due_at = 0.0
         self._quick_ends = 0
         self._at_once = False
+        self._killed: Child | None = None
         self._told_at = -math.inf
         self._start_outage = Outage(
             _messages, fails="child can't be started, and is tried again", is_over="child can be started again"
@@ -153,6 +154,7 @@ class Keeper:
         if self.child is not None:
             _messages.warning("child killed", child=self.role, pid=self.child.identity.pid, why=why)
             self.child.send(signal.SIGKILL)
+            self._killed = self.child
 
     def tell(self, number: signal.Signals) -> None:
         """Send it a signal that it has a handler for; before it has, as just after its start, nothing is sent."""
@@ -178,7 +180,8 @@ class Keeper:
         if not asked:
             self._state = _State.DUE
             self._due_at = now + pause_before_start(self._quick_ends)
-            _messages.warning("child ended by itself", child=self.role, pid=end.pid, exit_code=exit_code)
+            if child is not self._killed:
+                _messages.warning("child ended by itself", child=self.role, pid=end.pid, exit_code=exit_code)
         await self._after_end(end)
         return True
 
