@@ -5,7 +5,9 @@ from pathlib import Path
 
 from bench.load import body_of
 from sluice.contract import Source
-from sluice.log import Body, Entry, SegmentAppender, new_request_id
+from sluice.log.appender import SegmentAppender
+from sluice.log.ids import new_request_id
+from sluice.log.ports import Body, Entry
 from sluice.log.segment import LOG_FOLDER
 
 _TOGETHER = 256

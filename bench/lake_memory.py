@@ -29,7 +29,10 @@ from sluice.events.v1 import events_pb2 as pb
 from sluice.lake.config import WriterConfig
 from sluice.lake.writer import LakeWriter, Outcome
 from sluice.lake.written_tables import events_table
-from sluice.log import Body, Entry, LocalSegments, SegmentAppender, new_request_id
+from sluice.log.appender import SegmentAppender
+from sluice.log.ids import new_request_id
+from sluice.log.ports import Body, Entry
+from sluice.log.reader import LocalSegments
 from sluice.log.segment import LOG_FOLDER
 
 _MIB = 2**20

@@ -19,7 +19,10 @@ from pathlib import Path
 import uvloop
 
 from sluice.contract import Source
-from sluice.log import Body, Entry, SegmentAppender, metrics, new_request_id
+from sluice.log import metrics
+from sluice.log.appender import SegmentAppender
+from sluice.log.ids import new_request_id
+from sluice.log.ports import Body, Entry
 
 
 def _entry(body: bytes) -> Entry:

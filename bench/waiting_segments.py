@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sluice.lake.plan import Suspects, next_file
-from sluice.log import LocalSegments
 from sluice.log.budget import Budget
+from sluice.log.reader import LocalSegments
 from sluice.log.segment import Folders, hour_of
 from sluice.supervisor.figures import lake_lag
 

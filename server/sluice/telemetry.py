@@ -14,9 +14,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-import structlog
-
+from sluice.shut_out import ShutOut
 from sluice.unfailing import UnfailingStream
+
+with ShutOut("rich"):
+    import structlog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,7 @@ import structlog.testing
 from sluice.framing import frame
 from sluice.lake.writer import LakeWriter
 from sluice.lake.written_tables import rejects_table
-from sluice.log import request_id_text
+from sluice.log.ids import request_id_text
 from sluice.log.refused import RefusedEntry, RefusedSegments, RejectReason, encode_refused, refused_log
 from tests.support.command import InProcess
 from tests.support.lake_service import config, publish_all

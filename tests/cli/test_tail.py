@@ -17,7 +17,7 @@ from sluice import disk
 from sluice.contract import Source
 from sluice.framing import Frame, scan
 from sluice.lake.schema import EVENTS
-from sluice.log import new_request_id
+from sluice.log.ids import new_request_id
 from sluice.log.record import decode
 from tests.support.command import COMMAND, InProcess, Result, write_log
 from tests.support.event_frames import NOW_US, body_of, event_frame

@@ -12,7 +12,7 @@ from sluice.cli import tailing
 from sluice.cli.tailing import Tail, TailOptions
 from sluice.cli.wanted import Wanted
 from sluice.lake.decode import Rows
-from sluice.log import LocalSegments
+from sluice.log.reader import LocalSegments
 from sluice.log.segment import hour_of
 from sluice.storage.v1.log_record_pb2 import LogRecord
 from tests.support.command import write_log

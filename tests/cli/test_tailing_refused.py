@@ -8,7 +8,7 @@ import pytest
 
 from sluice.cli.tailing_refused import RefusedTail, WantedRefusals, refusal_line
 from sluice.framing import frame
-from sluice.log import request_id_text
+from sluice.log.ids import request_id_text
 from sluice.log.refused import RefusedEntry, encode_refused, refused_log
 from tests.support.log_records import open_segment, refused_entry
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sluice import disk
-from sluice.log import LocalSegments
+from sluice.log.reader import LocalSegments
 from sluice.storage.v1 import log_record_pb2 as storage
 from tests.support.command import InProcess, Result
 from tests.support.lake_log import NOW, record, seal_on_disk, uuid7

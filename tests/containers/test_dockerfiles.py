@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from sluice.edge import find_envoy
+from sluice.edge.binary import find_envoy
 from sluice.edge.compose import COMPOSE, CONFIG_PATH
 from sluice.edge.process import envoy_arguments
 from sluice.edge.render import installed_documents

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sluice.edge import Transcoding
+from sluice.edge.config import Transcoding
 from sluice.edge.paths import UnusablePath, check_extra_paths
 from sluice.events.v1 import events_pb2 as pb
 from tests.edge.test_render import CONFIG

@@ -12,7 +12,11 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sluice.edge import AddressTaken, AdminUnreachable, EdgeConfig, EnvoyFailed, EnvoyMissing, EnvoyProcess, binary
+from sluice.edge import binary
+from sluice.edge.admin import AdminUnreachable
+from sluice.edge.binary import EnvoyMissing
+from sluice.edge.config import EdgeConfig
+from sluice.edge.process import AddressTaken, EnvoyFailed, EnvoyProcess
 from tests.support.edge import post, running_edge
 from tests.support.waiting import wait_until
 
@@ -103,7 +107,7 @@ def test_its_death_ends_wait_and_its_admin_is_unreachable(short_folder):
 def test_it_dies_with_the_process_that_started_it(short_folder):
     script = (
         "import asyncio, sys; from pathlib import Path; from tests.edge.test_process import _config;"
-        "from sluice.edge import EnvoyProcess\n"
+        "from sluice.edge.process import EnvoyProcess\n"
         "async def run():\n"
         "    envoy = EnvoyProcess(_config(Path(sys.argv[1])), Path(sys.argv[1])); await envoy.start()\n"
         "    await envoy.wait_listening(10); print(envoy.pid, flush=True); await asyncio.sleep(60)\n"

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sluice.edge import EdgeConfig, Transcoding, UnusableEdgeConfig, Upstream, find_envoy, render
+from sluice.edge.binary import find_envoy
 from sluice.edge.compose import CA_PATH, COMPOSE, main, worker_sockets
-from sluice.edge.render import installed_descriptor, installed_documents
+from sluice.edge.config import EdgeConfig, Transcoding, UnusableEdgeConfig, Upstream
+from sluice.edge.render import installed_descriptor, installed_documents, render
 
 CONFIG = EdgeConfig(
     listen_host="127.0.0.1",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sluice.edge import Transcoding
+from sluice.edge.config import Transcoding
 from sluice.events.v1 import events_pb2 as pb
 from tests.support.edge import MAX_BODY, Edge, running_edge
 

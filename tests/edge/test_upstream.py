@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sluice.edge import UnusableEdgeConfig, Upstream
-from sluice.edge.config import read_upstream
+from sluice.edge.config import UnusableEdgeConfig, Upstream, read_upstream
 from tests.support.edge import MAX_BODY, Edge, running_edge
 from tests.support.upstream import CERTIFICATES, UpstreamServer, upstream_server
 from tests.support.waiting import wait_until

@@ -15,7 +15,7 @@ import grpc
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 
-from sluice.log import LocalSegments
+from sluice.log.reader import LocalSegments
 from sluice.storage.v1 import log_record_pb2
 from tests.support.ingest_server import config_for, rest
 from tests.support.waiting import wait_until

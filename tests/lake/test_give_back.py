@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sluice.log import LocalSegments, recover
 from sluice.log.ports import DamageReason
+from sluice.log.reader import LocalSegments
+from sluice.log.recovery import recover
 from tests.support.damage import FRAMES, RECORDS, sealed_as
 from tests.support.lake_service import in_lake, publish_all, started
 

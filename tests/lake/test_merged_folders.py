@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from sluice.log import LocalSegments, recover
+from sluice.log.reader import LocalSegments
+from sluice.log.recovery import recover
 from tests.support.lake_log import HOUR, NOW, record, seal_on_disk
 from tests.support.lake_service import in_lake, publish_all, started
 

@@ -13,7 +13,8 @@ from sluice.lake import query
 from sluice.lake.schema import REJECTS
 from sluice.lake.writer import LakeWriter
 from sluice.lake.written_tables import rejects_table
-from sluice.log import Body, request_id_text
+from sluice.log.ids import request_id_text
+from sluice.log.ports import Body
 from sluice.log.refused import RefusedEntry, RefusedSegments, RejectReason, encode_refused, refused_log
 from tests.support.lake_service import Crash, CrashBefore, config, publish_all
 from tests.support.log_records import refused_entry, sealed_segment

@@ -10,7 +10,10 @@ import pytest
 import structlog
 
 from sluice import disk
-from sluice.log import LocalSegments, LogUnavailable, SegmentAppender, recover
+from sluice.log.appender import SegmentAppender
+from sluice.log.ports import LogUnavailable
+from sluice.log.reader import LocalSegments
+from sluice.log.recovery import recover
 from tests.support.log_records import Recorder, Refuses, appender, bodies_in, entry
 from tests.support.waiting import until
 

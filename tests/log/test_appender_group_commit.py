@@ -1,15 +1,23 @@
 """Callers are answered when the write that holds their record is durable, and those that wait share a write."""
 
+from __future__ import annotations
+
 import asyncio
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sluice import disk
-from sluice.log import LocalSegments, LogUnavailable, SegmentAppender
+from sluice.log.ports import LogUnavailable
+from sluice.log.reader import LocalSegments
 from tests.support.log_records import Recorder, appender, bodies_in, entry
 from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sluice.log.appender import SegmentAppender
 
 
 class Gate(Recorder):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sluice import disk
-from sluice.log import LocalSegments, Sealed
+from sluice.log.ports import Sealed
+from sluice.log.reader import LocalSegments
 from sluice.log.segment import hour_of
 from tests.support.log_records import HOUR_US, Clock, Recorder, appender, entry
 from tests.support.waiting import until

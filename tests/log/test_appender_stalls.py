@@ -10,8 +10,11 @@ import pytest
 import structlog
 
 from sluice import disk
-from sluice.log import LogUnavailable, SegmentAppender, metrics, recover
+from sluice.log import metrics
+from sluice.log.appender import SegmentAppender
 from sluice.log.metrics import Failure
+from sluice.log.ports import LogUnavailable
+from sluice.log.recovery import recover
 from sluice.log.segment import is_probe
 from tests.support.log_records import HOUR_US, Clock, Recorder, appender, bodies_in, entry
 from tests.support.waiting import until

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from sluice import disk
-from sluice.log import LocalSegments, LogUnavailable, recover
 from sluice.log.budget import Budget
 from sluice.log.failing import WriterFailed
 from sluice.log.metrics import Failure
+from sluice.log.ports import LogUnavailable
+from sluice.log.reader import LocalSegments
+from sluice.log.recovery import recover
 from sluice.log.segment import Folders
 from tests.support.log_records import appender, bodies_in, entry, frame_of, open_segment, sealed_segment
 from tests.support.waiting import until

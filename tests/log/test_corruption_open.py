@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import structlog
 
-from sluice.log import Damage, LocalSegments, RecoveryReport, recover
 from sluice.log.inspect import TORN_TAIL, verify_segments
+from sluice.log.ports import Damage
+from sluice.log.reader import LocalSegments
+from sluice.log.recovery import RecoveryReport, recover
 from sluice.log.segment import Folders, new_segment_id
 from tests.support.damage import (
     ALL,

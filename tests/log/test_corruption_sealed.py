@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from sluice.framing import end_of_frame
-from sluice.log import Damage, DamageReason, LocalSegments
 from sluice.log.inspect import OUT_OF_ORDER, UNREADABLE, WRONG_HOUR, verify_segments
-from sluice.log.reader import records_in
+from sluice.log.ports import Damage, DamageReason
+from sluice.log.reader import LocalSegments, records_in
 from sluice.log.segment import Folders, sealed_name, stretch_name
 from tests.support.damage import (
     CONTENT,

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice import disk
-from sluice.log import LocalSegments
 from sluice.log.follow import Followed, Follower, Look, Missed, Spoiled
 from sluice.log.growing import PassedOver
+from sluice.log.reader import LocalSegments
 from sluice.log.segment import new_segment_id, sealed_name
 from tests.support.log_records import Recorder, appender, entry, frame_of, open_segment, sealed_segment
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import structlog
 
-from sluice.log import LocalSegments, new_request_id, recover
 from sluice.log.backlog import backlog
 from sluice.log.follow import Follower
+from sluice.log.ids import new_request_id
 from sluice.log.inspect import list_segments, verify_segments
 from sluice.log.locate import locate_record
+from sluice.log.reader import LocalSegments
+from sluice.log.recovery import recover
 from sluice.log.segment import Folders, new_segment_id, probe_name
 from tests.support.foreign import KINDS, NO_FILES, immutable, put_odd_names
 from tests.support.log_records import appender, bodies_in, entry, frame_of, open_segment

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice import disk
-from sluice.log import Damage, DamageReason, Sealed
 from sluice.log.growing import GrowingSegment, PassedOver
+from sluice.log.ports import Damage, DamageReason, Sealed
 from sluice.log.record import decode
 from sluice.storage.v1.log_record_pb2 import LogRecord
 from tests.support.log_records import frame_of

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sluice.log import ids, new_request_id, request_id_text
+from sluice.log import ids
+from sluice.log.ids import new_request_id, request_id_text
 
 
 def test_an_id_is_a_uuid_of_version_7_that_says_when_it_was_made() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from sluice import disk
-from sluice.log import Body, Damage, DamageReason, LocalSegments, new_request_id, request_id_text
+from sluice.log.ids import new_request_id, request_id_text
 from sluice.log.inspect import Fault, dump_records, list_segments, verify_segments
+from sluice.log.ports import Body, Damage, DamageReason
+from sluice.log.reader import LocalSegments
 from sluice.log.segment import State
 from tests.support.log_records import Recorder, appender, entry, frame_of, open_segment, sealed_segment
 

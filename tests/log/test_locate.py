@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from sluice import disk
-from sluice.log import Damage, DamageReason, LocalSegments, new_request_id
+from sluice.log.ids import new_request_id
 from sluice.log.locate import LocatedRecord, locate_record
+from sluice.log.ports import Damage, DamageReason
+from sluice.log.reader import LocalSegments
 from sluice.log.segment import State
 from tests.support.log_records import Recorder, appender, entry, frame_of, open_segment, sealed_segment
 

@@ -3,7 +3,9 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 
 from sluice import disk
-from sluice.log import Damage, LocalSegments, recover
+from sluice.log.ports import Damage
+from sluice.log.reader import LocalSegments
+from sluice.log.recovery import recover
 from tests.support.log_records import Refuses, appender, entry, open_segment, sealed_segment
 from tests.support.waiting import until
 

@@ -8,7 +8,8 @@ import pytest
 
 from sluice import disk
 from sluice.framing import Frame, frame, scan
-from sluice.log import Damage, DamageReason, LocalSegments, Sealed
+from sluice.log.ports import Damage, DamageReason, Sealed
+from sluice.log.reader import LocalSegments
 from sluice.log.record import decode
 from sluice.log.segment import sealed_name
 from sluice.storage.v1 import log_record_pb2 as pb

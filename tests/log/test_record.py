@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.contract import Source
-from sluice.log import Body, DamageReason, Entry
+from sluice.log.ports import Body, DamageReason, Entry
 from sluice.log.record import FORMAT_VERSION, body_format_of, decode, encode, source_of
 from sluice.storage.v1 import log_record_pb2 as pb
 from tests.support.log_records import entry

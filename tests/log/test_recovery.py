@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice import disk
-from sluice.log import DamageReason, LocalSegments, RecoveryReport, recover
+from sluice.log.ports import DamageReason
+from sluice.log.reader import LocalSegments
+from sluice.log.recovery import RecoveryReport, recover
 from sluice.log.segment import parse_sealed, probe_name
 from tests.support.log_records import (
     Died,

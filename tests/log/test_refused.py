@@ -10,10 +10,11 @@ import pytest
 from sluice.contract import Source
 from sluice.error_details import Reason
 from sluice.framing import FIRST_BYTES, frame
-from sluice.log import DamageReason, recover
 from sluice.log.ids import new_request_id
 from sluice.log.inspect import verify_segments
+from sluice.log.ports import DamageReason
 from sluice.log.reader import parts_in
+from sluice.log.recovery import recover
 from sluice.log.refused import (
     RefusedAppender,
     RefusedEntry,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.log import DamageReason, Sealed
+from sluice.log.ports import DamageReason, Sealed
 from sluice.log.segment import (
     begun_at,
     hour_of,

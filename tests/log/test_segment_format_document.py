@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sluice.framing import frame
-from sluice.log import Body, DamageReason, LocalSegments
-from sluice.log.reader import records_in
+from sluice.log.ports import Body, DamageReason
+from sluice.log.reader import LocalSegments, records_in
 from sluice.log.record import encode
 from sluice.log.segment import State, parse_sealed
 from tests.support.log_records import entry

@@ -11,7 +11,7 @@ from sluice.keys.file_format import KEYS_FILE_NAME
 from sluice.keys.key import Kind
 from sluice.keys.key_file import KeyFile
 from sluice.lake.writer import LakeWriter
-from sluice.log import recover
+from sluice.log.recovery import recover
 from sluice.log.segment import LOG_FOLDER
 from sluice.supervisor.process_id import ProcessId
 from sluice.supervisor.run_file import RunFile, write_run_file

@@ -13,8 +13,9 @@ from sluice.keys.key_file import read_keys
 from sluice.lake.staging import segments_in_hand
 from sluice.lake.writer import LakeWriter, Outcome
 from sluice.lake.written_tables import events_table
-from sluice.log import Damage, LocalSegments, recover
-from sluice.log.reader import records_in
+from sluice.log.ports import Damage
+from sluice.log.reader import LocalSegments, records_in
+from sluice.log.recovery import recover
 from sluice.log.segment import LOG_FOLDER, Folders, is_probe, parse_damaged, parse_sealed
 from sluice.storage.v1.log_record_pb2 import LogRecord
 from sluice.supervisor.run_file import read_run_file

@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 from sluice import disk
 from sluice.lake.writer import LakeWriter
 from sluice.lake.written_tables import written_tables
-from sluice.log import SegmentAppender, appender, recover
+from sluice.log import appender
+from sluice.log.appender import SegmentAppender
 from sluice.log.ids import request_id_text
+from sluice.log.recovery import recover
 from sluice.log.refused import RefusedAppender, refused_log
 from sluice.log.segment import LOG_FOLDER
 from tests.power_cut.fates import coarse_pieces, every_way

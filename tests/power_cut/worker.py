@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
-from sluice.log import SegmentAppender, appender
+from sluice.log import appender
+from sluice.log.appender import SegmentAppender
 from sluice.log.ports import LogUnavailable
 from sluice.log.segment import LOG_FOLDER
 from tests.power_cut.history import Failed, History

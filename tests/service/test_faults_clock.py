@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice.log import LocalSegments
+from sluice.log.reader import LocalSegments
 from sluice.log.segment import hour_of, parse_sealed
 from tests.support.disk_faults import ClockShift
 from tests.support.ledger.load import Load, assert_lake_has_what_was_told, load_on

@@ -6,7 +6,7 @@ import pytest
 import typer.main
 
 from sluice.cli.app import app
-from sluice.edge import EdgeConfig, Upstream
+from sluice.edge.config import EdgeConfig, Upstream
 from sluice.settings.load import load
 from sluice.settings.model import Settings
 from sluice.settings.places import flag_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from sluice.log import RecoveryReport
+from sluice.log.recovery import RecoveryReport
 from sluice.supervisor.recovery import Recovery
 from sluice.supervisor.retry import RETRY_S
 from tests.support.waiting import until

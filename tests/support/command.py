@@ -16,7 +16,9 @@ import pytest
 
 from sluice.cli import app
 from sluice.contract import Source
-from sluice.log import Body, Entry, SegmentAppender, new_request_id
+from sluice.log.appender import SegmentAppender
+from sluice.log.ids import new_request_id
+from sluice.log.ports import Body, Entry
 
 COMMAND = Path(sys.executable).with_name("sluice")
 

@@ -12,7 +12,7 @@ from google.protobuf import json_format
 
 from sluice.events.v1 import events_pb2 as api
 from sluice.framing import frame
-from sluice.log import Damage, Sealed
+from sluice.log.ports import Damage, Sealed
 from sluice.log.segment import new_segment_id
 from sluice.storage.v1 import log_record_pb2 as pb
 from tests.support.lake_log import HOUR, NOW, uuid7

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from sluice.edge import EdgeConfig, EnvoyProcess, max_receive_message_bytes
+from sluice.edge.config import EdgeConfig
+from sluice.edge.limits import max_receive_message_bytes
+from sluice.edge.process import EnvoyProcess
 from tests.support.fake_worker import Call, FakeWorker
 from tests.support.waiting import wait_until
 

@@ -16,7 +16,7 @@ import grpc
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from sluice.contract import Source
-from sluice.edge import Transcoding, Upstream
+from sluice.edge.config import Transcoding, Upstream
 from sluice.keys.key import Kind, prefix_of
 from sluice.keys.key_file import KeyFile
 from tests.support.edge import Answer, Edge, post, running_edge

@@ -10,8 +10,10 @@ from typing import Any
 from sluice import disk
 from sluice.contract import Source
 from sluice.framing import frame
-from sluice.log import Body, Entry, LocalSegments, Sealed, SegmentAppender, new_request_id
-from sluice.log.reader import records_in
+from sluice.log.appender import SegmentAppender
+from sluice.log.ids import new_request_id
+from sluice.log.ports import Body, Entry, Sealed
+from sluice.log.reader import LocalSegments, records_in
 from sluice.log.record import encode
 from sluice.log.refused import RefusedEntry, RejectReason
 from sluice.log.segment import new_segment_id, sealed_name

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from sluice.edge import find_envoy
 from sluice.edge.admin import AdminUnreachable, EnvoyAdmin
+from sluice.edge.binary import find_envoy
 from sluice.edge.compose import COMPOSE, CONFIG_PATH, SOCKETS_FOLDER
 from sluice.edge.render import installed_documents
 from sluice.supervisor.run_file import read_run_file

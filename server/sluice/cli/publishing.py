@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from sluice.errors import SluiceError
 from sluice.lake.writer import LakeWriter, Outcome
 from sluice.lake.written_tables import written_tables
-from sluice.log import recover
 from sluice.log.metrics import REFUSED
+from sluice.log.recovery import recover
 from sluice.log.refused import refused_log
 from sluice.log.segment import LOG_FOLDER
 

@@ -25,7 +25,8 @@ from sluice.ingest.rejects import HourBudget, Rejects
 from sluice.ingest.serve import Stop, serve
 from sluice.keys.file_format import KEYS_FILE_NAME
 from sluice.keys.store import Keys
-from sluice.log import SegmentAppender, new_request_id
+from sluice.log.appender import SegmentAppender
+from sluice.log.ids import new_request_id
 from sluice.log.refused import RefusedAppender, refused_log
 from sluice.log.segment import LOG_FOLDER
 

@@ -34,7 +34,7 @@ class Staging:
     def __init__(self, data_dir: Path) -> None:
         self.folder = data_dir / LAKE_FOLDER / STAGING_FOLDER
         self._data_dir = data_dir
-        self._home = disk.place_of(data_dir)
+        self._home: disk.Place | None = None
         self._device: int | None = None
         self._told: set[str] = set()
 
@@ -79,7 +79,9 @@ class Staging:
 
         Below a mount point nobody would find what is published, and another data folder has another writer.
         """
-        if disk.place_of(self._data_dir) != self._home:
+        home = disk.place_of(self._data_dir)
+        self._home = self._home or home
+        if home != self._home:
             raise FileNotFoundError(errno.ENOENT, "not the folder that this process began with", str(self._data_dir))
         lake = self.folder.parent
         place = disk.place_of(lake)

@@ -15,7 +15,7 @@ from sluice.supervisor.retry import RETRY_S, Failed, Retry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sluice.log import RecoveryReport
+    from sluice.log.recovery import RecoveryReport
 
 __all__ = ["Recovery"]
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from sluice import metering, telemetry
 from sluice.errors import SluiceError
 from sluice.lake.staging import segments_in_hand
-from sluice.log import recover
 from sluice.log.metrics import REFUSED
+from sluice.log.recovery import recover
 from sluice.log.refused import refused_log
 from sluice.log.segment import LOG_FOLDER
 from sluice.supervisor import metrics
