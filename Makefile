@@ -14,7 +14,7 @@ up: $(VENV)/.installed ## serve the Events API on 127.0.0.1:8080; stop it with C
 	@exec $(BIN)/sluice up $(ARGS)
 
 test: lint types ## every check and every test
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 test-transcoding: $(VENV)/.installed-dev ## 10,000 generated bodies through both transcodings; takes some minutes
 	SLUICE_TEST_BODIES=10000 $(BIN)/pytest tests/service/test_transcoding.py $(ARGS)

@@ -9,14 +9,12 @@ from collections import Counter
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from unittest.mock import patch
 
 import pyarrow.parquet as pq
 
 from sluice import disk
 from sluice.lake.writer import LakeWriter
 from sluice.lake.written_tables import written_tables
-from sluice.log import appender
 from sluice.log.appender import SegmentAppender
 from sluice.log.ids import request_id_text
 from sluice.log.recovery import recover
@@ -27,7 +25,7 @@ from tests.power_cut.history import History, Replay
 from tests.power_cut.restart import publish_all, start
 from tests.power_cut.trees import digest, rebuild
 from tests.power_cut.walk import DATA, cut
-from tests.power_cut.worker import FIRST_TIME_US, AtOnce
+from tests.power_cut.worker import FIRST_TIME_US
 from tests.support.lake_service import config
 from tests.support.log_records import Clock, entry, refused_entry
 
@@ -66,9 +64,8 @@ def _live(root: Path) -> tuple[History, dict[str, int]]:
         limits = {"seal_age_s": 3600.0, "seal_size_bytes": 1 << 20, "queue_bytes": 1 << 20, "min_free_bytes": 0}
         log = SegmentAppender(data_dir / LOG_FOLDER, "n0", clock=Clock(FIRST_TIME_US), **limits)  # type: ignore[arg-type]
         refused = RefusedAppender(refused_log(data_dir), "n0", clock=Clock(FIRST_TIME_US), **limits)  # type: ignore[arg-type]
-        with patch.object(appender, "JobThread", AtOnce):
-            await log.start()
-            await refused.start()
+        await log.start()
+        await refused.start()
         await refused.append(_REFUSED)
         promised["refused"] = len(history.entries)
         await refused.append(_SET_ASIDE)

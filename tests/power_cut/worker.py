@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from unittest.mock import patch
 
-from sluice.log import appender
 from sluice.log.appender import SegmentAppender
 from sluice.log.ports import LogUnavailable
 from sluice.log.segment import LOG_FOLDER
@@ -66,8 +64,7 @@ class Worker:
             clock=self.clock,
         )
         try:
-            with patch.object(appender, "JobThread", AtOnce):
-                self._loop.run_until_complete(self._appender.start())
+            self._loop.run_until_complete(self._appender.start())
         except SystemExit:
             self.die()
             raise
