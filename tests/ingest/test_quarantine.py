@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sluice.events.v1 import events_pb2 as pb
 from sluice.ingest.quarantine import parted
-from sluice.ingest.validate import LOG_EVENT
+from sluice.ingest.validate import CUSTOM_EXPOSURES, LOG_EVENT
 from sluice.keys.key import Kind, OnInvalid
 from sluice.keys.key_file import KeyFile
 from sluice.log.ports import Body
@@ -155,6 +155,20 @@ def test_a_request_much_of_which_is_beside_its_events_is_refused_rather_than_gon
     body = _body(*[_NO_EVENT] * 20_000, after=b',"x":"' + b"y" * 10_000 + b'"')
 
     assert parted(body, shape=LOG_EVENT, body_format=Body.JSON) is None
+
+
+def test_custom_exposures_are_parted_alike() -> None:
+    good = b'{"user":{"userID":"u1"},"gateName":"g","passes":true,"ruleID":"r"}'
+    bad = b'{"user":{"userID":"u2","privateAttributes":{"a":1}},"gateName":"g"}'
+    parts = parted(
+        b'{"exposures":[' + bad + b"," + good + b"]}", shape=CUSTOM_EXPOSURES, body_format=Body.CUSTOM_EXPOSURES
+    )
+
+    assert parts is not None
+    assert parts.accepted == b'{"exposures":[null,' + good + b"]}"
+    assert parts.set_aside == b'{"exposures":[{"user":{"userID":"u2"},"gateName":"g"}]}'
+    assert parts.indices == (0,)
+    assert {violation.path.partition(".")[0] for violation in parts.violations} == {"exposures[0]"}
 
 
 _events = st.lists(

@@ -113,6 +113,38 @@ def test_good_events_of_a_key_that_quarantines_are_rows_and_bad_ones_are_rejects
     assert service.status()["events_set_aside"] == 2
 
 
+def test_custom_exposures_of_such_a_key_are_parted_too(service: Service) -> None:
+    key = _quarantining_key(service)
+    user = {"userID": "u1"}
+    exposures = [
+        {"user": user, "gateName": "no verdict", "ruleID": "r"},
+        {"user": user, "gateName": "good", "passes": True, "ruleID": "r"},
+    ]
+    answer = httpx.post(
+        f"{service.rest}/v1/log_custom_exposure",
+        json={"exposures": exposures},
+        headers={"statsig-api-key": key},
+        timeout=30,
+    )
+    request_id = answer.headers["x-request-id"]
+
+    assert (answer.status_code, answer.json()) == (202, {"success": True, "quarantinedEvents": 1})
+    tailed = service.command("tail", "--from-start", "--no-follow", "--json").splitlines()
+    [event] = [event for event in map(json.loads, tailed) if event["request_id"] == request_id]
+    assert (event["event_name"], event["event_index"]) == ("statsig::gate_exposure", 1)
+    service.flush()
+    sql = f"select event_index, exposure_name from events where request_id='{request_id}'"
+    assert service.rows(sql) == [(1, "good")]
+    [(body,)] = service.rows(f"select body from rejects where request_id='{request_id}'")
+    assert json.loads(body) == {"exposures": exposures[:1]}
+    shown = json.loads(service.command("rejects", "show", request_id, "--json"))
+    assert json.loads(shown["body"]) == {"exposures": exposures[:1]}
+    # By the ordinary door of custom exposures, whose answer says what is missing.
+    replayed = _replay(service, request_id)
+    assert replayed.returncode == 1
+    assert "exposures[0].passes" in replayed.stderr
+
+
 def test_a_key_is_changed_while_the_service_runs(service: Service) -> None:
     key = service.command("keys", "create", "--kind", "server").strip()
     wait_until(lambda: _post(service, _GOOD, _BAD, key=key).status_code == 400, within_s=10)

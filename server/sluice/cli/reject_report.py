@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sluice.cli.output import iso_micros, shown
+from sluice.log.ports import Body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,7 +61,7 @@ def why_no_body(row: Mapping[str, Any]) -> str:
 
 def readable_body(row: Mapping[str, Any]) -> str:
     """JSON with its exact texts in lines of their own; a message as base64."""
-    if row["body_format"] != "json":
+    if not Body(row["body_format"]).is_json:
         return shown(row["body"])
     indented: str = msgspec.json.format(row["body"], indent=2)
     return "\n".join(shown(line) for line in indented.split("\n"))

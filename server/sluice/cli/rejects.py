@@ -296,6 +296,8 @@ def _print_body(row: Mapping[str, Any]) -> None:
     import base64  # noqa: PLC0415  only this command needs it
     import sys  # noqa: PLC0415  as above
 
-    content = row["body"].encode() if row["body_format"] == "json" else base64.b64decode(row["body"])
+    from sluice.log.ports import Body  # noqa: PLC0415  as above
+
+    content = row["body"].encode() if Body(row["body_format"]).is_json else base64.b64decode(row["body"])
     sys.stdout.buffer.write(content)
     sys.stdout.flush()

@@ -1,7 +1,7 @@
 """Sends a refused request again, to the running service's own door, as its sender would.
 
     what it came as          goes to
-    JSON                     POST /v1/log_event, or the webhook's address
+    JSON                     POST /v1/log_event, or the address of webhooks or of custom exposures
     a typed message          EventsService, by gRPC
 
 The client's clock is told as much off as it was at first: an event's time is then what it would have been.
@@ -27,7 +27,11 @@ __all__ = ["KeyRefused", "Sent", "ServiceUnreachable", "send"]
 _TIMEOUT_S = 60.0
 _MAX_ANSWER_BYTES = 1024 * 1024
 
-_PATHS = {"sdk": "/v1/log_event", "webhook": "/v1/webhooks/event_webhook"}
+_PATHS = {
+    ("sdk", "json"): "/v1/log_event",
+    ("webhook", "json"): "/v1/webhooks/event_webhook",
+    ("sdk", "custom_exposures"): "/v1/log_custom_exposure",
+}
 _METHODS = {"log_event_request": "LogEvent", "receive_webhook_event_request": "ReceiveWebhookEvent"}
 
 
@@ -70,7 +74,7 @@ def send(row: dict[str, Any], address: Address, secret: str) -> Sent | None:
         return None
     if row["body_format"] in _METHODS:
         return _by_grpc(row, address, secret)
-    path = _PATHS.get(row["source"]) if row["body_format"] == "json" else None
+    path = _PATHS.get((row["source"], row["body_format"]))
     return None if path is None else _by_http(row, path, address, secret)
 
 

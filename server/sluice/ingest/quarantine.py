@@ -4,7 +4,7 @@
                 a typed message as it came
     set aside   the request with its bad events alone, each byte for byte, without privateAttributes wherever they stand
 
-A request that is bad as a whole is not parted: without its events it must be right.
+A request that is bad as a whole is not parted: without its events it must be right. Nor is one that is its one event.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ _Message = TypeVar("_Message", pb.LogEventRequest, pb.ReceiveWebhookEventRequest
 # its events may be gone through in all; nobody's but an attacker's comes near.
 _MAX_REPEATED_BYTES = 64 * 1024 * 1024
 
-_OF_REQUEST = MemberFinder("events")
+# The member of a JSON body that has its events.
+_EVENTS_IN = {Body.JSON: "events", Body.CUSTOM_EXPOSURES: "exposures"}
+_FINDERS = {key: MemberFinder(key) for key in _EVENTS_IN.values()}
 _EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -65,8 +67,8 @@ def parted(body: bytes, *, shape: Shape, body_format: Body) -> Parted | None:
         shape: what it must be.
         body_format: what it is.
     """
-    if body_format is Body.JSON:
-        return _parted_json(body, shape)
+    if body_format in _EVENTS_IN:
+        return _parted_json(body, shape, _EVENTS_IN[body_format])
     if body_format is Body.LOG_EVENT_REQUEST:
         return _parted_message(body, shape, pb.LogEventRequest)
     if body_format is Body.RECEIVE_WEBHOOK_EVENT_REQUEST:
@@ -74,8 +76,8 @@ def parted(body: bytes, *, shape: Shape, body_format: Body) -> Parted | None:
     return None
 
 
-def _parted_json(body: bytes, shape: Shape) -> Parted | None:
-    place = _events_of(body)
+def _parted_json(body: bytes, shape: Shape, key: str) -> Parted | None:
+    place = _events_of(body, key)
     if place is None:
         return None
     begin, end = place
@@ -83,7 +85,7 @@ def _parted_json(body: bytes, shape: Shape) -> Parted | None:
     raws = [bytes(raw) for raw in _EVENTS.decode(body[begin:end])]
     if (len(head) + len(tail)) * len(raws) > _MAX_REPEATED_BYTES:
         return None
-    bad = _BadEvents()
+    bad = _BadEvents(key)
     for index, raw in enumerate(raws):
         if not bad.look(index, _judged(head + raw + tail, shape)):
             return None
@@ -114,7 +116,7 @@ def _parted_message(body: bytes, shape: Shape, message: type[_Message]) -> Parte
     del rest.events[:]
     if rest.ByteSize() * len(events) > _MAX_REPEATED_BYTES:
         return None
-    bad = _BadEvents()
+    bad = _BadEvents("events")
     for index, event in enumerate(events):
         alone = message()
         alone.CopyFrom(rest)
@@ -143,7 +145,8 @@ class _BadEvents:
 
     _MAX_VIOLATIONS = 1000
 
-    def __init__(self) -> None:
+    def __init__(self, key: str) -> None:
+        self._key = key
         self.indices: list[int] = []
         self.violations: list[Violation] = []
 
@@ -155,15 +158,14 @@ class _BadEvents:
             return False
         self.indices.append(index)
         if len(self.violations) < self._MAX_VIOLATIONS:
-            self.violations += _in_place(found, index)
+            self.violations += self._in_place(found, index)
         return True
 
-
-def _in_place(found: Invalid, index: int) -> Iterator[Violation]:
-    """The violations of a request of one event, as they are of the event with that index."""
-    for violation in found.violations:
-        path = f"events[{index}]{violation.path.removeprefix('events[0]')}"
-        yield Violation(path=path, expected=violation.expected, found=violation.found)
+    def _in_place(self, found: Invalid, index: int) -> Iterator[Violation]:
+        """The violations of a request of one event, as they are of the event with that index."""
+        for violation in found.violations:
+            path = f"{self._key}[{index}]{violation.path.removeprefix(f'{self._key}[0]')}"
+            yield Violation(path=path, expected=violation.expected, found=violation.found)
 
 
 def _judged(body: bytes, shape: Shape) -> Valid | Invalid:
@@ -171,16 +173,16 @@ def _judged(body: bytes, shape: Shape) -> Valid | Invalid:
     return shape.look_closer(body) if isinstance(found, Unclear) else found
 
 
-def _events_of(body: bytes) -> tuple[int, int] | None:
-    """Where the array of events begins and ends; None: there is none, or more than one."""
+def _events_of(body: bytes, key: str) -> tuple[int, int] | None:
+    """Where the array of that key begins and ends; None: there is none, or more than one."""
     at = end_of_separators(body, 0)
     if body[at : at + 1] != b"{":
         return None
     at += 1
     found: tuple[int, int] | None = None
-    while not isinstance(member := _OF_REQUEST.next(body, at), int):
+    while not isinstance(member := _FINDERS[key].next(body, at), int):
         at = end_of_value(body, member.value)
-        if member.key == "events":
+        if member.key == key:
             if found is not None or body[member.value : member.value + 1] != b"[":
                 return None
             found = member.value, at

@@ -46,7 +46,7 @@ class _Exposure(msgspec.Struct, gc=False, rename={"gate_name": "gateName"}):
 
 
 class _Exposures(msgspec.Struct, gc=False):
-    exposures: list[_Exposure]
+    exposures: list[_Exposure | None]
 
 
 _BODY = msgspec.json.Decoder(_Body)
@@ -57,7 +57,9 @@ _EXPOSURES = msgspec.json.Decoder(_Exposures)
 _NAMES_IN: dict[int, Callable[[bytes], list[str]]] = {
     storage.BODY_FORMAT_JSON: lambda body: ["" if event is None else event.name for event in _BODY.decode(body).events],
     storage.BODY_FORMAT_WEBHOOK_EVENT: lambda body: [_WEBHOOK_EVENT.decode(body).name],
-    storage.BODY_FORMAT_CUSTOM_EXPOSURES: lambda body: [each.name for each in _EXPOSURES.decode(body).exposures],
+    storage.BODY_FORMAT_CUSTOM_EXPOSURES: lambda body: [
+        "" if each is None else each.name for each in _EXPOSURES.decode(body).exposures
+    ],
     storage.BODY_FORMAT_LOG_EVENT_REQUEST: lambda body: [
         event.event_name for event in api.LogEventRequest.FromString(body).events
     ],

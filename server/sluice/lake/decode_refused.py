@@ -10,7 +10,6 @@ import pyarrow as pa
 from sluice.lake.decode import Rows, Undecodable
 from sluice.lake.schema import REJECTS
 from sluice.log.ids import request_id_text
-from sluice.log.ports import Body
 from sluice.log.record import body_format_of, source_of
 
 if TYPE_CHECKING:
@@ -95,6 +94,6 @@ def body_text(record: RefusedRecord) -> str | None:
     """
     if not record.HasField("body"):
         return None
-    if body_format_of(record) is Body.JSON:
+    if body_format_of(record).is_json:
         return record.body.decode()
     return base64.b64encode(record.body).decode()

@@ -191,7 +191,7 @@ REJECT_COLUMNS: tuple[Column, ...] = (
         "body_format",
         _TEXT,
         "the door",
-        "What the body is: `json`; or in base64 a typed message, `log_event_request` or "
+        "What the body is: `json`, or `custom_exposures` in JSON; or in base64 a typed message, `log_event_request` or "
         "`receive_webhook_event_request`.",
     ),
     _column("event_count", pa.int32(), "`events`", "How many events the request held; null where they can't be told."),

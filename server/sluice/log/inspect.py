@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sluice import disk
 from sluice.framing import Frame, end_of_frame, scan
 from sluice.log.ids import request_id_text
-from sluice.log.ports import Body, Damage, StoredRecord
+from sluice.log.ports import Damage, StoredRecord
 from sluice.log.reader import parts_in, records_in
 from sluice.log.record import body_format_of, decode, source_of
 from sluice.log.segment import State, parse_id
@@ -293,6 +293,6 @@ def _dumped(segment_id: str, offset: int, record: pb.LogRecord, *, body: bool) -
 
 
 def _text(record: pb.LogRecord) -> str:
-    if body_format_of(record) in {Body.JSON, Body.WEBHOOK_EVENT, Body.CUSTOM_EXPOSURES}:
+    if body_format_of(record).is_json:
         return record.body.decode()
     return base64.b64encode(record.body).decode()

@@ -38,6 +38,11 @@ class Body(Enum):
     LOG_EVENT_REQUEST = "log_event_request"
     RECEIVE_WEBHOOK_EVENT_REQUEST = "receive_webhook_event_request"
 
+    @property
+    def is_json(self) -> bool:
+        """Whether it is text; else it is a protobuf message."""
+        return self in {Body.JSON, Body.WEBHOOK_EVENT, Body.CUSTOM_EXPOSURES}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
