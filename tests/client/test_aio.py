@@ -31,6 +31,15 @@ async def test_many_tasks_log_and_flush_at_once(server: StubServer) -> None:
     assert sorted(server.acknowledged) == sorted(f"{t}-{n}" for t in range(10) for n in range(100))
 
 
+async def test_events_that_the_server_sets_aside_are_counted(server: StubServer) -> None:
+    server.sets_aside = 1
+    async with AsyncClient(server.address, KEY) as client:
+        await client.log_many([Event("a", "u1"), Event("b", "u1")])
+        await client.flush()
+
+        assert (client.stats().delivered, client.stats().set_aside) == (2, 1)
+
+
 async def test_it_has_no_thread(server: StubServer) -> None:
     before = set(threading.enumerate())
     async with AsyncClient(server.address, KEY, Settings(linger_s=0)) as client:

@@ -113,6 +113,19 @@ def test_a_process_that_ends_tells_what_it_could_not_deliver(server: StubServer)
     assert "1 events will not be delivered (closed)" in done.stderr
 
 
+def test_events_that_the_server_sets_aside_are_counted_and_told(
+    server: StubServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.sets_aside = 2
+    with Client(server.address, KEY) as client:
+        client.log_many([Event("a", "u1"), Event("b", "u1"), Event("c", "u1")])
+        client.flush()
+        stats = client.stats()
+        wait_until(lambda: "2 events are invalid, and set aside" in caplog.text)
+
+    assert (stats.delivered, stats.set_aside, stats.waiting) == (3, 2, 0)
+
+
 def test_a_client_that_was_made_before_a_fork_works_after_it(server: StubServer) -> None:
     done = _python(
         """

@@ -62,6 +62,8 @@ class StubServer:
     calls: list[Received] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     answer: Answer = lambda _: None
+    # Of each call that is acknowledged.
+    sets_aside: int = 0
     # While it is set, calls wait.
     holds: threading.Event = field(default_factory=threading.Event)
 
@@ -81,7 +83,7 @@ class StubServer:
         error = self.answer(received)
         if error is None:
             self.acknowledged += received.names
-            return pb.LogEventResponse(success=True)
+            return pb.LogEventResponse(success=True, quarantined_events=self.sets_aside)
         if error.details:
             status = status_pb2.Status(code=error.code.value[0], message=error.message)
             for detail in error.details:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import grpc
 
-from sluice.client.answer import Delivered, answer_of, fault_of
+from sluice.client.answer import answer_of, delivered, fault_of
 from sluice.client.errors import ClientError, SpoolError
 from sluice.client.front import FLUSH_TIMEOUT_S, Front
 from sluice.client.steps import Send, Sync, Wait
@@ -288,10 +288,10 @@ class AsyncClient(Front):
         assert self._call is not None
         answer: Answer
         try:
-            await self._call(
+            response = await self._call(
                 self._calls.body(step), timeout=self._settings.call_timeout_s, metadata=self._calls.metadata()
             )
-            answer = Delivered()
+            answer = delivered(response)
         except grpc.aio.AioRpcError as exc:
             answer = answer_of(exc.code(), exc.details(), exc.trailing_metadata())
         except Exception as exc:  # noqa: BLE001  whatever it is, the batch must not be thought to be on its way for ever

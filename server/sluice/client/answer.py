@@ -22,12 +22,24 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 
+from sluice.events.v1 import events_pb2 as pb
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from google.rpc.status_pb2 import Status
 
-__all__ = ["Answer", "Delivered", "Later", "Refused", "Violation", "answer_of", "answer_of_call", "fault_of"]
+__all__ = [
+    "Answer",
+    "Delivered",
+    "Later",
+    "Refused",
+    "Violation",
+    "answer_of",
+    "answer_of_call",
+    "delivered",
+    "fault_of",
+]
 
 _LONGEST_MESSAGE = 500
 
@@ -67,7 +79,13 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The events are durable at the server."""
+    """The events are durable at the server.
+
+    Attributes:
+        set_aside: how many of them are invalid, and were set aside there: the key asks for quarantine.
+    """
+
+    set_aside: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +154,18 @@ def answer_of(code: grpc.StatusCode, message: str | None, trailers: Iterable[tup
 
 
 def answer_of_call(call: grpc.Call) -> Answer:
-    """What a call that has ended came to."""
+    """What a call that has failed came to."""
     return answer_of(call.code(), call.details(), call.trailing_metadata())
+
+
+def delivered(response: bytes) -> Delivered:
+    """What a call came to that has this response.
+
+    Raises:
+        google.protobuf.message.DecodeError: it is no response of Sluice.
+    """
+    # Both methods' responses have the same fields.
+    return Delivered(set_aside=pb.LogEventResponse.FromString(response).quarantined_events)
 
 
 def fault_of(error: Exception) -> Later:

@@ -162,6 +162,7 @@ class Core:
             case Delivered():
                 self._server_answers()
                 self.ledger.delivered += batch.events
+                self.ledger.found_invalid(answer.set_aside)
                 self._settle(batch)
             case Refused():
                 self._server_answers()

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, TypeAlias
 
 from sluice.client.errors import NotDelivered
-from sluice.client.report import Dropped, Reason, Stats, Trouble
+from sluice.client.report import Dropped, Reason, SetAside, Stats, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ __all__ = ["Ledger", "News"]
 # Kept for the next flush to tell; all are counted, and each is news.
 _MOST_UNTOLD = 100
 
-News: TypeAlias = Dropped | Trouble
+News: TypeAlias = Dropped | Trouble | SetAside
 
 
 class Ledger:
@@ -35,6 +35,7 @@ class Ledger:
         self.logged = 0
         self.recovered = 0
         self.delivered = 0
+        self.set_aside = 0
         self.retries = 0
         self.failed_tries = 0
         self.trouble: Trouble | None = None
@@ -57,6 +58,12 @@ class Ledger:
         """So many events can't be read from the spool any more; a trouble has told of it."""
         self._given_up[Reason.GAVE_UP] += events
         self._untold_events += events
+
+    def found_invalid(self, events: int) -> None:
+        """So many of the events that were delivered are set aside at the server."""
+        if events:
+            self.set_aside += events
+            self.news.append(SetAside(events))
 
     def failing(self, trouble: Trouble) -> None:
         """A try has failed; it is news if the last one did not fail so."""
@@ -89,6 +96,7 @@ class Ledger:
             logged=self.logged,
             recovered=self.recovered,
             delivered=self.delivered,
+            set_aside=self.set_aside,
             refused=self._given_up[Reason.REFUSED],
             given_up=self._given_up[Reason.GAVE_UP] + self._given_up[Reason.CLOSED],
             waiting=self.waiting,

@@ -11,7 +11,7 @@ from sluice.client.encode import decode
 if TYPE_CHECKING:
     from sluice.client.event import Event
 
-__all__ = ["Dropped", "Reason", "Stats", "Trouble", "Undelivered"]
+__all__ = ["Dropped", "Reason", "SetAside", "Stats", "Trouble", "Undelivered"]
 
 
 class Reason(Enum):
@@ -81,6 +81,17 @@ class Trouble:
     needs_you: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """The server has set events aside as invalid, of a batch that is delivered.
+
+    Attributes:
+        events: how many.
+    """
+
+    events: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
     """Figures since the client was made; events where nothing else is said.
@@ -91,6 +102,7 @@ class Stats:
         logged: taken from callers.
         recovered: found in the spool that an earlier client left. Counted when a batch is read.
         delivered: acknowledged by the server.
+        set_aside: those of them that the server has set aside as invalid: the key asks for quarantine.
         refused: refused by the server, each reported.
         given_up: not acknowledged in time, or before the client was closed, each reported.
         waiting: taken, and none of these.
@@ -103,6 +115,7 @@ class Stats:
     logged: int
     recovered: int
     delivered: int
+    set_aside: int
     refused: int
     given_up: int
     waiting: int

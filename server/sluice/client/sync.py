@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import grpc
 
-from sluice.client.answer import Delivered, answer_of_call, fault_of
+from sluice.client.answer import answer_of_call, delivered, fault_of
 from sluice.client.errors import ClientError, NotDelivered, SpoolError
 from sluice.client.front import FLUSH_TIMEOUT_S, Front
 from sluice.client.steps import Send, Sync, Wait
@@ -285,19 +285,20 @@ class Client(Front):
         body, metadata, timeout_s = self._calls.body(step), self._calls.metadata(), self._settings.call_timeout_s
         try:
             if self._exiting:
-                self._call(body, timeout=timeout_s, metadata=metadata)
-                self._answered(step.batch, Delivered())
+                response = self._call(body, timeout=timeout_s, metadata=metadata)
+                self._answered(step.batch, delivered(response))
             else:
                 future = self._call.future(body, timeout=timeout_s, metadata=metadata)
                 future.add_done_callback(partial(self._done, step.batch))
         except Exception as exc:  # noqa: BLE001  whatever it is, the batch must not be thought to be on its way for ever
             self._answered(step.batch, answer_of_call(exc) if isinstance(exc, grpc.Call) else fault_of(exc))
 
-    def _done(self, batch: Batch, call: grpc.Call) -> None:
+    def _done(self, batch: Batch, call: grpc.Future[bytes]) -> None:
+        answer: Answer
         try:
-            answer = answer_of_call(call)
+            answer = delivered(call.result())
         except Exception as exc:  # noqa: BLE001  as above
-            answer = fault_of(exc)
+            answer = answer_of_call(exc) if isinstance(exc, grpc.Call) else fault_of(exc)
         self._answered(batch, answer)
 
     def _answered(self, batch: Batch, answer: Answer) -> None:

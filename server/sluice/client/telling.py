@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
-from sluice.client.report import Dropped, Reason, Trouble
+from sluice.client.report import Dropped, Reason, SetAside, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,16 +25,22 @@ def tell(news: Iterable[News], settings: Settings) -> None:
     """Tell it all. What a callback raises is logged."""
     dropped: Counter[Reason] = Counter()
     firsts: dict[Reason, Dropped] = {}
+    set_aside = 0
     for item in news:
         if isinstance(item, Trouble):
             _log_trouble(item)
             if settings.on_trouble is not None:
                 _call(settings.on_trouble, item)
             continue
+        if isinstance(item, SetAside):
+            set_aside += item.events
+            continue
         dropped[item.reason] += 1
         firsts.setdefault(item.reason, item)
         if settings.on_undelivered is not None:
             _call(settings.on_undelivered, item.undelivered())
+    if set_aside:
+        _messages.warning("%d events are invalid, and set aside at the server: sluice rejects list", set_aside)
     for reason, events in dropped.items():
         first = firsts[reason]
         place = f"{first.path}: " if first.path else ""
