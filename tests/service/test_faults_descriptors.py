@@ -87,6 +87,9 @@ def test_a_worker_without_descriptors_is_503_and_told_and_heals(loaded: Loaded) 
 def test_a_lake_writer_without_descriptors_holds_up_no_client_and_heals(loaded: Loaded) -> None:
     service, load = loaded
     wait_until(service.is_ready, within_s=20, what="it is ready")
+    # One that starts just now has its modules to open.
+    published = service.data_dir / "lake/events"
+    wait_until(lambda: list(published.glob("*/*/*.parquet")), within_s=20, what="the lake writer publishes")
     told = Told(service)
     pid = service.pid("lake")
     with _no_descriptors(pid):

@@ -54,6 +54,9 @@ def test_a_terminal_that_is_paused_holds_up_no_process(tmp_path: Path) -> None:
                 wait_until(lambda: _is_new(service, role, killed), within_s=30, what=f"{role} is replaced")  # noqa: B023  it is called here alone
             wait_until(lambda: _is_taken(service, key), within_s=30, what="the new worker takes requests")
             wait_until(lambda: _files(service), within_s=30, what="the new lake writer publishes")
+            # It tells of a file before it makes the next.
+            assert _is_taken(service, key)
+            wait_until(lambda: len(_files(service)) > 1, within_s=30, what="it goes on although nobody reads it")
             assert httpx.get(f"http://{service.admin}/livez", timeout=5).status_code == 200
         finally:
             termios.tcflow(theirs, termios.TCOON)

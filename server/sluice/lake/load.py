@@ -17,6 +17,7 @@ from sluice.lake.metrics import Failure
 from sluice.lake.parquet import FileRows, SegmentRows
 from sluice.log.ids import request_id_text
 from sluice.log.ports import Damage, DamageReason, StoredRecord
+from sluice.outage import hint_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,7 +45,8 @@ class SegmentUnreadable(SluiceError):
     """
 
     def __init__(self, segment: Sealed, error: OSError) -> None:
-        super().__init__(f"segment {segment.id} can't be read: {error.strerror}")
+        where = error.filename or segment.id
+        super().__init__(f"segment {segment.id} can't be read: {error.strerror}", hint=hint_of(error, where))
         self.segment = segment
         self.is_its_own = error.errno not in _OF_THE_PROCESS
 

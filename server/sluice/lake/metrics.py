@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from sluice.lake.partition import EVENTS_FOLDER, REJECTS_FOLDER
 from sluice.metering import Counter, Gauge
 
 __all__ = [
@@ -83,6 +84,8 @@ class Failure(Enum):
     LET_GO = "let_go"
 
 
-# All that are known from the start show 0.
+# All that are known from the start show 0, and none needs a descriptor or room later, when there may be none left.
 for _cause in Failure:
     FAILURES_BY_CAUSE.labels(_cause.value)
+    for _table in (EVENTS_FOLDER, REJECTS_FOLDER):
+        OUTAGES.labels(_table, _cause.value)
