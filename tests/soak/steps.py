@@ -47,7 +47,7 @@ class Step:
     Attributes:
         stage: what it belongs to.
         name: tells it from the stage's others.
-        role: whose it is: `worker`, `lake`, `supervisor`, or "" for a command.
+        role: whose it is: `worker`, `lake`, `supervisor` or `command`.
         verb: of a `disk.Operation`.
         path: a pattern of its path, or of where a rename leads.
         behind: the verb of the operation before it; "" for any.
@@ -324,7 +324,7 @@ _SUPERVISOR = [
         ("sync the data folder", "sync_folder", "*/data", "unlink"),
     ),
 ]
-_COMMANDS = _replace("", Needs.NEW_KEY, "keys.json", "/data", "keys.json")
+_COMMANDS = _replace("command", Needs.NEW_KEY, "keys.json", "/data", "keys.json")
 
 STEPS: tuple[Step, ...] = (*_FIRST_START, *_WORKER, *_LAKE, *_SUPERVISOR, *_COMMANDS)
 POINTS: tuple[Point, ...] = tuple(Point(step=step, phase=phase) for step in STEPS for phase in step.phases)

@@ -22,7 +22,7 @@ class Rule:
 
     Attributes:
         id: tells rules apart; counts and marks go by it, so each rule of a service needs its own.
-        role: the beginning of `worker-0` …, `lake`, `supervisor`; "" for all.
+        role: the beginning of `worker-0` …, `lake`, `supervisor`, `command`; "" for all.
         verb: of a `disk.Operation`; or `read` when a file is opened to be read, `list` when a folder is listed, `stat`
             when a file's facts are asked for, `start` when a process is started; "" for all.
         path: a pattern (fnmatch) of the path, or of where a rename leads; of a process that is started, of its command.
