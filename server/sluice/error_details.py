@@ -18,10 +18,20 @@ from google.rpc import error_details_pb2, status_pb2
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DETAILS_TRAILER", "DOMAIN", "FieldReason", "Reason", "status_with_details", "too_large_message"]
+__all__ = [
+    "DETAILS_TRAILER",
+    "DOMAIN",
+    "PERHAPS_STORED",
+    "FieldReason",
+    "Reason",
+    "status_with_details",
+    "too_large_message",
+]
 
 DETAILS_TRAILER = "grpc-status-details-bin"
 DOMAIN = "sluice"
+# In the message of an error after which nobody knows.
+PERHAPS_STORED = "the events may be on disk, or not: send them again"
 
 
 class Reason(Enum):

@@ -18,7 +18,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 _HINTS = {
     **dict.fromkeys(NO_ROOM, "free space on the disk of {path}"),
-    **dict.fromkeys((errno.EACCES, errno.EPERM), "let the service's user write to {path}"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "give the service's user its rights on {path}"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "raise the limit of open files: prlimit --nofile, LimitNOFILE"),
     errno.EIO: "see dmesg: the disk of {path} fails",
     errno.EROFS: "make the file system of {path} writable; if it became read-only by itself, see dmesg why",
@@ -47,11 +47,6 @@ class Outage:
     def is_on(self) -> bool:
         """Whether something has failed, and nothing shown that it is over."""
         return bool(self._told)
-
-    @property
-    def causes(self) -> set[str]:
-        """What has failed in it; empty: it is off."""
-        return {cause for cause, _ in self._told}
 
     def failed(self, cause: str, *, about: str = "", **facts: object) -> None:
         """Tell a failure, if its cause is new in this outage.

@@ -7,40 +7,42 @@ imports rich, which typer brings: 0.2 s in every process.
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from importlib.machinery import ModuleSpec
-    from types import ModuleType, TracebackType
+    from types import ModuleType
 
-__all__ = ["ShutOut"]
+__all__ = ["shut_out", "without"]
 
 
-class ShutOut(MetaPathFinder):
-    """A library that this process can't find; as a context manager, for as long as the block lasts.
+def shut_out(library: str) -> None:
+    """Let this process not find a library from now on. One that is imported already stays."""
+    sys.meta_path.insert(0, _NotInstalled(library))
 
-    One that is imported already stays.
-    """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        sys.meta_path.insert(0, self)
+@contextmanager
+def without(library: str) -> Iterator[None]:
+    """Let this process not find a library in the block."""
+    finder = _NotInstalled(library)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _NotInstalled(MetaPathFinder):
+    def __init__(self, library: str) -> None:
+        self._library = library
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Let the import end as that of a library that isn't installed."""
         del path, target
-        if fullname == self._name:
+        if fullname == self._library:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         return None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        sys.meta_path.remove(self)

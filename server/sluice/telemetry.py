@@ -14,10 +14,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from sluice.shut_out import ShutOut
+from sluice.shut_out import without
 from sluice.unfailing import UnfailingStream
 
-with ShutOut("rich"):
+with without("rich"):
     import structlog
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog.testing
 
+from sluice.error_details import PERHAPS_STORED
 from sluice.framing import frame
 from sluice.lake.writer import LakeWriter
 from sluice.lake.written_tables import rejects_table
@@ -217,6 +218,26 @@ def test_a_service_that_cannot_take_it_now_ends_the_replay_and_a_later_one_goes_
     assert (stopped.code, later.code) == (1, 0)
     assert "1 more were not tried" in stopped.err
     assert "2 delivered" in later.err
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        pytest.param(503, f"the service broke off before it answered; {PERHAPS_STORED}", id="the worker was lost"),
+        pytest.param(504, f"no worker answered within 30 s; {PERHAPS_STORED}", id="no answer in time"),
+    ],
+)
+def test_what_may_be_stored_already_is_not_sent_again_unasked(
+    on: Callable[..., Any], tmp_path: Path, door: _Door, status: int, message: str
+) -> None:
+    [request_id] = _seal(tmp_path, refused_entry())
+    door.answers = [(status, {"message": message})]
+
+    first = _replay(on, door, request_id)
+    second = _replay(on, door, request_id)
+
+    assert (first.code, second.code, len(door.got)) == (1, 1, 1)
+    assert "isn't known" in second.err
 
 
 def test_a_replay_that_was_cut_off_is_not_repeated_unasked(on: Callable[..., Any], tmp_path: Path, door: _Door) -> None:

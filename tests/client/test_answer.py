@@ -7,7 +7,7 @@ from google.rpc import error_details_pb2, status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.client.answer import Answer, Delivered, Later, Refused, Violation, answer_of
+from sluice.client.answer import Answer, Delivered, Later, Refused, Violation, answer_of, delivered
 from sluice.events.v1 import events_pb2 as pb
 from sluice.ingest.answers import answer_to
 from sluice.ingest.outcome import TooLarge, Unavailable, Why
@@ -19,13 +19,20 @@ _OF_SETUP = {"UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED"}
 _REFUSED = {"INVALID_ARGUMENT", "OUT_OF_RANGE"}
 
 
-@pytest.mark.parametrize("code", grpc.StatusCode, ids=lambda code: code.name)
-def test_every_status_is_delivered_refused_or_for_later(code: grpc.StatusCode) -> None:
+_FAILURES = [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK]
+
+
+def test_a_response_says_how_many_events_are_set_aside_and_one_that_is_none_of_ours_counts_as_delivered() -> None:
+    assert delivered(pb.LogEventResponse(success=True, quarantined_events=3).SerializeToString()) == Delivered(3)
+    assert delivered(b"") == Delivered()
+    assert delivered(b"\xff") == Delivered()
+
+
+@pytest.mark.parametrize("code", _FAILURES, ids=lambda code: code.name)
+def test_every_failure_is_refused_or_for_later(code: grpc.StatusCode) -> None:
     answer = answer_of(code, "said", ())
 
-    if code.name == "OK":
-        assert answer == Delivered()
-    elif code.name in _REFUSED:
+    if code.name in _REFUSED:
         assert answer == Refused(message="said")
     else:
         of_setup = code.name in _OF_SETUP

@@ -180,6 +180,21 @@ def test_what_would_wait_beyond_its_bound_is_counted_and_not_kept(
     wait_until(lambda: len(server.refused.entries) == 2)
 
 
+def test_what_could_not_be_kept_takes_nothing_of_the_hours_budget(
+    server: IngestServer, channel: grpc.Channel, server_key: str
+) -> None:
+    server.budget.limit_bytes = 2000
+    server.refused.refuses = True
+    for _ in range(20):
+        before = counted("sluice_rejects_dropped_total", reason="log_unavailable")
+        rest(channel, _BAD, _key(server_key), _TIME)
+        wait_until(lambda before=before: counted("sluice_rejects_dropped_total", reason="log_unavailable") > before)
+    server.refused.refuses = False
+    rest(channel, _BAD, _key(server_key), _TIME)
+
+    server.refused.only()
+
+
 def test_each_hour_of_the_clock_has_a_budget_of_its_own() -> None:
     now = [3_599.0]
     budget = HourBudget(100, clock=lambda: now[0])

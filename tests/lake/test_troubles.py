@@ -11,6 +11,10 @@ import structlog
 from prometheus_client import REGISTRY
 
 from sluice import disk
+from sluice.errors import SluiceError
+from sluice.lake.failing import PublishFailed
+from sluice.lake.metrics import Failure
+from sluice.lake.troubles import Troubles
 from sluice.lake.writer import MAX_DEATHS, LakeWriter, Outcome
 from sluice.log.ports import DamageReason
 from sluice.log.reader import LocalSegments
@@ -264,6 +268,26 @@ def test_a_file_that_another_one_was_put_in_place_of_is_not_published(tmp_path: 
     publish_all(writer)
 
     assert in_lake(tmp_path) == ["a"]
+
+
+def test_the_gauge_says_what_is_the_matter_now_and_not_what_was() -> None:
+    troubles = Troubles("events")
+    shown = lambda: {cause.value for cause in Failure if _keeps(cause.value)}  # noqa: E731  short, and used here alone
+    error = SluiceError("broken")
+
+    troubles.failed(PublishFailed(Failure.WRITE, OSError(errno.ENOSPC, "full"), None))
+    troubles.failed(PublishFailed(Failure.MOVE, OSError(errno.EIO, "broken"), None))
+    assert shown() == {"move"}
+    troubles.published("20260101T00")
+    assert shown() == set()
+    for number in range(30):
+        troubles.unreadable(f"hour {number}", Failure.UNREADABLE_FILE, error)
+    troubles.unreadable("a segment", Failure.UNREADABLE_SEGMENT, error)
+    assert shown() == {"unreadable_file", "unreadable_segment"}
+    troubles.readable(*(f"hour {number}" for number in range(30)))
+    assert shown() == {"unreadable_segment"}
+    troubles.keep_only([])
+    assert shown() == set()
 
 
 def test_nothing_is_published_below_the_mount_point_of_a_lake_whose_disk_is_gone(

@@ -45,7 +45,9 @@ def _post(service: Service, *events: str, key: str, timed: bool = True, path: st
 def _kept(service: Service, request_id: str) -> dict[str, Any]:
     """One refused request, as soon as it is kept, wherever it is."""
     return wait_until(
-        lambda: find_reject(service.data_dir, uuid.UUID(request_id)), within_s=30, what="the refused request is kept"
+        lambda: find_reject(service.data_dir, uuid.UUID(request_id), []),
+        within_s=30,
+        what="the refused request is kept",
     )
 
 

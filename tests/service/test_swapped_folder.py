@@ -5,6 +5,8 @@ import shutil
 import signal
 from pathlib import Path
 
+import httpx
+
 from tests.support.service import Service
 from tests.support.told import Told
 from tests.support.waiting import wait_until
@@ -12,6 +14,34 @@ from tests.support.waiting import wait_until
 
 def _content(folder: Path) -> dict[Path, bytes]:
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_nothing_is_written_to_it_by_processes_that_go_on_nor_kept_of_what_is_refused(tmp_path: Path) -> None:
+    data, away, other = tmp_path / "data", tmp_path / "away", tmp_path / "other"
+    with Service(data, "--workers", "1", "--seal-age", "1h") as service:
+        assert service.post("before").status_code == 202
+        shutil.copytree(data, other)
+        told = Told(service)
+        key = service.server_key
+        data.rename(away)
+        other.rename(data)
+        copied = _content(data)
+        # The first request that this worker refuses: it has no log for these yet.
+        refused = httpx.post(
+            f"{service.rest}/v1/log_event",
+            json={"events": [7]},
+            headers={"statsig-api-key": key, "statsig-client-time": "1767225600000"},
+            timeout=20,
+        )
+        wait_until(lambda: service.post("meanwhile").status_code == 503, what="the log takes nothing")
+        told.wait_for(level="error", event="refused bodies can't be kept")
+        unaltered = _content(data)
+        data.rename(other)
+        away.rename(data)
+        wait_until(service.is_ready, within_s=30, what="the service is ready again")
+
+        assert refused.status_code == 400
+        assert unaltered == copied
 
 
 def test_nothing_is_written_to_it_also_by_processes_that_start_anew_and_the_own_folder_back_heals_all(
@@ -31,7 +61,7 @@ def test_nothing_is_written_to_it_also_by_processes_that_start_anew_and_the_own_
             os.kill(pid, signal.SIGKILL)
         for child in ("worker-0", "lake"):
             error = told.wait_for(level="error", event="child can't be started", child=child)
-            assert "not the folder that this service began with" in error["error"]
+            assert "not the folder that was there at the start" in error["error"]
         told.wait_for(level="error", event="recovery failed")
         refused = service.post("meanwhile")
         unaltered = _content(data)

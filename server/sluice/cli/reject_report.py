@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["lines_of", "readable_body", "summary", "why_no_body"]
 
 _MAX_ERRORS_SHOWN = 100
+_IN_JSON = {form.value for form in Body if form.is_json}
 
 
 def summary(found: Found) -> str:
@@ -61,7 +62,7 @@ def why_no_body(row: Mapping[str, Any]) -> str:
 
 def readable_body(row: Mapping[str, Any]) -> str:
     """JSON with its exact texts in lines of their own; a message as base64."""
-    if not Body(row["body_format"]).is_json:
+    if row["body_format"] not in _IN_JSON:
         return shown(row["body"])
     indented: str = msgspec.json.format(row["body"], indent=2)
     return "\n".join(shown(line) for line in indented.split("\n"))

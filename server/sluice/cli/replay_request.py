@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sluice.cli.replay_notes import State
+from sluice.error_details import PERHAPS_STORED
 from sluice.errors import SluiceError
 
 if TYPE_CHECKING:
+    import grpc
+
     from sluice.settings.units import Address
 
 __all__ = ["KeyRefused", "Sent", "ServiceUnreachable", "send"]
@@ -36,7 +39,15 @@ _METHODS = {"log_event_request": "LogEvent", "receive_webhook_event_request": "R
 
 
 class ServiceUnreachable(SluiceError):
-    """The service doesn't take the request now."""
+    """The service doesn't take the request now.
+
+    Attributes:
+        may_be_stored: it may have taken it before it failed to say so.
+    """
+
+    def __init__(self, message: str, *, may_be_stored: bool) -> None:
+        super().__init__(message)
+        self.may_be_stored = may_be_stored
 
 
 class KeyRefused(SluiceError):
@@ -67,7 +78,7 @@ def send(row: dict[str, Any], address: Address, secret: str) -> Sent | None:
         secret: the API key.
 
     Raises:
-        ServiceUnreachable: nobody answers, or 503; it may be sent later.
+        ServiceUnreachable: nobody answers, or 503; it may be sent later, unless it may be stored.
         KeyRefused: the key doesn't open the door.
     """
     if row["body"] is None:
@@ -94,12 +105,16 @@ def _headers(row: dict[str, Any], secret: str) -> dict[str, str]:
 def _by_http(row: dict[str, Any], path: str, address: Address, secret: str) -> Sent:
     connection = http.client.HTTPConnection(address.host, address.port, timeout=_TIMEOUT_S)
     try:
+        connection.connect()
+    except OSError as exc:
+        raise ServiceUnreachable(f"http://{address}{path}: {exc}", may_be_stored=False) from exc
+    try:
         headers = _headers(row, secret) | {"content-type": "application/json"}
         connection.request("POST", path, body=row["body"].encode(), headers=headers)
         answer = connection.getresponse()
         content = answer.read(_MAX_ANSWER_BYTES)
     except (OSError, http.client.HTTPException) as exc:
-        raise ServiceUnreachable(f"http://{address}{path}: {exc}") from exc
+        raise ServiceUnreachable(f"http://{address}{path}: {exc}", may_be_stored=True) from exc
     finally:
         connection.close()
     said = _object(content)
@@ -111,7 +126,10 @@ def _by_http(row: dict[str, Any], path: str, address: Address, secret: str) -> S
         raise KeyRefused(message)
     if answer.status in (http.client.BAD_REQUEST, http.client.REQUEST_ENTITY_TOO_LARGE):
         return Sent(state=State.REFUSED, as_request=request_id, said=message)
-    raise ServiceUnreachable(f"http://{address}{path}: {answer.status}: {message}")
+    raise ServiceUnreachable(
+        f"http://{address}{path}: {answer.status}: {message}",
+        may_be_stored=answer.status != http.client.SERVICE_UNAVAILABLE or PERHAPS_STORED in message,
+    )
 
 
 def _by_grpc(row: dict[str, Any], address: Address, secret: str) -> Sent:
@@ -133,10 +151,18 @@ def _by_grpc(row: dict[str, Any], address: Address, secret: str) -> Sent:
             if code is grpc.StatusCode.INVALID_ARGUMENT:
                 initial = dict(exc.initial_metadata() or ())  # type: ignore[attr-defined]  # a call that failed has them
                 return Sent(state=State.REFUSED, as_request=str(initial.get("x-request-id", "")), said=message)
-            raise ServiceUnreachable(f"{address}{method}: {code.name}: {message}") from exc
+            raise ServiceUnreachable(
+                f"{address}{method}: {code.name}: {message}", may_be_stored=not _took_nothing(code, message)
+            ) from exc
         # Both responses have the same fields.
         response = pb.LogEventResponse.FromString(answer)
         return _accepted(str(dict(done.initial_metadata()).get("x-request-id", "")), response.quarantined_events)
+
+
+def _took_nothing(code: grpc.StatusCode, message: str) -> bool:
+    """Whether the service says that it took nothing; or gRPC, that it never came to be asked."""
+    said = "send the batch again" in message or "send it again" in message or "failed to connect" in message
+    return code.name == "UNAVAILABLE" and said
 
 
 def _accepted(request_id: str, set_aside: int) -> Sent:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sluice.cli.output import say, shown
 from sluice.cli.reject_report import why_no_body
 from sluice.cli.replay_notes import State
-from sluice.cli.replay_request import send
+from sluice.cli.replay_request import ServiceUnreachable, send
 from sluice.errors import SluiceError
 from sluice.lake.rejects import find_reject
 
@@ -32,10 +32,12 @@ def find(data_dir: Path, request_id: uuid.UUID) -> dict[str, Any]:
     Raises:
         RejectNotFound: there is none of that id.
     """
-    row = find_reject(data_dir, request_id)
+    unreadable: list[Path] = []
+    row = find_reject(data_dir, request_id, unreadable)
     if row is None:
+        unless = f", unless it is in {', '.join(map(str, unreadable))}, which can't be read" if unreadable else ""
         raise RejectNotFound(
-            f"no refused request has the id {request_id}",
+            f"no refused request has the id {request_id}{unless}",
             hint="those of known keys are kept, within rejects-per-hour: sluice rejects list",
         )
     return row
@@ -95,6 +97,10 @@ class Replay:
         self._notes.add(id_, State.BEGUN)
         try:
             sent = send(row, self._address, self._secret)
+        except ServiceUnreachable as exc:
+            if not exc.may_be_stored:
+                self._notes.add(id_, State.FAILED)
+            raise
         except SluiceError:
             self._notes.add(id_, State.FAILED)
             raise

@@ -36,7 +36,7 @@ class _Status:
     events_set_aside: int | None
     rejects_kept: Mapping[str, int] | None
     rejects_dropped: Mapping[str, int] | None
-    lake_causes: tuple[str, ...]
+    lake_causes: tuple[str, ...] | None
     rows_in_lake: int | None
     rejects_in_lake: int | None
     waiting_segments: int
@@ -82,10 +82,11 @@ def _find(data_dir: Path) -> _Status:
     counts: Counts | None = None
     reasons: tuple[str, ...]
     if run is None or not run.is_alive:
-        run = None
         # A disk that is full or read-only may keep a service from writing run.json.
-        reasons = ("run_file_missing",) if disk.is_locked(data_dir) else ("not_running",)
-        if reasons == ("run_file_missing",):
+        is_untold = run is None and disk.is_locked(data_dir)
+        run = None
+        reasons = ("run_file_missing",) if is_untold else ("not_running",)
+        if is_untold:
             say(f"a service has {data_dir} and no run.json there: it is starting, or can't write it; see its messages")
     else:
         try:
@@ -111,7 +112,7 @@ def _find(data_dir: Path) -> _Status:
         events_set_aside=None if counts is None else counts.events_set_aside,
         rejects_kept=None if counts is None else counts.rejects_kept,
         rejects_dropped=None if counts is None else _counted(counts.rejects_dropped),
-        lake_causes=() if counts is None else counts.lake_causes,
+        lake_causes=None if counts is None else counts.lake_causes,
         rows_in_lake=rows,
         rejects_in_lake=rejects,
         waiting_segments=lag.waiting_segments,

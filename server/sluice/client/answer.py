@@ -126,15 +126,13 @@ Answer: TypeAlias = Delivered | Later | Refused
 
 
 def answer_of(code: grpc.StatusCode, message: str | None, trailers: Iterable[tuple[str, str | bytes]] | None) -> Answer:
-    """What a try came to.
+    """What a try came to that has failed.
 
     Args:
         code: the status of the call.
         message: its text.
         trailers: its trailing metadata; `grpc-status-details-bin` is read where it is there.
     """
-    if code is grpc.StatusCode.OK:
-        return Delivered()
     text = message or ""
     status = _status_in(trailers or ())
     if code in _REFUSED:
@@ -159,13 +157,15 @@ def answer_of_call(call: grpc.Call) -> Answer:
 
 
 def delivered(response: bytes) -> Delivered:
-    """What a call came to that has this response.
+    """What a call came to that has this response."""
+    from google.protobuf.message import DecodeError  # noqa: PLC0415  as above
 
-    Raises:
-        google.protobuf.message.DecodeError: it is no response of Sluice.
-    """
-    # Both methods' responses have the same fields.
-    return Delivered(set_aside=pb.LogEventResponse.FromString(response).quarantined_events)
+    try:
+        # Both methods' responses have the same fields.
+        return Delivered(set_aside=pb.LogEventResponse.FromString(response).quarantined_events)
+    except DecodeError:
+        # OK all the same: to send it again would store it twice.
+        return Delivered()
 
 
 def fault_of(error: Exception) -> Later:

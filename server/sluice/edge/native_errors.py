@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from google.rpc import code_pb2
 
-from sluice.error_details import DETAILS_TRAILER, Reason, status_with_details, too_large_message
+from sluice.error_details import DETAILS_TRAILER, PERHAPS_STORED, Reason, status_with_details, too_large_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["NativeError", "native_errors", "template_values"]
 
 _RETRY_DELAY_S = 1
-_PERHAPS_STORED = "the events may be on disk, or not: send them again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +109,13 @@ def native_errors(config: EdgeConfig) -> dict[str, NativeError]:
         "worker_lost": NativeError(
             reason=Reason.WORKER_LOST,
             code=code_pb2.UNAVAILABLE,
-            message=f"the service broke off before it answered; {_PERHAPS_STORED}",
+            message=f"the service broke off before it answered; {PERHAPS_STORED}",
             retry_delay_s=_RETRY_DELAY_S,
         ),
         "no_answer": NativeError(
             reason=Reason.NO_ANSWER,
             code=code_pb2.DEADLINE_EXCEEDED,
-            message=f"no worker answered within {config.answer_timeout_s} s; {_PERHAPS_STORED}",
+            message=f"no worker answered within {config.answer_timeout_s} s; {PERHAPS_STORED}",
         ),
     }
 

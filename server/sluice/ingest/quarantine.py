@@ -32,7 +32,7 @@ _Message = TypeVar("_Message", pb.LogEventRequest, pb.ReceiveWebhookEventRequest
 
 # Each event is looked at within its request, as that may say what holds for all. So this is what of a request beside
 # its events may be gone through in all; nobody's but an attacker's comes near.
-_MAX_REPEATED_BYTES = 64 * 1024 * 1024
+_MAX_REPEATED_BYTES = 16 * 1024 * 1024
 
 # The member of a JSON body that has its events.
 _EVENTS_IN = {Body.JSON: "events", Body.CUSTOM_EXPOSURES: "exposures"}
@@ -127,7 +127,7 @@ def _parted_message(body: bytes, shape: Shape, message: type[_Message]) -> Parte
     good = message()
     good.CopyFrom(rest)
     good.events.extend(event for index, event in enumerate(events) if index not in is_bad)
-    found = shape.look_closer(good.SerializeToString()) if good.events else Valid(event_count=0)
+    found = shape.look_closer(good.SerializeToString())
     if isinstance(found, Invalid):
         return None
     rest.events.extend(events[index] for index in bad.indices)

@@ -228,8 +228,7 @@ class Receiver:
         return await self._append(request.accepted(kept, event_count=found.event_count, body_format=found.body_format))
 
     async def _parted(self, shape: Shape, body: bytes, body_format: Body) -> Parted | None:
-        if len(body) <= _INLINE_BYTES:
-            return parted(body, shape=shape, body_format=body_format)
+        # Also a small one: what it has beside its events is gone through once for each of them.
         async with self._looking_closer:
             return await asyncio.to_thread(parted, body, shape=shape, body_format=body_format)
 

@@ -91,15 +91,14 @@ class HourBudget:
 
     @property
     def hour(self) -> int:
-        """The number of the hour that is counted."""
-        hour = int(self._clock()) // _S_PER_HOUR
-        if hour != self._hour:
-            self._hour, self._used_bytes = hour, 0
-        return hour
+        """The number of the hour that is now."""
+        return int(self._clock()) // _S_PER_HOUR
 
     def has(self, size_bytes: int) -> bool:
         """Whether so much is left of this hour's."""
-        return self.hour >= 0 and self._used_bytes + size_bytes <= self.limit_bytes
+        if self._hour != self.hour:
+            self._hour, self._used_bytes = self.hour, 0
+        return self._used_bytes + size_bytes <= self.limit_bytes
 
     def take(self, size_bytes: int) -> bool:
         """Take so much of this hour's; False: it isn't left."""
@@ -107,6 +106,10 @@ class HourBudget:
             return False
         self._used_bytes += size_bytes
         return True
+
+    def give_back(self, size_bytes: int) -> None:
+        """Give back what was taken for what could not be kept."""
+        self._used_bytes = max(0, self._used_bytes - size_bytes)
 
 
 class Rejects:
@@ -158,6 +161,7 @@ class Rejects:
                 await self._started()
             await self._log.append(entry)
         except (LogUnavailable, TimeoutError) as exc:
+            self._budget.give_back(entry.size_bytes)
             self._drop(DropReason.LOG_UNAVAILABLE)
             raise LogUnavailable("events can't be set aside now; send the batch again later") from exc
         metrics.REJECTS_KEPT.labels(entry.reason.value).inc()
@@ -223,6 +227,7 @@ class Rejects:
         try:
             await self._log.append(entry)
         except LogUnavailable:
+            self._budget.give_back(entry.size_bytes)
             self._drop(DropReason.LOG_UNAVAILABLE)
         except Exception:  # noqa: BLE001  as above
             _messages.exception("a refused request is not kept by a fault")

@@ -46,7 +46,7 @@ class SegmentUnreadable(SluiceError):
 
     def __init__(self, segment: Sealed, error: OSError) -> None:
         where = error.filename or segment.id
-        super().__init__(f"segment {segment.id} can't be read: {error.strerror}", hint=hint_of(error, where))
+        super().__init__(f"segment {segment.id} can't be read: {error.strerror}: {where}", hint=hint_of(error, where))
         self.segment = segment
         self.is_its_own = error.errno not in _OF_THE_PROCESS
 

@@ -114,8 +114,13 @@ def find_rejects(data_dir: Path, wanted: WantedRejects, *, limit: int, earliest:
     return found
 
 
-def find_reject(data_dir: Path, request_id: uuid.UUID) -> Row | None:
+def find_reject(data_dir: Path, request_id: uuid.UUID, unreadable: list[Path]) -> Row | None:
     """Find one refused request, with all that is kept of it; None: there is none of that id.
+
+    Args:
+        data_dir: the data folder.
+        request_id: which.
+        unreadable: gets the files of the lake that can't be read; it may be in one of them.
 
     Raises:
         OSError: a folder or a file can't be read.
@@ -123,7 +128,9 @@ def find_reject(data_dir: Path, request_id: uuid.UUID) -> Row | None:
     for located in locate(refused_log(data_dir), request_id.bytes, decode=decode_refused):
         if located.record is not None and located.file.state is not State.DAMAGED:
             return dated(row_of(located.record))
-    for rows in locate_rows(data_dir / LAKE_FOLDER / REJECTS_FOLDER, str(request_id)).rows:
+    located_rows = locate_rows(data_dir / LAKE_FOLDER / REJECTS_FOLDER, str(request_id))
+    unreadable += located_rows.unreadable
+    for rows in located_rows.rows:
         return read_rows(rows, str(request_id), limit=1)[0]
     return None
 

@@ -79,10 +79,10 @@ class Staging:
 
         Below a mount point nobody would find what is published, and another data folder has another writer.
         """
-        home = disk.place_of(self._data_dir)
-        self._home = self._home or home
-        if home != self._home:
-            raise FileNotFoundError(errno.ENOENT, "not the folder that this process began with", str(self._data_dir))
+        if self._home is not None:
+            disk.require_place(self._data_dir, self._home)
+        else:
+            self._home = disk.place_of(self._data_dir)
         lake = self.folder.parent
         place = disk.place_of(lake)
         if place is None:

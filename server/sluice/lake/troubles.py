@@ -35,23 +35,25 @@ class _OfSome:
     def __init__(self, table: str, *, fails: str, is_over: str) -> None:
         self._table = table
         self._outage = Outage(_messages, fails=fails, is_over=is_over)
-        self._now: set[str] = set()
+        self._now: dict[str, str] = {}
 
     def failed(self, cause: Failure, about: Collection[str], error: SluiceError) -> None:
-        self._now.update(about)
+        self._now.update(dict.fromkeys(about, cause.value))
         self._outage.failed(cause.value, about=min(about), error=error.message, hint=error.hint, table=self._table)
 
     @property
     def causes(self) -> set[str]:
-        return self._outage.causes
+        """What is the matter with those that are."""
+        return set(self._now.values())
 
     def over(self, *about: str) -> None:
-        self._now.difference_update(about)
+        for one in about:
+            self._now.pop(one, None)
         if not self._now:
             self._outage.over()
 
     def keep_only(self, about: Collection[str]) -> None:
-        self.over(*(self._now - set(about)))
+        self.over(*(self._now.keys() - set(about)))
 
 
 class Troubles:
@@ -74,6 +76,8 @@ class Troubles:
         )
         # For which a step failed, and whether others were published since.
         self._failed: dict[str, bool] = {}
+        # Why the last step failed, as long as none has succeeded since.
+        self._step_fails: set[str] = set()
         self._shown: set[str] = set()
 
     @property
@@ -87,6 +91,7 @@ class Troubles:
         if any(self._failed.get(one) for one in error.about):
             self._apart.failed(error.cause, error.about, error)
         else:
+            self._step_fails = {error.cause.value}
             self._steps.failed(error.cause.value, error=error.message, hint=error.hint, table=self._table)
         for one in error.about:
             self._failed.setdefault(one, False)
@@ -111,7 +116,7 @@ class Troubles:
 
     def published(self, *about: str) -> None:
         """These hours or segments were published and let go."""
-        self._steps.over()
+        self._steps_go_on()
         for one in about:
             self._failed.pop(one, None)
         for one in self._failed:
@@ -121,7 +126,7 @@ class Troubles:
 
     def nothing_waits(self) -> None:
         """All is in the lake."""
-        self._steps.over()
+        self._steps_go_on()
         self._show()
 
     def keep_only(self, about: Collection[str]) -> None:
@@ -131,8 +136,12 @@ class Troubles:
         self._unreadable.keep_only(about)
         self._show()
 
+    def _steps_go_on(self) -> None:
+        self._step_fails = set()
+        self._steps.over()
+
     def _show(self) -> None:
-        causes = self._steps.causes | self._apart.causes | self._unreadable.causes
+        causes = self._step_fails | self._apart.causes | self._unreadable.causes
         for cause in causes - self._shown:
             metrics.OUTAGES.labels(self._table, cause).set(1)
         for cause in self._shown - causes:

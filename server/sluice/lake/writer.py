@@ -40,7 +40,7 @@ from sluice.lake.troubles import Troubles
 from sluice.lake.turns import Loop, Outcome
 from sluice.lake.written_tables import written_tables
 from sluice.log.ports import DamageReason
-from sluice.shut_out import ShutOut
+from sluice.shut_out import shut_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -283,7 +283,8 @@ def main(arguments: Sequence[str]) -> int:
     telemetry.configure(role="lake")
     metering.tell_if_apart()
     be_nice()
-    ShutOut("pandas")
+    # In time only as long as no module of the writer makes an array when it is imported.
+    shut_out("pandas")
     tables = written_tables(Path(config.data_dir), archive=config.archive)
     staging = Staging(Path(config.data_dir))
     loop = Loop([LakeWriter(config, table, staging) for table in tables], config.lifeline_fd)

@@ -16,7 +16,6 @@ Names, and the folders themselves; nothing here looks at a file.
 
 from __future__ import annotations
 
-import errno
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -134,10 +133,12 @@ class Folders:
         self.sealed = log / State.SEALED.value
         self.damaged = log / State.DAMAGED.value
         self.archive = log / State.ARCHIVED.value
+        # Two, as the log is made later than this where a request is refused for the first time.
+        self._home = _place_of(log.parent)
         self._place: disk.Place | None = None
 
     def check(self) -> None:
-        """See that the log is the folder that it was at the first look.
+        """See that the log is the folder that it was at the first look, where it was when this was made.
 
         Otherwise its disk is gone, or somebody has put another folder in its place: what would be written there would
         be missing when the first one is back.
@@ -145,11 +146,12 @@ class Folders:
         Raises:
             FileNotFoundError: it isn't, or isn't there.
         """
-        place = disk.place_of(self.log)
-        if self._place is None:
-            self._place = place
-        elif place != self._place:
-            raise FileNotFoundError(errno.ENOENT, "not the folder that was there at the start", str(self.log))
+        if self._home is not None:
+            disk.require_place(self.log.parent, self._home)
+        if self._place is not None:
+            disk.require_place(self.log, self._place)
+        else:
+            self._place = disk.place_of(self.log)
 
     def make(self) -> None:
         """Make those that are missing, and make their names durable, whoever made them: that one may have died.
@@ -170,6 +172,13 @@ class Folders:
         """
         disk.make_folders(folder)
         disk.sync_folder(self.log)
+
+
+def _place_of(folder: Path) -> disk.Place | None:
+    try:
+        return disk.place_of(folder)
+    except OSError:
+        return None
 
 
 def node_name(text: str) -> str:

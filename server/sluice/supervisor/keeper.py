@@ -180,8 +180,8 @@ class Keeper:
         if not asked:
             self._state = _State.DUE
             self._due_at = now + pause_before_start(self._quick_ends)
-            if child is not self._killed:
-                _messages.warning("child ended by itself", child=self.role, pid=end.pid, exit_code=exit_code)
+            said = "a child that was killed has ended" if child is self._killed else "child ended by itself"
+            _messages.warning(said, child=self.role, pid=end.pid, exit_code=exit_code)
         await self._after_end(end)
         return True
 

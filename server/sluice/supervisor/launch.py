@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import errno
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import msgspec
 
 from sluice import disk, telemetry
 from sluice.settings.stages import edge_config, worker_config, writer_config
+from sluice.supervisor.beside import beside
 from sluice.supervisor.child import PythonChild, PythonProgram
 from sluice.supervisor.descriptors import connections_that_fit
 from sluice.supervisor.drain import WORKERS_CALLS
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from sluice.supervisor.child import Child
 
 __all__ = ["Launcher", "Place"]
+
+_LOOK_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +57,7 @@ class Place:
         Raises:
             OSError: another one stands in its place, or none: it may be another service's by now.
         """
-        if disk.place_of(self.data_dir) != disk.place_of_open(self.lock_fd):
-            raise FileNotFoundError(errno.ENOENT, "not the folder that this service began with", str(self.data_dir))
+        disk.require_place(self.data_dir, disk.place_of_open(self.lock_fd))
         return self.data_dir
 
     @property
@@ -121,7 +124,10 @@ class Launcher:
         return await EnvoyChild.start(config, self._place.run_folder, port=port)
 
     async def _python(self, module: str, argument: bytes, *, role: str) -> Child:
-        self._place.require_folder()
+        # Of a disk that hangs nobody knows; what ends is started anew all the same.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_WITHIN_S):
+                await beside(self._place.require_folder, name="data folder")
         return await PythonChild.start(
             PythonProgram(
                 module=module,

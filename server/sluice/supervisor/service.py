@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import signal
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sluice import metering, telemetry
@@ -271,7 +270,7 @@ class Service:
         if end.asked:
             return
         self._exit_code = end.exit_code
-        self._in_hand = beside(partial(segments_in_hand, self._place.data_dir), name="segments in hand")
+        self._in_hand = beside(lambda: segments_in_hand(self._place.require_folder()), name="segments in hand")
 
     def _blames(self) -> bool:
         """Whether it is known what the last lake writer had in hand, without which no other is started."""

@@ -268,7 +268,7 @@ class Supervisor:
         """Where there is no terminal, or it stops before it could tell them: nobody could find them out later."""
         if self._first_keys is None:
             return
-        path = keep_first_keys(self._place.data_dir, self._first_keys)
+        path = keep_first_keys(self._place.require_folder(), self._first_keys)
         self._first_keys = None
         _print(f"{path}\n")
 
