@@ -107,6 +107,11 @@ def test_of_one_whose_body_was_not_kept_the_place_of_the_fault_is_told(on: Calla
     assert "not kept" in asked.err
 
 
+def test_every_reason_may_be_asked_for(on: Callable[..., Any]) -> None:
+    for reason in RejectReason:
+        assert on("list", "--reason", reason.value.lower()).code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

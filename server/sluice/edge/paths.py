@@ -40,8 +40,8 @@ _MAX_PATH_BYTES = 128
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+", re.ASCII)
 # Paths that have a meaning, and what may stand behind them.
 _TAKEN = re.compile(
-    r"/(v1/(log_event|rgstr|rgstr_b|webhooks/event_webhook|log_custom_exposure)"
-    r"|v[12]/(initialize|download_config_specs|get_id_lists|sdk_exception)(/.*)?"
+    "|".join(map(re.escape, EVENT_PATHS))
+    + r"|/(v[12]/(initialize|download_config_specs|get_id_lists|sdk_exception)(/.*)?"
     r"|v1/openapi\.(yaml|json)|docs|livez|readyz|(sluice\.|grpc\.).*)",
     re.ASCII | re.IGNORECASE,
 )

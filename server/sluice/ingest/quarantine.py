@@ -10,12 +10,14 @@ A request that is bad as a whole is not parted: without its events it must be ri
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from sluice.events.v1 import events_pb2 as pb
 from sluice.ingest.private import without_private_anywhere
+from sluice.ingest.refused_body import MAX_ERRORS
 from sluice.ingest.scan import MemberFinder, end_of_separators, end_of_value
 from sluice.ingest.validate import Unclear, Valid
 from sluice.ingest.violations import Invalid, Violation
@@ -143,8 +145,6 @@ def _parted_message(body: bytes, shape: Shape, message: type[_Message]) -> Parte
 class _BadEvents:
     """Which events are bad, and what is wrong with them."""
 
-    _MAX_VIOLATIONS = 1000
-
     def __init__(self, key: str) -> None:
         self._key = key
         self.indices: list[int] = []
@@ -157,8 +157,8 @@ class _BadEvents:
         if not found.invalid_events:
             return False
         self.indices.append(index)
-        if len(self.violations) < self._MAX_VIOLATIONS:
-            self.violations += self._in_place(found, index)
+        left = MAX_ERRORS - len(self.violations)
+        self.violations += islice(self._in_place(found, index), left)
         return True
 
     def _in_place(self, found: Invalid, index: int) -> Iterator[Violation]:

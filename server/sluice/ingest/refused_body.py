@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from sluice.ingest.violations import Violation
     from sluice.keys.key import Key
 
-__all__ = ["Refused", "entry_of", "errors_text"]
+__all__ = ["MAX_ERRORS", "Refused", "entry_of", "errors_text"]
 
-# A request may break the contract in a million places.
-_MAX_ERRORS = 1000
+# Of a request, which may break the contract in a million places.
+MAX_ERRORS = 1000
 
 _MESSAGES: dict[Body, type[pb.LogEventRequest | pb.ReceiveWebhookEventRequest]] = {
     Body.LOG_EVENT_REQUEST: pb.LogEventRequest,
@@ -96,7 +96,7 @@ def errors_text(violations: Iterable[Violation]) -> str:
     """The first 1,000 violations as a JSON array; they hold no event's content."""
     named = [
         {"path": violation.path, "expected": violation.expected, "found": violation.found}
-        for violation, _ in zip(violations, range(_MAX_ERRORS), strict=False)
+        for violation, _ in zip(violations, range(MAX_ERRORS), strict=False)
     ]
     return json.dumps(named, separators=(",", ":"))
 
