@@ -1,14 +1,17 @@
 """The processes of a running service, the memory that they took, and how much docs/operate.md says they may take."""
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.edge.compose import COMPOSE
 from sluice.edge.limits import worker_requests
 from tests.support.service import Service
 
-__all__ = ["bounds_mib", "peaks_mib", "pids", "reset_peaks"]
+__all__ = ["Usage", "bounds_mib", "peaks_mib", "pids", "reset_peaks", "usage"]
 
 _MIB = 2**20
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def pids(service: Service) -> dict[str, int]:
@@ -45,3 +48,43 @@ def bounds_mib(max_body_bytes: int) -> dict[str, float]:
 def _peak_mib(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the processes of a service have used since they were started.
+
+    Attributes:
+        cpu_s: CPU-seconds of `envoy`, `workers`, `lake` and `supervisor`.
+        written_bytes: that were handed to disks.
+        peak_mib: of the resident set, by process.
+    """
+
+    cpu_s: dict[str, float]
+    written_bytes: int
+    peak_mib: dict[str, float]
+
+    @property
+    def total_cpu_s(self) -> float:
+        """Of all together."""
+        return sum(self.cpu_s.values())
+
+    def less(self, before: "Usage") -> "Usage":
+        """What was used since then; peaks are those of now."""
+        cpu_s = {role: seconds - before.cpu_s[role] for role, seconds in self.cpu_s.items()}
+        written = self.written_bytes - before.written_bytes
+        return Usage(cpu_s=cpu_s, written_bytes=written, peak_mib=self.peak_mib)
+
+
+def usage(service: Service) -> Usage:
+    """What each has used by now. Source: proc(5), /proc/PID/stat, fields 14 and 15; /proc/PID/io."""
+    cpu_s = dict.fromkeys(("envoy", "workers", "lake", "supervisor"), 0.0)
+    written = 0
+    peaks: dict[str, float] = {}
+    for role, pid in pids(service).items():
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        cpu_s["workers" if role.startswith("worker") else role] += (int(fields[11]) + int(fields[12])) / _TICKS
+        io = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+        written += int(io["write_bytes"])
+        peaks[role] = _peak_mib(pid)
+    return Usage(cpu_s=cpu_s, written_bytes=written, peak_mib=peaks)
