@@ -161,6 +161,10 @@ class Page:
     def flush(self) -> None:
         self._ask(call="flush")
 
+    def look_away(self) -> None:
+        """Let the window lose the focus, as when somebody looks at another one for a while."""
+        self._ask(call="look_away")
+
     def end(self) -> None:
         self._ask(close=True)
 

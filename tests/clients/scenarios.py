@@ -84,6 +84,9 @@ def run(kind: type[Fault], folder: Path, browser: Talker, pages: Pages) -> Ran:
             _wait_for_retries(service, sdks, keys)
             in_pages = {name: driver for name, driver in drivers.items() if isinstance(driver, Page)}
             methods = {name: page.methods() for name, page in in_pages.items()}
+            # What is written only as a page is left is lost now and then: Chromium doesn't wait for it.
+            for page in in_pages.values():
+                page.look_away()
             for driver in drivers.values():
                 driver.log(AFTER)
                 driver.end()

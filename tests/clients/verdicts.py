@@ -62,7 +62,8 @@ _EVER_LATER = _delivered("tried again 1, 11 and 111 s later, …, after every an
 _AFTER_10_S = _delivered("tried again 10, 30, … s later")
 _FOUR_AT_A_TIME = _delivered("4 posts in 7 s, and 4 more within a minute, up to 8 times")
 _NEXT_VISIT = _delivered(
-    "kept in the page's storage, and sent at the next visit; 503 and no answer: after 3 posts in 3 s"
+    "kept in the page's storage when its window loses the focus, and sent at the next visit; 503 and no answer: after "
+    "3 posts in 3 s"
 )
 _NO_STORAGE = _dropped(
     "not tried again, or 3 times in 3 s; what pages keep in their storage Node has nothing to keep in"

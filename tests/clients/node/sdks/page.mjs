@@ -7,6 +7,7 @@ let sdk;
 window.start = async ({ name, url, key, options }) => {
   sdk = await { js_client, statsig_js }[name](url, key, options);
 };
+window.look_away = () => sdk.look_away?.();
 window.log = (round) => sdk.log(round);
 window.flush = () => {
   sdk.flush(); // not awaited: some wait until they give up

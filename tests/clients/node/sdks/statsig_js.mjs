@@ -27,6 +27,8 @@ export async function start(url, key, options = {}) {
       statsig.getLayer(`${round}_layer`).get("a_parameter", "");
     },
     flush: () => statsig.flushEvents(),
+    // What it keeps in the page's storage it writes when the window loses the focus, or as the page is left.
+    look_away: () => window.dispatchEvent(new Event("blur")),
     end: () => statsig.shutdown(),
   };
 }
