@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test soak fuzz test-transcoding test-properties test-power-cut test-corruption test-clients test-spark \
+.PHONY: help up test soak bench bench-compare fuzz test-transcoding test-properties test-power-cut test-corruption test-clients test-spark \
 	test-containers lint format types gen docs proto-image client-wheel lock clean check-python check-java
 
 help: ## list the targets
@@ -37,6 +37,12 @@ test-clients: $(VENV)/.installed-dev ## every SDK in Node, Chromium, Python, Go 
 
 test-containers: $(VENV)/.installed-dev ## docs/containers.md with a Docker engine: builds both images, runs compose.yaml
 	WITH_AN_ENGINE=1 $(BIN)/pytest tests/containers $(ARGS)
+
+bench: $(VENV)/.installed-dev ## events per CPU-second, latencies, memory and bytes, for each way in and size of request
+	@$(BIN)/python -m bench.matrix $(ARGS)
+
+bench-compare: $(VENV)/.installed-dev ## ratios of two results of make bench: make bench-compare A=before.json B=after.json
+	@$(BIN)/python -m bench.compare $(A) $(B)
 
 soak: $(VENV)/.installed-dev ## a service under load dies 500 times, at every step; is each 202 in the lake once?
 	@$(BIN)/python -m tests.soak $(ARGS)

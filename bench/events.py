@@ -141,8 +141,11 @@ def _exposure(chance: random.Random, user: dict[str, Any], at: int) -> dict[str,
 
 
 def _message(some: list[dict[str, Any]], metadata: dict[str, str]) -> bytes:
-    request = pb.LogEventRequest()
-    request.statsig_metadata.update(metadata)
+    request = pb.LogEventRequest(
+        statsig_metadata=pb.StatsigMetadata(
+            sdk_type=metadata["sdkType"], sdk_version=metadata["sdkVersion"], session_id=metadata["sessionID"]
+        )
+    )
     for event in some:
         _fill(request.events.add(), event)
     return request.SerializeToString()
@@ -161,8 +164,8 @@ def _fill(message: pb.Event, event: dict[str, Any]) -> None:
     if "custom" in user:
         message.user.custom.update(user["custom"])
     message.user.custom_ids.update(user["customIDs"])
-    if event.get("secondaryExposures"):
-        message.secondary_exposures.extend(event["secondaryExposures"])
+    for exposure in event.get("secondaryExposures", ()):
+        message.secondary_exposures.add().update(exposure)
 
 
 def _value(value: float | str) -> struct_pb2.Value:
