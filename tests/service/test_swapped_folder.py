@@ -48,6 +48,27 @@ def test_nothing_is_written_to_it_by_processes_that_go_on_nor_kept_of_what_is_re
         assert sorted(service.rows("select event_name from events")) == [("before",), ("meanwhile",)]
 
 
+def test_another_log_is_taken_up_by_no_worker_that_starts_anew_and_the_own_one_back_heals_all(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with Service(data, "--workers", "1", "--seal-age", "1h") as service:
+        assert service.post("before").status_code == 202
+        told = Told(service)
+        (data / "log").rename(tmp_path / "away")
+        (data / "log").mkdir()
+        os.kill(service.pid("worker-0"), signal.SIGKILL)
+        told.wait_for(level="error", event="child can't be started", child="worker-0")
+        assert service.post("meanwhile").status_code == 503
+        assert list((data / "log").rglob("*")) == []
+
+        (data / "log").rmdir()
+        (tmp_path / "away").rename(data / "log")
+        wait_until(service.is_ready, within_s=30, what="the service is ready again")
+        assert service.post("after").status_code == 202
+        service.flush()
+
+        assert sorted(service.rows("select event_name from events")) == [("after",), ("before",)]
+
+
 def test_nothing_is_written_to_it_also_by_processes_that_start_anew_and_the_own_folder_back_heals_all(
     tmp_path: Path,
 ) -> None:

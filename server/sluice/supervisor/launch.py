@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from sluice import disk, telemetry
+from sluice.lake.partition import LAKE_FOLDER
+from sluice.log.segment import LOG_FOLDER
 from sluice.settings.stages import edge_config, worker_config, writer_config
 from sluice.supervisor.beside import beside
 from sluice.supervisor.child import PythonChild, PythonProgram
@@ -50,14 +52,26 @@ class Place:
     admin: Address
     lock_fd: int
     lifeline_fd: int
+    _seen: dict[str, disk.Place] = field(default_factory=dict)
 
     def require_folder(self) -> Path:
-        """The data folder, if it is still the one whose lock this service holds.
+        """The data folder, if it is still the one whose lock this service holds, with its log and on its disk its lake.
+
+        Log and lake are those that were there when this was first asked.
 
         Raises:
             OSError: another one stands in its place, or none: it may be another service's by now.
         """
         disk.require_place(self.data_dir, disk.place_of_open(self.lock_fd))
+        for name in (LOG_FOLDER, LAKE_FOLDER):
+            path = self.data_dir / name
+            place, seen = disk.place_of(path), self._seen.get(name)
+            if seen is None:
+                if place is not None:
+                    self._seen[name] = place
+            # Whoever keeps a lake small may remove all of it.
+            elif name == LOG_FOLDER or (place is not None and place.device != seen.device):
+                disk.require_place(path, seen)
         return self.data_dir
 
     @property
