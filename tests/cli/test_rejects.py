@@ -245,6 +245,34 @@ def test_what_may_be_stored_already_is_not_sent_again_unasked(
     assert "isn't known" in second.err
 
 
+def test_what_has_arrived_once_is_not_sent_again_unasked_also_after_a_later_replay_failed(
+    on: Callable[..., Any], tmp_path: Path, door: _Door
+) -> None:
+    [request_id] = _seal(tmp_path, refused_entry())
+    door.answers = [(202, {"success": True}), (401, {"message": "API key is not known here"})]
+    _replay(on, door, request_id)
+    failed = _replay(on, door, request_id, "--again")
+
+    later = _replay(on, door, request_id)
+
+    assert (failed.code, later.code, len(door.got)) == (1, 0, 2)
+    assert "replayed before: as request new-1" in later.err
+
+
+def test_all_leaves_out_what_came_of_replays(on: Callable[..., Any], tmp_path: Path, door: _Door) -> None:
+    first, second = _seal(tmp_path, refused_entry(), refused_entry())
+    note = {"request_id": first, "state": "refused", "at": 1.0, "as_request": second}
+    (tmp_path / "replays.jsonl").write_text(json.dumps(note) + "\n")
+    door.answers = [(400, {"message": "events: missing"})] * 2
+
+    everything = _replay(on, door, "--all")
+    by_its_name = _replay(on, door, second)
+
+    assert "1 came of replays themselves" in everything.err
+    assert "1 refused again" in everything.err
+    assert "1 refused again" in by_its_name.err
+
+
 def test_a_replay_that_was_cut_off_is_not_repeated_unasked(on: Callable[..., Any], tmp_path: Path, door: _Door) -> None:
     [request_id] = _seal(tmp_path, refused_entry())
     begun = {"request_id": request_id, "state": "begun", "at": 1.0}

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from sluice.log.refused import (
     encode_refused,
     refused_log,
 )
-from sluice.log.segment import parse_sealed
+from sluice.log.segment import Folders, parse_sealed
 from sluice.storage.v1.refused_record_pb2 import RefusedRecord
 from tests.support.log_records import open_segment, refused_entry
 
@@ -132,3 +133,16 @@ def test_the_segment_of_version_1_is_read_and_would_be_written_alike() -> None:
     )
     content = frame(b"".join(encode_refused(entry, received_at_us=1767225600000000, node="n1")))
     assert content == path.read_bytes()
+
+
+def test_its_folder_may_be_removed_when_it_is_empty_and_is_made_again(tmp_path: Path) -> None:
+    folders = Folders(refused_log(tmp_path))
+    folders.make()
+    segments = RefusedSegments(tmp_path, archive=False)
+    assert segments.waiting() == []
+
+    shutil.rmtree(refused_log(tmp_path))
+    assert segments.waiting() == []
+    folders.make()
+
+    assert segments.waiting() == []

@@ -225,6 +225,12 @@ def replay(
             ids = [uuid.UUID(row["request_id"]) for row in found.rows]
             more = found.by_reason.total() - len(ids)
         with open_notes(folder) as notes:
+            if everything:
+                # Else what is refused at every replay would be twice as many after each.
+                of_replays = [id_ for id_ in ids if notes.is_replay(str(id_))]
+                ids = [id_ for id_ in ids if id_ not in of_replays]
+                if of_replays:
+                    say(f"{len(of_replays):,} came of replays themselves, and are left out; name one to send it")
             outcomes = Replay(folder, where, api_key, notes, again=again).run(ids)
     say(", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.items() if count) or "nothing to replay")
     if more:

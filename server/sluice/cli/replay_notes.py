@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["REPLAYS_FILE_NAME", "Note", "ReplayNotes", "ReplaysBusy", "State", "open_notes"]
+__all__ = ["ARRIVED", "REPLAYS_FILE_NAME", "Note", "ReplayNotes", "ReplaysBusy", "State", "open_notes"]
 
 REPLAYS_FILE_NAME = "replays.jsonl"
 
@@ -37,6 +37,10 @@ class State(Enum):
     SET_ASIDE = "set_aside"
     REFUSED = "refused"
     FAILED = "failed"
+
+
+# Events of it are in the lake: it is not sent again unasked, whatever became of later ones.
+ARRIVED = (State.DELIVERED.value, State.SET_ASIDE.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +68,19 @@ class ReplayNotes:
         self._end = len(content)
         # A line that a power cut has torn is ended here.
         self._before = b"\n" if content and not content.endswith(b"\n") else b""
-        self._latest = {note.request_id: note for line in content.splitlines() if (note := _note_of(line)) is not None}
+        self._known: dict[str, Note] = {}
+        self._replays: set[str] = set()
+        for line in content.splitlines():
+            if (note := _note_of(line)) is not None:
+                self._keep(note)
 
-    def latest(self, request_id: str) -> Note | None:
-        """What is known of the latest replay of a request."""
-        return self._latest.get(request_id)
+    def known(self, request_id: str) -> Note | None:
+        """The latest replay of a request that arrived; where none did, the latest."""
+        return self._known.get(request_id)
+
+    def is_replay(self, request_id: str) -> bool:
+        """Whether a request is itself one that a replay sent."""
+        return request_id in self._replays
 
     def add(self, request_id: str, state: State, *, as_request: str = "") -> None:
         """Note what becomes of a replay, durably."""
@@ -77,7 +89,14 @@ class ReplayNotes:
         self._end = self._file.write_at([line], self._end)
         self._file.datasync()
         self._before = b""
-        self._latest[request_id] = note
+        self._keep(note)
+
+    def _keep(self, note: Note) -> None:
+        if note.as_request:
+            self._replays.add(note.as_request)
+        before = self._known.get(note.request_id)
+        if before is None or before.state not in ARRIVED or note.state in ARRIVED:
+            self._known[note.request_id] = note
 
 
 @contextmanager

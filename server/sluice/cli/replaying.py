@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.cli.output import say, shown
 from sluice.cli.reject_report import why_no_body
-from sluice.cli.replay_notes import State
+from sluice.cli.replay_notes import ARRIVED, State
 from sluice.cli.replay_request import ServiceUnreachable, send
 from sluice.errors import SluiceError
 from sluice.lake.rejects import find_reject
@@ -83,8 +83,8 @@ class Replay:
 
     def _one(self, request_id: uuid.UUID) -> tuple[str, str]:
         id_ = str(request_id)
-        if (before := self._notes.latest(id_)) is not None and not self._again:
-            if before.state in (State.DELIVERED.value, State.SET_ASIDE.value):
+        if (before := self._notes.known(id_)) is not None and not self._again:
+            if before.state in ARRIVED:
                 return "replayed before", f"as request {before.as_request}; to send it once more: --again"
             if before.state == State.BEGUN.value:
                 return "not sent", "a replay was begun, and whether it arrived isn't known; to send it: --again"

@@ -133,9 +133,11 @@ class Folders:
         self.sealed = log / State.SEALED.value
         self.damaged = log / State.DAMAGED.value
         self.archive = log / State.ARCHIVED.value
-        # Two, as the log is made later than this where a request is refused for the first time.
+        # That of refused requests is made when the first one is, and made again where somebody removes it when empty:
+        # of it only the folder that it is in must stay.
         self._home = _place_of(log.parent)
         self._place: disk.Place | None = None
+        self._stays = log.name != REFUSED_FOLDER
 
     def check(self) -> None:
         """See that the log is the folder that it was at the first look, where it was when this was made.
@@ -150,7 +152,7 @@ class Folders:
             disk.require_place(self.log.parent, self._home)
         if self._place is not None:
             disk.require_place(self.log, self._place)
-        else:
+        elif self._stays:
             self._place = disk.place_of(self.log)
 
     def make(self) -> None:
