@@ -53,7 +53,6 @@ __all__ = [
     "place_of_open",
     "read_bytes",
     "replace_file",
-    "require_place",
     "size_of",
     "staged_for",
     "sync_folder",
@@ -473,16 +472,6 @@ def place_of(path: Path) -> Place | None:
     except FileNotFoundError:
         return None
     return Place(found.st_dev, found.st_ino)
-
-
-def require_place(path: Path, place: Place) -> None:
-    """See that a name still leads where it led at the start.
-
-    Raises:
-        FileNotFoundError: it doesn't: a disk is gone, or somebody has put something else in its place.
-    """
-    if place_of(path) != place:
-        raise FileNotFoundError(errno.ENOENT, "not the folder that was there at the start", str(path))
 
 
 def place_of_open(fd: int) -> Place:

@@ -65,5 +65,5 @@ def test_a_lake_may_be_removed_and_made_again_but_not_be_on_another_disk(
 
     monkeypatch.setattr(disk, "place_of", on_another_disk)
 
-    with pytest.raises(FileNotFoundError, match="not the folder that was there at the start"):
+    with pytest.raises(FileNotFoundError, match="on another disk than at the start"):
         place.require_folder()

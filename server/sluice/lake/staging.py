@@ -9,12 +9,12 @@ fault, these are to blame.
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 import msgspec
 
 from sluice import disk
+from sluice.anchor import Anchor
 from sluice.lake.partition import LAKE_FOLDER, file_name
 from sluice.log.foreign import leave_foreign
 from sluice.telemetry import messages_of
@@ -33,9 +33,8 @@ class Staging:
 
     def __init__(self, data_dir: Path) -> None:
         self.folder = data_dir / LAKE_FOLDER / STAGING_FOLDER
-        self._data_dir = data_dir
-        self._home: disk.Place | None = None
-        self._device: int | None = None
+        # Another data folder has another writer; below a mount point nobody would find what is published.
+        self._anchors = (Anchor(data_dir), Anchor(data_dir / LAKE_FOLDER, may_be_made_again=True))
         self._told: set[str] = set()
 
     def prepare(self) -> None:
@@ -75,22 +74,8 @@ class Staging:
         disk.unlink(self.folder / _IN_HAND)
 
     def _check(self) -> None:
-        """See that the lake is on the disk that it was on, in the data folder that it was in.
-
-        Below a mount point nobody would find what is published, and another data folder has another writer.
-        """
-        if self._home is not None:
-            disk.require_place(self._data_dir, self._home)
-        else:
-            self._home = disk.place_of(self._data_dir)
-        lake = self.folder.parent
-        place = disk.place_of(lake)
-        if place is None:
-            return
-        if self._device is None:
-            self._device = place.device
-        elif place.device != self._device:
-            raise FileNotFoundError(errno.ENOENT, "on another disk than at the start", str(lake))
+        for anchor in self._anchors:
+            anchor.check()
 
 
 def segments_in_hand(data_dir: str | Path) -> list[str]:

@@ -17,6 +17,7 @@ Names, and the folders themselves; nothing here looks at a file.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -24,6 +25,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sluice import disk
+from sluice.anchor import Anchor
 from sluice.log.ids import new_segment_uuid
 from sluice.log.ports import DamageReason, Sealed
 
@@ -133,27 +135,20 @@ class Folders:
         self.sealed = log / State.SEALED.value
         self.damaged = log / State.DAMAGED.value
         self.archive = log / State.ARCHIVED.value
-        # That of refused requests is made when the first one is, and made again where somebody removes it when empty:
-        # of it only the folder that it is in must stay.
-        self._home = _place_of(log.parent)
-        self._place: disk.Place | None = None
-        self._stays = log.name != REFUSED_FOLDER
+        home = Anchor(log.parent)
+        with suppress(OSError):  # then it is looked at later
+            home.check()
+        # The log of refused requests is made with the first one, and again where somebody removes it when it is empty.
+        self._anchors = (home,) if log.name == REFUSED_FOLDER else (home, Anchor(log))
 
     def check(self) -> None:
         """See that the log is the folder that it was at the first look, where it was when this was made.
 
-        Otherwise its disk is gone, or somebody has put another folder in its place: what would be written there would
-        be missing when the first one is back.
-
         Raises:
             FileNotFoundError: it isn't, or isn't there.
         """
-        if self._home is not None:
-            disk.require_place(self.log.parent, self._home)
-        if self._place is not None:
-            disk.require_place(self.log, self._place)
-        elif self._stays:
-            self._place = disk.place_of(self.log)
+        for anchor in self._anchors:
+            anchor.check()
 
     def make(self) -> None:
         """Make those that are missing, and make their names durable, whoever made them: that one may have died.
@@ -174,13 +169,6 @@ class Folders:
         """
         disk.make_folders(folder)
         disk.sync_folder(self.log)
-
-
-def _place_of(folder: Path) -> disk.Place | None:
-    try:
-        return disk.place_of(folder)
-    except OSError:
-        return None
 
 
 def node_name(text: str) -> str:

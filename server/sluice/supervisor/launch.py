@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sluice import disk, telemetry
+from sluice.anchor import Anchor
 from sluice.lake.partition import LAKE_FOLDER
 from sluice.log.segment import LOG_FOLDER
 from sluice.settings.stages import edge_config, worker_config, writer_config
@@ -52,7 +53,15 @@ class Place:
     admin: Address
     lock_fd: int
     lifeline_fd: int
-    _seen: dict[str, disk.Place] = field(default_factory=dict)
+    _anchors: tuple[Anchor, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        anchors = (
+            Anchor(self.data_dir, place=disk.place_of_open(self.lock_fd)),
+            Anchor(self.data_dir / LOG_FOLDER),
+            Anchor(self.data_dir / LAKE_FOLDER, may_be_made_again=True),
+        )
+        object.__setattr__(self, "_anchors", anchors)
 
     def require_folder(self) -> Path:
         """The data folder, if it is still the one whose lock this service holds, with its log and on its disk its lake.
@@ -62,16 +71,8 @@ class Place:
         Raises:
             OSError: another one stands in its place, or none: it may be another service's by now.
         """
-        disk.require_place(self.data_dir, disk.place_of_open(self.lock_fd))
-        for name in (LOG_FOLDER, LAKE_FOLDER):
-            path = self.data_dir / name
-            place, seen = disk.place_of(path), self._seen.get(name)
-            if seen is None:
-                if place is not None:
-                    self._seen[name] = place
-            # Whoever keeps a lake small may remove all of it.
-            elif name == LOG_FOLDER or (place is not None and place.device != seen.device):
-                disk.require_place(path, seen)
+        for anchor in self._anchors:
+            anchor.check()
         return self.data_dir
 
     @property

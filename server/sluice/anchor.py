@@ -1,0 +1,48 @@
+"""Folders that must stay what they are while a process works in them.
+
+Where one is moved, replaced or unmounted, what would be written by its name would be missing when the first one is
+back, and what stands in its place may belong to another service.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from sluice import disk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Anchor"]
+
+
+class Anchor:
+    """The name of a folder, and where it led at the first look at which it was there.
+
+    Args:
+        path: the name.
+        place: where it leads, if that is known already.
+        may_be_made_again: it may be missing, and another one may have its name, on the same disk.
+    """
+
+    def __init__(self, path: Path, *, place: disk.Place | None = None, may_be_made_again: bool = False) -> None:
+        self._path = path
+        self._place = place
+        self._may_be_made_again = may_be_made_again
+
+    def check(self) -> None:
+        """See that it still leads there.
+
+        Raises:
+            FileNotFoundError: it doesn't.
+            OSError: that can't be seen.
+        """
+        place = disk.place_of(self._path)
+        if self._place is None:
+            self._place = place
+        elif self._may_be_made_again:
+            if place is not None and place.device != self._place.device:
+                raise FileNotFoundError(errno.ENOENT, "on another disk than at the start", str(self._path))
+        elif place != self._place:
+            raise FileNotFoundError(errno.ENOENT, "not the folder that was there at the start", str(self._path))
