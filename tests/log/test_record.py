@@ -96,3 +96,11 @@ def test_a_field_that_a_later_writer_added_does_no_harm() -> None:
 
     assert isinstance(record, pb.LogRecord)
     assert record.body == b'{"events":[]}'
+
+
+@pytest.mark.parametrize("form", Body)
+def test_a_body_comes_back_from_its_text_and_json_is_its_own(form: Body) -> None:
+    body = b'{"events":[]}'
+
+    assert form.from_text(form.as_text(body)) == body
+    assert (form.as_text(body) == body.decode()) is form.is_json

@@ -227,10 +227,10 @@ def replay(
         with open_notes(folder) as notes:
             if everything:
                 # Else what is refused at every replay would be twice as many after each.
-                of_replays = [id_ for id_ in ids if notes.is_replay(str(id_))]
-                ids = [id_ for id_ in ids if id_ not in of_replays]
-                if of_replays:
-                    say(f"{len(of_replays):,} came of replays themselves, and are left out; name one to send it")
+                first_sent = [id_ for id_ in ids if not notes.is_replay(str(id_))]
+                if left_out := len(ids) - len(first_sent):
+                    say(f"{left_out:,} came of replays themselves, and are left out; name one to send it")
+                ids = first_sent
             outcomes = Replay(folder, where, api_key, notes, again=again).run(ids)
     say(", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.items() if count) or "nothing to replay")
     if more:
@@ -299,11 +299,9 @@ def _tell_unreadable(found: Found) -> None:
 
 
 def _print_body(row: Mapping[str, Any]) -> None:
-    import base64  # noqa: PLC0415  only this command needs it
-    import sys  # noqa: PLC0415  as above
+    import sys  # noqa: PLC0415  only this command needs it
 
     from sluice.log.ports import Body  # noqa: PLC0415  as above
 
-    content = row["body"].encode() if Body(row["body_format"]).is_json else base64.b64decode(row["body"])
-    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.write(Body(row["body_format"]).from_text(row["body"]))
     sys.stdout.flush()

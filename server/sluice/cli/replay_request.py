@@ -9,7 +9,6 @@ The client's clock is told as much off as it was at first: an event's time is th
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import time
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sluice.cli.replay_notes import State
 from sluice.error_details import PERHAPS_STORED
 from sluice.errors import SluiceError
+from sluice.log.ports import Body
 
 if TYPE_CHECKING:
     import grpc
@@ -110,7 +110,7 @@ def _by_http(row: dict[str, Any], path: str, address: Address, secret: str) -> S
         raise ServiceUnreachable(f"http://{address}{path}: {exc}", may_be_stored=False) from exc
     try:
         headers = _headers(row, secret) | {"content-type": "application/json"}
-        connection.request("POST", path, body=row["body"].encode(), headers=headers)
+        connection.request("POST", path, body=Body(row["body_format"]).from_text(row["body"]), headers=headers)
         answer = connection.getresponse()
         content = answer.read(_MAX_ANSWER_BYTES)
     except (OSError, http.client.HTTPException) as exc:
@@ -142,7 +142,9 @@ def _by_grpc(row: dict[str, Any], address: Address, secret: str) -> Sent:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
         try:
             answer, done = call.with_call(
-                base64.b64decode(row["body"]), metadata=tuple(_headers(row, secret).items()), timeout=_TIMEOUT_S
+                Body(row["body_format"]).from_text(row["body"]),
+                metadata=tuple(_headers(row, secret).items()),
+                timeout=_TIMEOUT_S,
             )
         except grpc.RpcError as exc:
             code, message = exc.code(), exc.details() or ""

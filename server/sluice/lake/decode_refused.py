@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
@@ -94,6 +93,4 @@ def body_text(record: RefusedRecord) -> str | None:
     """
     if not record.HasField("body"):
         return None
-    if body_format_of(record).is_json:
-        return record.body.decode()
-    return base64.b64encode(record.body).decode()
+    return body_format_of(record).as_text(record.body)

@@ -6,7 +6,6 @@ open segment whose writer lives is only looked at up to its last whole record: b
 
 from __future__ import annotations
 
-import base64
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -288,11 +287,5 @@ def _dumped(segment_id: str, offset: int, record: pb.LogRecord, *, body: bool) -
         session_id=record.session_id,
         body_format=body_format_of(record).value,
         body_bytes=len(record.body),
-        body=_text(record) if body else None,
+        body=body_format_of(record).as_text(record.body) if body else None,
     )
-
-
-def _text(record: pb.LogRecord) -> str:
-    if body_format_of(record).is_json:
-        return record.body.decode()
-    return base64.b64encode(record.body).decode()

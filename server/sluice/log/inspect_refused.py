@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sluice import disk
 from sluice.log.ids import request_id_text
-from sluice.log.ports import Body, Damage
+from sluice.log.ports import Damage
 from sluice.log.reader import parts_in
 from sluice.log.record import body_format_of, source_of
 from sluice.log.refused import decode_refused
@@ -119,11 +118,7 @@ def _dumped(segment_id: str, offset: int, record: pb.RefusedRecord, *, body: boo
         body_bytes=record.body_bytes,
         body_sha256=record.body_sha256.hex(),
         fault_offset=record.fault_offset if record.HasField("fault_offset") else None,
-        body=_text(record) if body and record.HasField("body") else None,
+        body=body_format_of(record).as_text(record.body, errors="replace")
+        if body and record.HasField("body")
+        else None,
     )
-
-
-def _text(record: pb.RefusedRecord) -> str:
-    if body_format_of(record) is Body.JSON:
-        return record.body.decode("utf-8", "replace")
-    return base64.b64encode(record.body).decode()

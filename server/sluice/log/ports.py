@@ -5,6 +5,7 @@ Local segments are behind it now; a Kafka topic of the same records can be later
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -42,6 +43,22 @@ class Body(Enum):
     def is_json(self) -> bool:
         """Whether it is text; else it is a protobuf message."""
         return self in {Body.JSON, Body.WEBHOOK_EVENT, Body.CUSTOM_EXPOSURES}
+
+    def as_text(self, body: bytes, *, errors: str = "strict") -> str:
+        """A body as text: JSON as it is, a message in base64.
+
+        Args:
+            body: the bytes.
+            errors: what to do where JSON is no UTF-8, as bytes.decode has it.
+
+        Raises:
+            UnicodeDecodeError: it is none, and errors is strict.
+        """
+        return body.decode(errors=errors) if self.is_json else base64.b64encode(body).decode()
+
+    def from_text(self, text: str) -> bytes:
+        """The body that `as_text` gave."""
+        return text.encode() if self.is_json else base64.b64decode(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
