@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test soak bench bench-compare fuzz test-transcoding test-properties test-power-cut test-corruption test-clients test-spark \
-	test-containers lint format types gen docs proto-image client-wheel lock clean check-python check-java
+.PHONY: help up test soak bench bench-compare fuzz test-transcoding test-properties test-power-cut test-corruption \
+	test-clients test-spark test-containers lint format types gen docs proto-image client-wheel lock clean check-python check-java
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'

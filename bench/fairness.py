@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.backlog import append_backlog
+from bench.processes import cpu_seconds
 from tests.support.service import Service
 
 
@@ -53,17 +54,12 @@ def _waiting_bytes(service: Service) -> int:
     )
 
 
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def _phase(service: Service, options: argparse.Namespace, rate: float, niceness: int | None) -> dict[str, float]:
     lake = service.pid("lake")
     if niceness is not None:
         _renice(lake, niceness)
         os.kill(lake, signal.SIGCONT)
-    waiting, cpu_s = _waiting_bytes(service), _cpu_s(lake)
+    waiting, cpu_s = _waiting_bytes(service), cpu_seconds(lake)
     found = _load(service, seconds=options.seconds, connections=options.connections, rate=rate)
     os.kill(lake, signal.SIGSTOP)
     left = _waiting_bytes(service)
@@ -76,7 +72,7 @@ def _phase(service: Service, options: argparse.Namespace, rate: float, niceness:
         "p99_ms": found["p99_ms"],
         "added": added / options.seconds / 2**20,
         "taken": (waiting + added - left) / options.seconds / 2**20,
-        "lake_cores": (_cpu_s(lake) - cpu_s) / options.seconds,
+        "lake_cores": (cpu_seconds(lake) - cpu_s) / options.seconds,
         "clients_cores": found["cpu_s"] / options.seconds,
     }
 

@@ -8,7 +8,7 @@ from sluice.edge.compose import COMPOSE
 from sluice.edge.limits import worker_requests
 from tests.support.service import Service
 
-__all__ = ["Usage", "bounds_mib", "peaks_mib", "pids", "reset_peaks", "usage"]
+__all__ = ["Usage", "bounds_mib", "cpu_seconds", "peaks_mib", "pids", "reset_peaks", "usage"]
 
 _MIB = 2**20
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -76,14 +76,19 @@ class Usage:
         return Usage(cpu_s=cpu_s, written_bytes=written, peak_mib=self.peak_mib)
 
 
+def cpu_seconds(pid: int) -> float:
+    """Of one process. Source: proc(5), /proc/PID/stat, fields 14 and 15."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
 def usage(service: Service) -> Usage:
-    """What each has used by now. Source: proc(5), /proc/PID/stat, fields 14 and 15; /proc/PID/io."""
+    """What each has used by now. Source: proc(5), /proc/PID/io."""
     cpu_s = dict.fromkeys(("envoy", "workers", "lake", "supervisor"), 0.0)
     written = 0
     peaks: dict[str, float] = {}
     for role, pid in pids(service).items():
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        cpu_s["workers" if role.startswith("worker") else role] += (int(fields[11]) + int(fields[12])) / _TICKS
+        cpu_s["workers" if role.startswith("worker") else role] += cpu_seconds(pid)
         io = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
         written += int(io["write_bytes"])
         peaks[role] = _peak_mib(pid)

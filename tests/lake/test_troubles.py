@@ -272,8 +272,10 @@ def test_a_file_that_another_one_was_put_in_place_of_is_not_published(tmp_path: 
 
 def test_the_gauge_says_what_is_the_matter_now_and_not_what_was() -> None:
     troubles = Troubles("events")
-    shown = lambda: {cause.value for cause in Failure if _keeps(cause.value)}  # noqa: E731  short, and used here alone
     error = SluiceError("broken")
+
+    def shown() -> set[str]:
+        return {cause.value for cause in Failure if _keeps(cause.value)}
 
     troubles.failed(PublishFailed(Failure.WRITE, OSError(errno.ENOSPC, "full"), None))
     troubles.failed(PublishFailed(Failure.MOVE, OSError(errno.EIO, "broken"), None))

@@ -74,7 +74,8 @@ def test_a_worker_without_descriptors_is_503_and_told_and_heals(loaded: Loaded) 
     # The log is blamed only for what it could not do for want of one: to begin a segment, or to try whether it could.
     assert unready["reasons"] == [*(["log_unwritable"] if unready["log_causes"] else []), "no_descriptors"]
     assert set(unready["log_causes"]) <= {"create", "probe", "seal"}
-    assert told.counted("sluice_ingest_outages", cause="descriptors") == 0
+    # It is told first.
+    wait_until(lambda: told.counted("sluice_ingest_outages", cause="descriptors") == 0, what="the gauge is 0 again")
     assert "Too many open files" in none_left["error"]
     log = told.messages(level="error", event="log takes no events")
     assert {message["error"].partition(": ")[2] for message in log} <= {"Too many open files"}

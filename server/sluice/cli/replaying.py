@@ -97,12 +97,9 @@ class Replay:
         self._notes.add(id_, State.BEGUN)
         try:
             sent = send(row, self._address, self._secret)
-        except ServiceUnreachable as exc:
-            if not exc.may_be_stored:
+        except SluiceError as exc:
+            if not (isinstance(exc, ServiceUnreachable) and exc.may_be_stored):
                 self._notes.add(id_, State.FAILED)
-            raise
-        except SluiceError:
-            self._notes.add(id_, State.FAILED)
             raise
         if sent is None:
             self._notes.add(id_, State.FAILED)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from sluice.events.v1 import events_pb2 as pb
 
@@ -158,8 +159,6 @@ def answer_of_call(call: grpc.Call) -> Answer:
 
 def delivered(response: bytes) -> Delivered:
     """What a call came to that has this response."""
-    from google.protobuf.message import DecodeError  # noqa: PLC0415  as above
-
     try:
         # Both methods' responses have the same fields.
         return Delivered(set_aside=pb.LogEventResponse.FromString(response).quarantined_events)
@@ -174,8 +173,7 @@ def fault_of(error: Exception) -> Later:
 
 
 def _status_in(trailers: Iterable[tuple[str, str | bytes]]) -> Status | None:
-    from google.protobuf.message import DecodeError  # noqa: PLC0415  10 ms that only errors need take
-    from google.rpc import status_pb2  # noqa: PLC0415  as above
+    from google.rpc import status_pb2  # noqa: PLC0415  10 ms that only errors need take
 
     from sluice.error_details import DETAILS_TRAILER  # noqa: PLC0415  as above
 

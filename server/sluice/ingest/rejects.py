@@ -96,8 +96,9 @@ class HourBudget:
 
     def has(self, size_bytes: int) -> bool:
         """Whether so much is left of this hour's."""
-        if self._hour != self.hour:
-            self._hour, self._used_bytes = self.hour, 0
+        hour = self.hour
+        if hour != self._hour:
+            self._hour, self._used_bytes = hour, 0
         return self._used_bytes + size_bytes <= self.limit_bytes
 
     def take(self, size_bytes: int) -> bool:
