@@ -14,7 +14,7 @@ from sluice import disk
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Anchor"]
+__all__ = ["Anchor", "require_open_folder"]
 
 
 class Anchor:
@@ -46,3 +46,18 @@ class Anchor:
                 raise FileNotFoundError(errno.ENOENT, "on another disk than at the start", str(self._path))
         elif place != self._place:
             raise FileNotFoundError(errno.ENOENT, "not the folder that was there at the start", str(self._path))
+
+
+def require_open_folder(path: Path, fd: int | None) -> None:
+    """See that a name leads to a folder that another process opened, and has handed down.
+
+    Args:
+        path: the name.
+        fd: the open folder; None: nobody has opened one, and any will do.
+
+    Raises:
+        FileNotFoundError: it leads elsewhere.
+        OSError: that can't be seen.
+    """
+    if fd is not None:
+        Anchor(path, place=disk.place_of_open(fd)).check()

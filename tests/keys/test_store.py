@@ -133,3 +133,28 @@ def test_a_file_that_becomes_unreadable_keeps_the_last_good_keys_and_is_told_onc
         keys.reload_if_changed()
 
     assert [message["event"] for message in told] == ["keys readable again"]
+
+
+def test_the_keys_of_another_folder_in_the_place_of_the_own_open_nothing(tmp_path: Path) -> None:
+    data, foreign = tmp_path / "data", tmp_path / "foreign"
+    for folder in (data, foreign):
+        folder.mkdir()
+    key, secret = KeyFile(data / "keys.json").create(kind=Kind.CLIENT)
+    _, foreign_secret = KeyFile(foreign / "keys.json").create(kind=Kind.CLIENT)
+    keys = Keys(data / "keys.json")
+
+    data.rename(tmp_path / "away")
+    foreign.rename(data)
+    with structlog.testing.capture_logs() as told:
+        assert not any(keys.reload_if_changed() for _ in range(3))
+
+    assert keys.is_unreadable
+    assert [_check(keys, each) for each in (secret, foreign_secret)] == [key, Refusal.UNKNOWN]
+    [message] = told
+    assert "not the folder that was there at the start" in message["error"]
+
+    data.rename(foreign)
+    (tmp_path / "away").rename(data)
+    keys.reload_if_changed()
+
+    assert not keys.is_unreadable

@@ -4,7 +4,7 @@ import errno
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.soak.steps import POINTS, Needs, Point
@@ -52,16 +52,35 @@ def at_point(point: Point) -> Act:
         if needs in _DIES_BEFORE:
             _dies_at(target, chance, _POINT[_DIES_BEFORE[needs]])
         with_it = [_POINT[_DIES_BESIDE[needs]]] if needs in _DIES_BESIDE else []
-        rule_ids = target.arm(point, *with_it, chance=chance, besides=_failures(target, needs))
-        for seconds in _REACHED_WITHIN_S:
-            _PROVOKE.get(needs, _nothing)(target, chance)
-            if target.acts_within(rule_ids[0], seconds):
-                break
-        for beside, rule_id in zip(with_it, rule_ids[1:], strict=True):
-            target.died_at(beside, rule_id)
-        target.died_at(point, rule_ids[0])
+        _dies_when_provoked(target, chance, point, *with_it, provoke=_PROVOKE.get(needs, _nothing))
 
     return Act(name=point.name, do=act)
+
+
+def _dies_when_provoked(target: Target, chance: random.Random, point: Point, *beside: Point, provoke: Deed) -> None:
+    """A death at a point, and at those beside it that bring it about."""
+
+    def arm() -> list[str]:
+        return target.arm(point, *beside, chance=chance, besides=_failures(target, point.step.needs))
+
+    rule_ids = arm()
+    for seconds in _REACHED_WITHIN_S:
+        provoke(target, chance)
+        if target.acts_within(rule_ids[0], seconds):
+            break
+        if any(target.acts_within(rule_id, 0.0) for rule_id in rule_ids[1:]):
+            # Those beside it came to nothing, as a write that is torn between two records: nothing is cut then.
+            _count(target, beside, rule_ids[1:])
+            rule_ids = arm()
+    _count(target, beside, rule_ids[1:])
+    target.died_at(point, rule_ids[0])
+
+
+def _count(target: Target, points: Sequence[Point], rule_ids: Sequence[str]) -> None:
+    """Count the deaths at those of some points that were reached."""
+    for point, rule_id in zip(points, rule_ids, strict=True):
+        if target.acts_within(rule_id, 0.0):
+            target.died_at(point, rule_id, stands=True)
 
 
 def _dies_at(target: Target, chance: random.Random, point: Point) -> None:
@@ -118,7 +137,7 @@ def _a_key_is_made(target: Target, _chance: random.Random) -> None:
 
 
 _DIES_BEFORE = {Needs.LEFT_IN_STAGING: "write: after create", Needs.NOT_LET_GO: "move: after rename"}
-_DIES_BESIDE = {Needs.TORN_TAIL: "append: torn write", Needs.EMPTY_SEGMENT: "begin: after sync open/"}
+_DIES_BESIDE = {Needs.TORN_TAIL: "append: torn next write", Needs.EMPTY_SEGMENT: "begin: after sync open/"}
 _PROVOKE: dict[Needs, Deed] = {
     Needs.FIRST_START: _starts_for_the_first_time,
     Needs.DEAD_WORKER: _a_worker_dies,
@@ -210,10 +229,7 @@ def _while_it_recovers(target: Target, chance: random.Random) -> None:
     """A worker dies in the middle of a write, the supervisor while it recovers, and its successor while it does."""
     first = _POINT[f"recovery: before {chance.choice(_RECOVERS_ALWAYS + _RECOVERS_A_TORN_TAIL)}"]
     second = _POINT[f"recovery: {chance.choice(('before', 'after'))} {chance.choice(_RECOVERS_ALWAYS)}"]
-    torn = _POINT["append: torn write"]
-    first_id, torn_id = target.arm(first, torn, chance=chance)
-    target.died_at(torn, torn_id, stands=True)
-    target.died_at(first, first_id)
+    _dies_when_provoked(target, chance, first, _POINT["append: torn next write"], provoke=_nothing)
     [second_id] = target.arm(second, chance=chance)
     target.start_to_die()
     target.died_at(second, second_id)

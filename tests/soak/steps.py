@@ -193,7 +193,15 @@ _WORKER = [
         ("create", "create", _OPEN),
         ("sync open/", "sync_folder", "*/log/open", "create"),
     ),
-    *_steps("worker", Needs.LOAD, "append", ("write", "write", _OPEN), ("datasync", "datasync", _OPEN)),
+    *_steps(
+        "worker",
+        Needs.LOAD,
+        "append",
+        ("write", "write", _OPEN),
+        # Behind a record that is whole already.
+        ("next write", "write", _OPEN, "datasync"),
+        ("datasync", "datasync", _OPEN),
+    ),
     *_steps(
         "worker",
         Needs.FAILED_WRITE,

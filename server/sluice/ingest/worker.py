@@ -19,6 +19,7 @@ import msgspec
 import uvloop
 
 from sluice import metering, telemetry
+from sluice.anchor import require_open_folder
 from sluice.errors import SluiceError
 from sluice.ingest.config import WorkerConfig
 from sluice.ingest.rejects import HourBudget, Rejects
@@ -40,7 +41,7 @@ async def run(config: WorkerConfig) -> None:
 
     Raises:
         SluiceError: the keys can't be read.
-        OSError: the log can't be opened.
+        OSError: the log can't be opened, or the data folder is another one than the supervisor's.
     """
     data_dir = Path(config.data_dir)
     loop = asyncio.get_running_loop()
@@ -60,8 +61,10 @@ async def run(config: WorkerConfig) -> None:
         min_free_bytes=config.min_free_bytes,
         max_log_bytes=config.max_log_bytes,
     )
-    await log.start()
     rejects = _rejects(config, data_dir)
+    # All of them hold to the folder that had its name when they were made: it may not be another service's by now.
+    require_open_folder(data_dir, config.folder_fd)
+    await log.start()
     sealing = _SealOnRequest(log, rejects)
     loop.add_signal_handler(signal.SIGUSR1, sealing.ask)
     await serve(config, keys=keys, log=log, rejects=rejects, new_request_id=new_request_id, stop=stop)

@@ -11,6 +11,7 @@ import hmac
 from typing import TYPE_CHECKING
 
 from sluice import disk
+from sluice.anchor import Anchor
 from sluice.errors import SluiceError
 from sluice.keys.file_format import KeysUnreadable
 from sluice.keys.key import MAX_SECRET_CHARACTERS, Key, Kind, Refusal, hash_of, kind_of
@@ -40,6 +41,8 @@ class Keys:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._unreadable = False
+        self._home = Anchor(path.parent)
+        self._home.check()
         self._identity = disk.identity(path)
         self._by_hash = _by_hash(read_keys(path))
 
@@ -80,6 +83,8 @@ class Keys:
         For one thread at a time: what a slower one has read before a change must not replace what is read after it.
         """
         try:
+            # Of another service's folder the keys open nothing here.
+            self._home.check()
             identity = disk.identity(self._path)
             if identity == self._identity and not self._unreadable:
                 return False

@@ -7,8 +7,9 @@ SIGUSR1: for the next 2 s publish whatever is sealed, without waiting for size o
 When the supervisor is gone, the file in hand is finished and the process exits 0.
 
 What can't be done now is done later: a full disk, an unreadable segment or a broken file in the lake delays it, and the
-messages say so. Any other error ends the process with 1, wrong arguments with 2. The supervisor then knows by
-`staging.segments_in_hand` which segments were being decoded, and passes what it knows to the next writer.
+messages say so. Any other error, or another data folder than the supervisor's, ends the process with 1, wrong arguments
+with 2. The supervisor then knows by `staging.segments_in_hand` which segments were being decoded, and passes what it
+knows to the next writer.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import msgspec
 import pyarrow as pa
 
 from sluice import metering, telemetry
+from sluice.anchor import require_open_folder
 from sluice.lake import metrics
 from sluice.lake.config import WriterConfig
 from sluice.lake.failing import PublishFailed, failing
@@ -287,6 +289,12 @@ def main(arguments: Sequence[str]) -> int:
     shut_out("pandas")
     tables = written_tables(Path(config.data_dir), archive=config.archive)
     staging = Staging(Path(config.data_dir))
+    try:
+        # All of them hold to the folder that had its name when they were made: it may not be another service's by now.
+        require_open_folder(Path(config.data_dir), config.folder_fd)
+    except OSError as exc:
+        _messages.error("lake writer failed", error=str(exc))
+        return 1
     loop = Loop([LakeWriter(config, table, staging) for table in tables], config.lifeline_fd)
     loop.listen()
     return loop.run()

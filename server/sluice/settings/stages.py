@@ -31,7 +31,13 @@ _HOURS_OF_REJECTS = 4
 
 
 def worker_config(
-    settings: Settings, *, index: int, socket: str, lifeline_fd: int | None, drain_timeout_s: float
+    settings: Settings,
+    *,
+    index: int,
+    socket: str,
+    lifeline_fd: int | None,
+    drain_timeout_s: float,
+    folder_fd: int | None = None,
 ) -> WorkerConfig:
     """The values of one ingest worker.
 
@@ -41,6 +47,7 @@ def worker_config(
         socket: path of its socket.
         lifeline_fd: the read end of a pipe that ends with the supervisor.
         drain_timeout_s: its part of the time that the whole service has to stop.
+        folder_fd: the data folder as the supervisor opened it.
     """
     return WorkerConfig(
         data_dir=str(settings.data_dir.absolute()),
@@ -60,6 +67,7 @@ def worker_config(
         rejects_per_hour_bytes=settings.rejects_per_hour // settings.workers,
         rejects_waiting_bytes=2 * settings.max_body,
         max_rejects_log_bytes=min(settings.log_limit, _HOURS_OF_REJECTS * settings.rejects_per_hour),
+        folder_fd=folder_fd,
         lifeline_fd=lifeline_fd,
         drain_timeout_s=drain_timeout_s,
         reflection=_reflects(settings),
@@ -67,7 +75,12 @@ def worker_config(
 
 
 def writer_config(
-    settings: Settings, *, lifeline_fd: int | None, blamed: Mapping[str, int], last: Sequence[str]
+    settings: Settings,
+    *,
+    lifeline_fd: int | None,
+    blamed: Mapping[str, int],
+    last: Sequence[str],
+    folder_fd: int | None = None,
 ) -> WriterConfig:
     """The values of the lake writer.
 
@@ -76,12 +89,14 @@ def writer_config(
         lifeline_fd: the read end of a pipe that ends with the supervisor.
         blamed: by segment id, how often a writer died by its own fault while it held the segment.
         last: ids of segments that a writer held when it was killed.
+        folder_fd: the data folder as the supervisor opened it.
     """
     return WriterConfig(
         data_dir=str(settings.data_dir.absolute()),
         lake_size_bytes=settings.lake_size,
         lake_age_s=settings.lake_age,
         archive=settings.archive,
+        folder_fd=folder_fd,
         lifeline_fd=lifeline_fd,
         blamed=dict(blamed),
         last=tuple(last),

@@ -107,6 +107,7 @@ class Launcher:
             self._settings,
             index=index,
             socket=str(self._place.worker_socket(index)),
+            folder_fd=self._place.lock_fd,
             lifeline_fd=self._place.lifeline_fd,
             drain_timeout_s=self._settings.drain_timeout * WORKERS_CALLS,
         )
@@ -115,7 +116,11 @@ class Launcher:
     async def lake(self, blame: Blame) -> Child:
         """Start the lake writer, which is told what its predecessors died of."""
         config = writer_config(
-            self._settings, lifeline_fd=self._place.lifeline_fd, blamed=blame.deaths, last=blame.last
+            self._settings,
+            folder_fd=self._place.lock_fd,
+            lifeline_fd=self._place.lifeline_fd,
+            blamed=blame.deaths,
+            last=blame.last,
         )
         return await self._python("sluice.lake.writer", msgspec.json.encode(config), role="lake")
 
