@@ -131,7 +131,7 @@ class EnvoyChild:
             except AdminUnreachable:
                 if not self._end.done():
                     self._silences += 1
-                    if self._silences == 1:
+                    if self._silences == _SILENCES_OF_ONE_THAT_HANGS:
                         _messages.warning(
                             "envoy does not say whether it has healthy workers",
                             hint="one that hangs is killed after a minute, and started again",
