@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sluice.cli.output import say, shown
+from sluice.cli.pasted import command_on
 from sluice.cli.reject_report import why_no_body
 from sluice.cli.replay_notes import ARRIVED, State
 from sluice.cli.replay_request import ServiceUnreachable, send
@@ -38,7 +39,7 @@ def find(data_dir: Path, request_id: uuid.UUID) -> dict[str, Any]:
         unless = f", unless it is in {', '.join(map(str, unreadable))}, which can't be read" if unreadable else ""
         raise RejectNotFound(
             f"no refused request has the id {request_id}{unless}",
-            hint="those of known keys are kept, within rejects-per-hour: sluice rejects list",
+            hint=f"those of known keys are kept, within rejects-per-hour: {command_on(data_dir, 'rejects list')}",
         )
     return row
 
