@@ -23,7 +23,7 @@ from tests.support.log_records import refused_entry, sealed_segment
 def elsewhere(tmp_path: Path) -> Path:
     """A data folder that no command finds by itself."""
     folder = tmp_path / "web shop's events"
-    folder.mkdir()
+    (folder / "lake" / "events").mkdir(parents=True)
     return folder
 
 

@@ -43,6 +43,7 @@ def _publish(data_dir: Path) -> None:
 @pytest.fixture
 def on(sluice: InProcess, tmp_path: Path) -> Callable[..., Any]:
     """Runs a command on a data folder."""
+    refused_log(tmp_path).mkdir(parents=True)
     return lambda *arguments: sluice("rejects", *arguments, "--data-dir", str(tmp_path))
 
 
