@@ -115,7 +115,7 @@ def _in_log(located: LocatedRecord[LogRecord] | LocatedRecord[RefusedRecord]) ->
         "segment": located.file.id,
         "file": str(located.file.path),
         "offset": located.offset,
-        "bytes": located.size_bytes,
+        "bytes": located.size_bytes or None,
         "locked": located.file.locked,
         "reason": located.reason.value if located.reason else None,
         "detail": located.detail or None,
@@ -184,7 +184,8 @@ def _lines_of_rows(located: LocatedRows) -> Iterator[tuple[str, str]]:
 def _lines_of_record(located: LocatedRecord[LogRecord] | LocatedRecord[RefusedRecord]) -> Iterator[tuple[str, str]]:
     yield "segment", located.file.id
     yield "log file", str(located.file.path)
-    yield "offset", f"{located.offset}, {located.size_bytes:,} bytes"
+    size = f"{located.size_bytes:,} bytes" if located.size_bytes else "of unknown length: what says it is damaged"
+    yield "offset", f"{located.offset}, {size}"
     if located.reason is not None:
         yield "reason", f"{located.reason.value}{f': {located.detail}' if located.detail else ''}"
 
