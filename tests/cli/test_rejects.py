@@ -206,9 +206,39 @@ def test_what_is_refused_again_and_what_has_no_body_end_with_1_and_may_be_tried_
 
     assert result.code == 1
     assert "events: missing" in result.err
-    assert "1 refused again, 1 set aside again, 1 not sent" in result.err
+    assert "1 refused again, 1 set aside, 1 not sent" in result.err
     door.answers = [(202, {"success": True})]
     assert _replay(on, door, ids[0]).code == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "answer", "told"),
+    [
+        pytest.param(RejectReason.INVALID_EVENTS, 400, {"message": "no"}, "refused again", id="refused, refused"),
+        pytest.param(RejectReason.QUARANTINED, 400, {"message": "no"}, "refused", id="set aside, refused"),
+        pytest.param(RejectReason.INVALID_EVENTS, 202, {"quarantinedEvents": 2}, "set aside", id="refused, set aside"),
+        pytest.param(RejectReason.QUARANTINED, 202, {"quarantinedEvents": 2}, "set aside again", id="twice set aside"),
+    ],
+)
+def test_a_replay_is_told_to_have_met_a_fate_again_only_where_the_request_had_met_it_before(
+    on: Callable[..., Any],
+    tmp_path: Path,
+    door: _Door,
+    *,
+    reason: RejectReason,
+    status: int,
+    answer: dict[str, Any],
+    told: str,
+) -> None:
+    [request_id] = _seal(tmp_path, refused_entry(reason=reason))
+    door.answers = [(status, answer)] * 2
+    said = "no" if status == 400 else "2 of its events, as request new-"
+
+    first, second = (_replay(on, door, request_id, "--again") for _ in range(2))
+
+    assert f"{request_id}: {told}: {said}" in first.err
+    assert first.err.splitlines()[1] == f"1 {told}"
+    assert f"{request_id}: {told.removesuffix(' again')} again: {said}" in second.err
 
 
 def test_a_service_that_cannot_take_it_now_ends_the_replay_and_a_later_one_goes_on(
