@@ -24,10 +24,10 @@ _AT_US = 1_767_225_600_000_000
 _ERRORS = '[{"path":"events[0].time","expected":"integer (ms since epoch)","found":"string"}]'
 
 
-def _seal(data_dir: Path, *entries: RefusedEntry) -> list[str]:
+def _seal(data_dir: Path, *entries: RefusedEntry, at: int = 0) -> list[str]:
     frames = [
-        frame(b"".join(encode_refused(entry, received_at_us=_AT_US + at, node="n1")))
-        for at, entry in enumerate(entries)
+        frame(b"".join(encode_refused(entry, received_at_us=_AT_US + us, node="n1")))
+        for us, entry in enumerate(entries, at)
     ]
     sealed_segment(refused_log(data_dir), b"".join(frames), records=len(frames))
     return [request_id_text(entry.request_id) for entry in entries]
@@ -70,6 +70,23 @@ def test_what_the_log_holds_and_what_the_lake_has_are_listed_the_latest_first_an
     assert _listed(on, "--since", "2026-01-01", "--until", "2026-01-01T00:00:00.000001Z")["total"] == 2
     limited = _listed(on, "--limit", "1")
     assert (limited["total"], len(limited["rejects"])) == (3, 1)
+
+
+def test_the_list_goes_by_the_time_of_receipt_and_has_the_times_that_show_prints_in_log_and_lake(
+    on: Callable[..., Any], tmp_path: Path
+) -> None:
+    # Those in the lake come before and after those that wait, by the time of receipt.
+    published = [*_seal(tmp_path, refused_entry()), *_seal(tmp_path, refused_entry(), at=4_321)]
+    _publish(tmp_path)
+    waiting = _seal(tmp_path, refused_entry(), at=1_234) + _seal(tmp_path, refused_entry(), at=9_876)
+
+    lines = on("list").out.splitlines()[1:]
+
+    assert [line.split()[1] for line in lines] == [waiting[1], published[1], waiting[0], published[0]]
+    for line, us in zip(lines, (9_876, 4_321, 1_234, 0), strict=True):
+        received, request_id = line.split()[:2]
+        assert received == f"2026-01-01T00:00:00.{us:06}+00:00"
+        assert f"received     {received} by " in on("show", request_id).out
 
 
 def test_a_segment_that_the_lake_names_and_the_log_still_has_is_listed_once(
