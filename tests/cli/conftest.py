@@ -17,8 +17,9 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
+    """As a service leaves it that nobody has sent anything."""
     folder = tmp_path / "data"
-    folder.mkdir()
+    (folder / "lake" / "events").mkdir(parents=True)
     return folder
 
 

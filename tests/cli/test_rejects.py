@@ -24,10 +24,10 @@ _AT_US = 1_767_225_600_000_000
 _ERRORS = '[{"path":"events[0].time","expected":"integer (ms since epoch)","found":"string"}]'
 
 
-def _seal(data_dir: Path, *entries: RefusedEntry) -> list[str]:
+def _seal(data_dir: Path, *entries: RefusedEntry, at: int = 0) -> list[str]:
     frames = [
-        frame(b"".join(encode_refused(entry, received_at_us=_AT_US + at, node="n1")))
-        for at, entry in enumerate(entries)
+        frame(b"".join(encode_refused(entry, received_at_us=_AT_US + us, node="n1")))
+        for us, entry in enumerate(entries, at)
     ]
     sealed_segment(refused_log(data_dir), b"".join(frames), records=len(frames))
     return [request_id_text(entry.request_id) for entry in entries]
@@ -43,6 +43,7 @@ def _publish(data_dir: Path) -> None:
 @pytest.fixture
 def on(sluice: InProcess, tmp_path: Path) -> Callable[..., Any]:
     """Runs a command on a data folder."""
+    refused_log(tmp_path).mkdir(parents=True)
     return lambda *arguments: sluice("rejects", *arguments, "--data-dir", str(tmp_path))
 
 
@@ -69,6 +70,23 @@ def test_what_the_log_holds_and_what_the_lake_has_are_listed_the_latest_first_an
     assert _listed(on, "--since", "2026-01-01", "--until", "2026-01-01T00:00:00.000001Z")["total"] == 2
     limited = _listed(on, "--limit", "1")
     assert (limited["total"], len(limited["rejects"])) == (3, 1)
+
+
+def test_the_list_goes_by_the_time_of_receipt_and_has_the_times_that_show_prints_in_log_and_lake(
+    on: Callable[..., Any], tmp_path: Path
+) -> None:
+    # Those in the lake come before and after those that wait, by the time of receipt.
+    published = [*_seal(tmp_path, refused_entry()), *_seal(tmp_path, refused_entry(), at=4_321)]
+    _publish(tmp_path)
+    waiting = _seal(tmp_path, refused_entry(), at=1_234) + _seal(tmp_path, refused_entry(), at=9_876)
+
+    lines = on("list").out.splitlines()[1:]
+
+    assert [line.split()[1] for line in lines] == [waiting[1], published[1], waiting[0], published[0]]
+    for line, us in zip(lines, (9_876, 4_321, 1_234, 0), strict=True):
+        received, request_id = line.split()[:2]
+        assert received == f"2026-01-01T00:00:00.{us:06}+00:00"
+        assert f"received     {received} by " in on("show", request_id).out
 
 
 def test_a_segment_that_the_lake_names_and_the_log_still_has_is_listed_once(
@@ -205,9 +223,39 @@ def test_what_is_refused_again_and_what_has_no_body_end_with_1_and_may_be_tried_
 
     assert result.code == 1
     assert "events: missing" in result.err
-    assert "1 refused again, 1 set aside again, 1 not sent" in result.err
+    assert "1 refused again, 1 set aside, 1 not sent" in result.err
     door.answers = [(202, {"success": True})]
     assert _replay(on, door, ids[0]).code == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "answer", "told"),
+    [
+        pytest.param(RejectReason.INVALID_EVENTS, 400, {"message": "no"}, "refused again", id="refused, refused"),
+        pytest.param(RejectReason.QUARANTINED, 400, {"message": "no"}, "refused", id="set aside, refused"),
+        pytest.param(RejectReason.INVALID_EVENTS, 202, {"quarantinedEvents": 2}, "set aside", id="refused, set aside"),
+        pytest.param(RejectReason.QUARANTINED, 202, {"quarantinedEvents": 2}, "set aside again", id="twice set aside"),
+    ],
+)
+def test_a_replay_is_told_to_have_met_a_fate_again_only_where_the_request_had_met_it_before(
+    on: Callable[..., Any],
+    tmp_path: Path,
+    door: _Door,
+    *,
+    reason: RejectReason,
+    status: int,
+    answer: dict[str, Any],
+    told: str,
+) -> None:
+    [request_id] = _seal(tmp_path, refused_entry(reason=reason))
+    door.answers = [(status, answer)] * 2
+    said = "no" if status == 400 else "2 of its events, as request new-"
+
+    first, second = (_replay(on, door, request_id, "--again") for _ in range(2))
+
+    assert f"{request_id}: {told}: {said}" in first.err
+    assert first.err.splitlines()[1] == f"1 {told}"
+    assert f"{request_id}: {told.removesuffix(' again')} again: {said}" in second.err
 
 
 def test_a_service_that_cannot_take_it_now_ends_the_replay_and_a_later_one_goes_on(

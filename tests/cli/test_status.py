@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from sluice import disk
+from sluice.log.refused import refused_log
 from sluice.supervisor.admin import AdminServer, Snapshot
 from sluice.supervisor.health import Health
 from sluice.supervisor.process_id import ProcessId, process_id
 from sluice.supervisor.readiness import Facts
 from sluice.supervisor.run_file import RunFile, write_run_file
 from tests.support.command import InProcess, write_log
+from tests.support.log_records import sealed_segment
 
 _METRICS = b"""# TYPE sluice_events_accepted_total counter
 sluice_events_accepted_total{source="sdk"} 40.0
@@ -102,6 +104,31 @@ def test_rows_in_the_lake_are_counted(sluice: InProcess, data_dir: Path) -> None
     assert sluice("flush", "--data-dir", str(data_dir)).code == 0
 
     assert "rows in the lake   2\n" in sluice("status", "--data-dir", str(data_dir)).out
+
+
+def test_what_was_set_aside_as_damaged_is_counted_with_its_place_and_what_to_do(
+    sluice: InProcess, data_dir: Path
+) -> None:
+    there = ("--data-dir", str(data_dir))
+    assert "damaged" not in sluice("status", *there).out
+    assert json.loads(sluice("status", "--json", *there).out)["damaged"] == {}
+    write_log(data_dir, events=2)
+    write_log(data_dir, events=2)
+    sealed_segment(refused_log(data_dir), b"no record", records=1)
+    for path in (data_dir / "log" / "sealed").iterdir():
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+    assert sluice("flush", *there).code == 1
+
+    words = sluice("status", *there).out
+    told = json.loads(sluice("status", "--json", *there).out)
+
+    places = {f"{data_dir}/log/damaged": 2, f"{data_dir}/log/refused/damaged": 1}
+    for place, count in places.items():
+        assert f"damaged            {count} in {place}, set aside from the log\n" in words
+    assert "see                which, and why: sluice log list; whether the rest is whole: sluice log verify\n" in words
+    assert told["damaged"] == places
 
 
 def test_a_service_that_was_killed_is_not_running(sluice: InProcess, data_dir: Path) -> None:

@@ -232,6 +232,27 @@ def test_a_damaged_record_that_still_waits_is_told(sluice: InProcess, data_dir: 
     assert "received" not in words.out
 
 
+@pytest.mark.parametrize("set_aside", [False, True])
+def test_of_a_record_whose_length_is_damaged_no_length_is_told(
+    sluice: InProcess, data_dir: Path, set_aside: bool
+) -> None:
+    path = _seal(data_dir, 1, 2)
+    offset = path.stat().st_size // 2
+    content = bytearray(path.read_bytes())
+    content[offset] ^= 1
+    path.write_bytes(content)
+    if set_aside:
+        _publish(data_dir)
+
+    words = _trace(sluice, data_dir, _id(2))
+    [in_log] = _facts(sluice, data_dir, 2)["log"]
+
+    assert words.code == 1
+    assert f"offset     {offset}, of unknown length: what says it is damaged\n" in words.out
+    assert "reason     broken_length: " in words.out
+    assert (in_log["offset"], in_log["bytes"], in_log["reason"]) == (offset, None, "broken_length")
+
+
 def test_a_copy_in_the_lake_is_told(sluice: InProcess, data_dir: Path) -> None:
     _seal(data_dir, 1)
     _publish(data_dir)

@@ -13,6 +13,7 @@ from sluice.log.ports import Body
 _USER = {"userID": "u1"}
 _NO_USER: dict[str, Any] = {"eventName": "e", "time": 1}
 _COUNT = " (1 of 1 events are invalid; none was accepted: mend them or leave them out, and send the rest again)"
+_EXPOSURE_COUNT = _COUNT.replace("events", "exposures")
 _MEND = "; mend that, and send the request again"
 _NO_EVENTS = 'events: missing, expected array; send {"events":[...]}'
 _EITHER = "events: expected array, or in its place event, the name of one, got"
@@ -167,7 +168,7 @@ def test_exposures_as_the_documents_have_them_are_valid(body: dict[str, Any]) ->
     ],
 )
 def test_what_is_wrong_with_an_exposure_is_named_by_its_path(exposure: Any, said: str) -> None:
-    assert _said({"exposures": [exposure]}, CUSTOM_EXPOSURES) == f"exposures[0]{said}{_COUNT}"
+    assert _said({"exposures": [exposure]}, CUSTOM_EXPOSURES) == f"exposures[0]{said}{_EXPOSURE_COUNT}"
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,17 @@ def test_what_is_wrong_with_an_exposure_is_named_by_its_path(exposure: Any, said
 )
 def test_a_fault_within_exposures_is_named_by_its_path(body: str, said: str) -> None:
     assert _said(body, CUSTOM_EXPOSURES).startswith(said)
+
+
+def test_a_shared_user_that_is_too_large_is_told_in_the_words_of_exposures() -> None:
+    user = {"email": "x" * 20_000}
+    many = MAX_SHARED_USER_BYTES // 20_000 + 1
+
+    for exposure in ({"experimentName": "e", "group": "g"}, {"gateName": "g", "passes": True, "ruleID": "r"}):
+        assert _said({"user": user, "exposures": [exposure] * many}, CUSTOM_EXPOSURES) == (
+            f"user: expected at most {MAX_SHARED_USER_BYTES // many} bytes where {many} exposures share it, got 20013; "
+            "send fewer exposures per request, or a smaller user"
+        )
 
 
 def test_a_body_of_another_door_is_none_of_exposures() -> None:

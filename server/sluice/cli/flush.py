@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sluice.cli.options import Config, DataDir, duration_of, existing_data_dir
+from sluice.cli.pasted import command_on
 from sluice.errors import SluiceError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def flush(
         raise FlushIncomplete(
             f"{len(flushed.missing)} of {flushed.segments} segments are not in the lake after {timeout}:"
             f"{_listed(flushed.missing)}",
-            hint="see what holds them up: sluice status; or wait longer: sluice flush --timeout 5m",
+            hint=f"see what holds them up: {command_on(folder, 'status')}; or wait longer: "
+            f"{command_on(folder, 'flush', '--timeout 5m')}",
         )
     if flushed.damaged:
         raise FlushIncomplete(

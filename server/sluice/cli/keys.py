@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sluice.cli.options import AsJson, Config, DataDir, WrongUsage, data_dir_of, duration_of, existing_data_dir, group
 from sluice.cli.output import iso_time, print_json, print_line, print_table, say
+from sluice.cli.pasted import command_on
 from sluice.contract import Source  # noqa: TC001  typer reads the annotations
 from sluice.keys.key import DEFAULT_PROJECT, Key, Kind, OnInvalid, is_label
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sluice.keys.key_file import KeyFile
@@ -101,17 +104,17 @@ def import_(
     """
     from sluice.keys.import_list import MAX_TEXT_BYTES, parse  # noqa: PLC0415  only this command needs it
 
+    folder = data_dir_of(data_dir, config)
     if source != "-":
         raise WrongUsage(
             f'"{source}" is not "-": keys are read from standard input, so that none stays in the shell\'s history',
-            hint="sluice keys import - < FILE",
+            hint=command_on(folder, "keys import", "- < FILE"),
         )
     _check_label("--project", project)
     if sys.stdin.isatty():
         say("paste the keys, one to a line, then press Ctrl-D")
     content = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
     found = parse(content, kind=kind)
-    folder = data_dir_of(data_dir, config)
     is_new = not folder.is_dir()
     outcomes = _key_file(folder).import_(found, project=project)
     _tell_if_new(folder, is_new=is_new)
@@ -139,7 +142,8 @@ def list_(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config =
 
     sluice keys list
     """
-    keys = _key_file(existing_data_dir(data_dir, config)).all()
+    folder = existing_data_dir(data_dir, config)
+    keys = _key_file(folder).all()
     if as_json:
         print_json([_facts(key) for key in keys])
         return
@@ -162,7 +166,7 @@ def list_(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config =
         ],
     )
     if not keys:
-        say("there are no keys; make one: sluice keys create --kind server")
+        say(f"there are no keys; make one: {command_on(folder, 'keys create', '--kind server')}")
 
 
 @commands.command("set")
@@ -186,7 +190,9 @@ def set_(
 
     sluice keys set key_0123456789abcdef --on-invalid quarantine
     """
-    key = _key_file(existing_data_dir(data_dir, config)).set_on_invalid(key_id, on_invalid)
+    folder = existing_data_dir(data_dir, config)
+    with _saying_where_ids_are(folder):
+        key = _key_file(folder).set_on_invalid(key_id, on_invalid)
     say(f"{key.id}: requests with invalid events: {key.on_invalid.value}")
 
 
@@ -203,7 +209,9 @@ def revoke(
 
     sluice keys revoke key_0123456789abcdef
     """
-    key = _key_file(existing_data_dir(data_dir, config)).revoke(key_id)
+    folder = existing_data_dir(data_dir, config)
+    with _saying_where_ids_are(folder):
+        key = _key_file(folder).revoke(key_id)
     say(f"revoked {key.id} at {iso_time(key.revoked_at)}")
 
 
@@ -211,6 +219,16 @@ def _tell_if_new(folder: Path, *, is_new: bool) -> None:
     """Whoever meant the folder of a service has named another one."""
     if is_new:
         say(f"in a new data folder: {folder.absolute()}")
+
+
+@contextmanager
+def _saying_where_ids_are(folder: Path) -> Iterator[None]:
+    from sluice.keys.key_file import NoSuchKey  # noqa: PLC0415  as below
+
+    try:
+        yield
+    except NoSuchKey as exc:
+        raise NoSuchKey(exc.message, hint=f"see all ids: {command_on(folder, 'keys list')}") from exc
 
 
 def _key_file(folder: Path) -> KeyFile:

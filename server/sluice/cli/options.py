@@ -36,7 +36,7 @@ __all__ = [
 
 
 class NoDataFolder(SluiceError):
-    """The data folder is not there."""
+    """There is no data folder of Sluice."""
 
 
 class NotReadable(SluiceError):
@@ -44,6 +44,8 @@ class NotReadable(SluiceError):
 
 
 WRONG_USAGE = 2  # the exit code
+
+_NAME_IT = "name the one of the service: --data-dir FOLDER"
 
 
 class WrongUsage(SluiceError):
@@ -136,11 +138,15 @@ def existing_data_dir(data_dir: Path | None, config: str | None) -> Path:
     """The data folder of a command that has nothing to do without one.
 
     Raises:
-        NoDataFolder: it is not there.
+        NoDataFolder: it is not there, or is another folder.
     """
+    from sluice.cli.data_folder import is_data_folder  # noqa: PLC0415  structlog is no matter of `sluice --help`
+
     folder = data_dir_of(data_dir, config)
     if not folder.is_dir():
-        raise NoDataFolder(f"{folder}: no such data folder", hint="name the one of the service: --data-dir FOLDER")
+        raise NoDataFolder(f"{folder}: no such data folder", hint=_NAME_IT)
+    if not is_data_folder(folder):
+        raise NoDataFolder(f"{folder}: no data folder of Sluice; it has neither keys nor log nor lake", hint=_NAME_IT)
     return folder
 
 

@@ -21,6 +21,7 @@ from sluice.cli.options import (
     readable,
 )
 from sluice.cli.output import iso_micros, print_json, print_line, print_table, say, shown
+from sluice.cli.pasted import command_on
 from sluice.errors import SluiceError
 from sluice.keys.key import kind_of, prefix_of
 
@@ -95,7 +96,7 @@ def list_(
     sluice rejects list --since 1h
     """
     folder = existing_data_dir(data_dir, config)
-    wanted = _wanted(reason, key, since, until)
+    wanted = _wanted(folder, reason, key, since, until)
     from sluice.cli.reject_report import summary  # noqa: PLC0415  pyarrow: 0.5 s that --help needn't take
     from sluice.lake.rejects import find_rejects  # noqa: PLC0415  as above
 
@@ -142,8 +143,8 @@ def show(
 
     sluice rejects show 01981f2e-7c40-7000-8000-0123456789ab
     """
-    wanted = _id(request_id)
     folder = existing_data_dir(data_dir, config)
+    wanted = _id(folder, request_id)
     from sluice.cli.reject_report import lines_of, readable_body, why_no_body  # noqa: PLC0415  as above
     from sluice.cli.replaying import find  # noqa: PLC0415  as above
 
@@ -202,15 +203,15 @@ def replay(
 
     sluice rejects replay --all --reason invalid_events --since 1d
     """
+    folder = existing_data_dir(data_dir, config)
     if bool(request_ids) == everything:
-        raise WrongUsage("name request ids, or --all, and not both", hint="see the ids: sluice rejects list")
+        raise WrongUsage("name request ids, or --all, and not both", hint=_see_ids(folder))
     if not everything and (reason or key or since or until):
         raise WrongUsage("--reason, --key, --since and --until choose among --all", hint="add --all")
     if not api_key:
         raise WrongUsage("no key to send them with", hint="set STATSIG_API_KEY, or name it: --api-key secret-…")
-    ids = [_id(text) for text in request_ids or ()]
-    wanted = _wanted(reason, key, since, until)
-    folder = existing_data_dir(data_dir, config)
+    ids = [_id(folder, text) for text in request_ids or ()]
+    wanted = _wanted(folder, reason, key, since, until)
     where = _address(folder, address)
     from sluice.cli.replay_notes import open_notes  # noqa: PLC0415  as above
     from sluice.cli.replaying import Replay  # noqa: PLC0415  as above
@@ -240,7 +241,11 @@ def replay(
 
 
 def _wanted(
-    reasons: Sequence[str] | None, keys: Sequence[str] | None, since: str | None, until: str | None
+    data_dir: Path,
+    reasons: Sequence[str] | None,
+    keys: Sequence[str] | None,
+    since: str | None,
+    until: str | None,
 ) -> WantedRejects:
     known = {text.upper() for text in reasons or ()}
     if unknown := sorted(known.difference(_REASONS)):
@@ -248,7 +253,8 @@ def _wanted(
     for key in keys or ():
         if kind_of(key) is not None:
             raise WrongUsage(
-                f'--key: "{prefix_of(key)}..." is a key, not the id of one', hint="see the ids: sluice keys list"
+                f'--key: "{prefix_of(key)}..." is a key, not the id of one',
+                hint=f"see the ids: {command_on(data_dir, 'keys list')}",
             )
     first, last = _time("--since", since), _time("--until", until)
     from sluice.lake.rejects import WantedRejects  # noqa: PLC0415  as above
@@ -267,10 +273,14 @@ def _time(flag: str, text: str | None) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _id(text: str) -> uuid.UUID:
+def _id(data_dir: Path, text: str) -> uuid.UUID:
     if not _UUID.fullmatch(text.strip().lower()):
-        raise WrongUsage(f'"{text}" is no request id', hint="see the ids: sluice rejects list")
+        raise WrongUsage(f'"{text}" is no request id', hint=_see_ids(data_dir))
     return uuid.UUID(text.strip())
+
+
+def _see_ids(data_dir: Path) -> str:
+    return f"see the ids: {command_on(data_dir, 'rejects list')}"
 
 
 def _address(data_dir: Path, said: str | None) -> Address:

@@ -61,7 +61,7 @@ class Sent:
     Attributes:
         state: DELIVERED, SET_ASIDE or REFUSED.
         as_request: its new id.
-        said: why, where it was not delivered.
+        said: why, or how much of it, where it was not delivered.
     """
 
     state: State
@@ -169,7 +169,9 @@ def _took_nothing(code: grpc.StatusCode, message: str) -> bool:
 
 def _accepted(request_id: str, set_aside: int) -> Sent:
     if set_aside:
-        return Sent(state=State.SET_ASIDE, as_request=request_id, said=f"{set_aside} events were set aside again")
+        return Sent(
+            state=State.SET_ASIDE, as_request=request_id, said=f"{set_aside:,} of its events, as request {request_id}"
+        )
     return Sent(state=State.DELIVERED, as_request=request_id)
 
 

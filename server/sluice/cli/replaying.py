@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sluice.cli.output import say, shown
+from sluice.cli.pasted import command_on
 from sluice.cli.reject_report import why_no_body
 from sluice.cli.replay_notes import ARRIVED, State
 from sluice.cli.replay_request import ServiceUnreachable, send
 from sluice.errors import SluiceError
 from sluice.lake.rejects import find_reject
+from sluice.log.refused import RejectReason
 
 if TYPE_CHECKING:
     import uuid
@@ -20,6 +22,18 @@ if TYPE_CHECKING:
     from sluice.settings.units import Address
 
 __all__ = ["RejectNotFound", "Replay", "find"]
+
+# In the order in which they are told.
+_OUTCOMES = (
+    "delivered",
+    "replayed before",
+    "refused",
+    "refused again",
+    "set aside",
+    "set aside again",
+    "not sent",
+)
+_IN_WORDS = {State.DELIVERED: "delivered", State.SET_ASIDE: "set aside", State.REFUSED: "refused"}
 
 
 class RejectNotFound(SluiceError):
@@ -38,7 +52,7 @@ def find(data_dir: Path, request_id: uuid.UUID) -> dict[str, Any]:
         unless = f", unless it is in {', '.join(map(str, unreadable))}, which can't be read" if unreadable else ""
         raise RejectNotFound(
             f"no refused request has the id {request_id}{unless}",
-            hint="those of known keys are kept, within rejects-per-hour: sluice rejects list",
+            hint=f"those of known keys are kept, within rejects-per-hour: {command_on(data_dir, 'rejects list')}",
         )
     return row
 
@@ -65,7 +79,7 @@ class Replay:
 
     def run(self, ids: Sequence[uuid.UUID]) -> Mapping[str, int]:
         """Send them; return how many came to what."""
-        outcomes = dict.fromkeys(("delivered", "replayed before", "refused again", "set aside again", "not sent"), 0)
+        outcomes = dict.fromkeys(_OUTCOMES, 0)
         for position, request_id in enumerate(ids):
             try:
                 outcome, said = self._one(request_id)
@@ -83,7 +97,8 @@ class Replay:
 
     def _one(self, request_id: uuid.UUID) -> tuple[str, str]:
         id_ = str(request_id)
-        if (before := self._notes.known(id_)) is not None and not self._again:
+        before = self._notes.known(id_)
+        if before is not None and not self._again:
             if before.state in ARRIVED:
                 return "replayed before", f"as request {before.as_request}; to send it once more: --again"
             if before.state == State.BEGUN.value:
@@ -105,5 +120,11 @@ class Replay:
             self._notes.add(id_, State.FAILED)
             return "not sent", f"no door takes {row['body_format']} of {row['source']}"
         self._notes.add(id_, sent.state, as_request=sent.as_request)
-        words = {State.DELIVERED: "delivered", State.SET_ASIDE: "set aside again", State.REFUSED: "refused again"}
-        return words[sent.state], sent.said or f"as request {sent.as_request}"
+        befell_before = {_befell_first(row).value, "" if before is None else before.state}
+        again = " again" if sent.state is not State.DELIVERED and sent.state.value in befell_before else ""
+        return _IN_WORDS[sent.state] + again, sent.said or f"as request {sent.as_request}"
+
+
+def _befell_first(row: Mapping[str, Any]) -> State:
+    """What became of the request itself, before any replay."""
+    return State.SET_ASIDE if row["reason"] == RejectReason.QUARANTINED.value else State.REFUSED

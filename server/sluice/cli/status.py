@@ -10,6 +10,7 @@ import typer
 
 from sluice.cli.options import AsJson, Config, DataDir, existing_data_dir
 from sluice.cli.output import print_json, print_line, say
+from sluice.cli.pasted import command_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -44,22 +45,25 @@ class _Status:
     oldest_waiting_s: float
     rejects_waiting_segments: int
     rejects_waiting_bytes: int
+    damaged: Mapping[str, int]
     disk_free_bytes: int
 
 
 def status(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config = None) -> None:
     """Tell how the service is, and the lake.
 
-    Whether it is ready, or why not; what it accepted and refused; rows in the lake; what waits for it; disk left. Exits
-    with 1 when it is not ready. Without a running service it tells what the folder shows.
+    Whether it is ready, or why not; what it accepted and refused; rows in the lake; what waits for it; what was set
+    aside as damaged; disk left. Exits with 1 when it is not ready. Without a running service it tells what the folder
+    shows.
 
     sluice status
     """
-    found = _find(existing_data_dir(data_dir, config))
+    folder = existing_data_dir(data_dir, config)
+    found = _find(folder)
     if as_json:
         print_json(asdict(found))
     else:
-        for name, text in _lines(found):
+        for name, text in _lines(folder, found):
             print_line(f"{name:<18} {text}")
     if not found.ready:
         raise typer.Exit(1)
@@ -74,7 +78,7 @@ def _find(data_dir: Path) -> _Status:
         ask_counts,
         ask_readiness,
     )
-    from sluice.supervisor.figures import lake_lag  # noqa: PLC0415  as above
+    from sluice.supervisor.figures import count_damaged, lake_lag  # noqa: PLC0415  as above
     from sluice.supervisor.run_file import read_run_file  # noqa: PLC0415  as above
 
     run = read_run_file(data_dir)
@@ -120,6 +124,7 @@ def _find(data_dir: Path) -> _Status:
         oldest_waiting_s=lag.oldest_waiting_s,
         rejects_waiting_segments=lag.rejects_waiting_segments,
         rejects_waiting_bytes=lag.rejects_waiting_bytes,
+        damaged={str(folder): count for folder, count in count_damaged(data_dir).items()},
         disk_free_bytes=disk.free_bytes(data_dir),
     )
 
@@ -144,7 +149,7 @@ def _rows_in_lake(data_dir: Path) -> tuple[int | None, int | None]:
     return int(events), int(rejects)
 
 
-def _lines(found: _Status) -> Iterator[tuple[str, str]]:
+def _lines(data_dir: Path, found: _Status) -> Iterator[tuple[str, str]]:
     yield "state", "ready" if found.ready else f"not ready: {_in_words(found.reasons)}"
     if found.log_causes:
         yield "log trouble", _in_words(found.log_causes)
@@ -172,6 +177,11 @@ def _lines(found: _Status) -> Iterator[tuple[str, str]]:
         waiting = f"{found.rejects_waiting_segments:,} segments, {found.rejects_waiting_bytes:,} bytes, wait"
         in_lake = "unknown" if found.rejects_in_lake is None else f"{found.rejects_in_lake:,}"
         yield "rejects", f"{in_lake} in the lake; {waiting}"
+    for folder, count in found.damaged.items():
+        yield "damaged", f"{count:,} in {folder}, set aside from the log"
+    if found.damaged:
+        which, rest = command_on(data_dir, "log list"), command_on(data_dir, "log verify")
+        yield "see", f"which, and why: {which}; whether the rest is whole: {rest}"
     yield "disk left", f"{found.disk_free_bytes / 2**30:,.1f} GiB"
 
 

@@ -13,6 +13,7 @@ import typer
 from sluice.cli.event_line import event_line
 from sluice.cli.options import Config, DataDir, ShowValues, WrongUsage, duration_of, existing_data_dir, readable
 from sluice.cli.output import cut, json_line, print_line, say
+from sluice.cli.pasted import command_on
 from sluice.contract import Source  # noqa: TC001  typer reads the annotations
 from sluice.keys.key import kind_of, prefix_of
 
@@ -114,7 +115,7 @@ def tail(
         if event_name or show_values:
             raise WrongUsage(
                 "--refused shows no events: --event-name and --show-values have nothing to do there",
-                hint="leave them out; what was refused stands in: sluice rejects show REQUEST_ID",
+                hint="leave them out; what was refused stands in: " + command_on(folder, "rejects show", "REQUEST_ID"),
             )
         from sluice.cli.tailing_refused import RefusedTail, WantedRefusals  # noqa: PLC0415  as below
 
@@ -188,7 +189,8 @@ def _check_keys(data_dir: Path, ids: Sequence[str]) -> None:
     for key_id in ids:
         if kind_of(key_id) is not None:
             raise WrongUsage(
-                f'--key: "{prefix_of(key_id)}..." is a key, not the id of one', hint="see the ids: sluice keys list"
+                f'--key: "{prefix_of(key_id)}..." is a key, not the id of one',
+                hint=f"see the ids: {command_on(data_dir, 'keys list')}",
             )
     if not ids:
         return
@@ -201,4 +203,4 @@ def _check_keys(data_dir: Path, ids: Sequence[str]) -> None:
         return  # another user's; the ids may be right
     for key_id in ids:
         if key_id not in known:
-            say(f"no key has the id {key_id}: see sluice keys list")
+            say(f"no key has the id {key_id}: see {command_on(data_dir, 'keys list')}")

@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sluice.cli.output import iso_time, say, wait_while_read
+from sluice.cli.pasted import command_on
 from sluice.cli.sampling import Batch, Sampler
 from sluice.lake.arrivals import Arrivals
 from sluice.lake.choice import choose
@@ -116,7 +117,7 @@ class Tail:
         Args:
             since_us: only what was received from then on, in microseconds since the epoch.
         """
-        _tell_how_far(self._follower.goes_back_to, since_us / 1_000_000)
+        _tell_how_far(self._data_dir, self._follower.goes_back_to, since_us / 1_000_000)
         wanted = self._options.wanted
         batch: Batch[Followed[LogRecord]] = []
         events = body_bytes = 0
@@ -128,7 +129,7 @@ class Tail:
                         events += len(positions)
                         body_bytes += len(found.record.body)
                 case Spoiled():
-                    _tell_spoiled([found])
+                    _tell_spoiled(self._data_dir, [found])
                 case Missed():
                     _say_in_lake(f"{found.segment.records:,} records of segment {found.segment.id}", "before its turn")
             if events >= _EVENTS_AT_ONCE or body_bytes >= _BYTES_AT_ONCE:
@@ -163,7 +164,7 @@ class Tail:
                 say(f"showing {ended.shown:,} of {ended.came:,} events/s")
         stood_still_s, self._looked_s = now_s - self._looked_s, now_s
         look = self._follower.look()
-        _tell_spoiled(look.spoiled)
+        _tell_spoiled(self._data_dir, look.spoiled)
         _tell_passed_over(look.passed_over)
         found = ((followed, self._options.wanted.positions_in(followed.record)) for followed in look.records)
         self._show(self._sampler.offer([(followed, positions) for followed, positions in found if positions]))
@@ -241,11 +242,12 @@ def _hours(now: float) -> tuple[str, ...]:
     return tuple(hour_of(int(seconds * 1_000_000)) for seconds in (now - 3600, now))
 
 
-def _tell_how_far(goes_back_to: float | None, since: float) -> None:
+def _tell_how_far(data_dir: Path, goes_back_to: float | None, since: float) -> None:
+    ask = command_on(data_dir, "query")
     if goes_back_to is None:
-        say("the log is empty: all that was acknowledged is in the lake; see sluice query")
+        say(f"the log is empty: all that was acknowledged is in the lake; see {ask}")
     elif since and goes_back_to > since:
-        say(f"the log goes back to {iso_time(goes_back_to)}: what came before is in the lake; see sluice query")
+        say(f"the log goes back to {iso_time(goes_back_to)}: what came before is in the lake; see {ask}")
 
 
 def _tell_passed_over(passed_over: PassedOver) -> None:
@@ -254,12 +256,13 @@ def _tell_passed_over(passed_over: PassedOver) -> None:
         say(f"passed over {passed_over.records:,} records, {mebibytes:,.1f} MiB: more than can be read")
 
 
-def _tell_spoiled(spoiled: Sequence[Spoiled]) -> None:
+def _tell_spoiled(data_dir: Path, spoiled: Sequence[Spoiled]) -> None:
     for each in spoiled[:_MAX_TOLD_AT_ONCE]:
         damage = each.damage
         say(f"damaged: segment {each.segment}, offset {damage.offset}, {len(damage.data):,} bytes: {damage.detail}")
     if len(spoiled) > _MAX_TOLD_AT_ONCE:
-        say(f"damaged: {len(spoiled) - _MAX_TOLD_AT_ONCE:,} more stretches; see sluice log verify")
+        see = command_on(data_dir, "log verify")
+        say(f"damaged: {len(spoiled) - _MAX_TOLD_AT_ONCE:,} more stretches; see {see}")
 
 
 def _say_in_lake(what: str, when: str, path: Path | None = None) -> None:

@@ -15,6 +15,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from sluice.cli.output import say, shown, wait_while_read
+from sluice.cli.pasted import command_on
 from sluice.lake.decode_refused import row_of
 from sluice.lake.rejects import dated
 from sluice.log.follow import Followed, FollowerOf
@@ -80,6 +81,7 @@ class RefusedTail:
         rate: int,
         limit: int | None,
     ) -> None:
+        self._data_dir = data_dir
         self._wanted = wanted
         self._show = show
         self._rate = rate
@@ -128,7 +130,8 @@ class RefusedTail:
         """
         if int(now_s) != self._second:
             if self._left_out:
-                say(f"{self._left_out:,} more were refused in that second; see sluice rejects list")
+                see = command_on(self._data_dir, "rejects list")
+                say(f"{self._left_out:,} more were refused in that second; see {see}")
             self._second, self._shown_of_second, self._left_out = int(now_s), 0, 0
         look = self._follower.look()
         if look.passed_over.records:

@@ -66,7 +66,7 @@ def trace(
     if as_json:
         print_json(facts_of(found, wanted) | ({} if events is None else {"rows": events}))
     elif found.stage is not Stage.NOT_FOUND:
-        for label, text in lines_of(found, wanted):
+        for label, text in lines_of(folder, found, wanted):
             print_line(f"{label:<{_LABEL_WIDTH}} {text}")
         for row in events or ():
             print_line(f"{'row':<{_LABEL_WIDTH}} {row['event_index']}: {event_line(row)}")

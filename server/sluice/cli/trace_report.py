@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sluice.cli.output import iso_micros
+from sluice.cli.pasted import command_on
 from sluice.cli.whereabouts import Stage
 from sluice.lake.decode import decode
 from sluice.lake.decode_refused import row_of
@@ -18,6 +19,7 @@ from sluice.log.segment import State
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sluice.cli.whereabouts import Whereabouts
     from sluice.lake.locate import LocatedRows
@@ -113,7 +115,7 @@ def _in_log(located: LocatedRecord[LogRecord] | LocatedRecord[RefusedRecord]) ->
         "segment": located.file.id,
         "file": str(located.file.path),
         "offset": located.offset,
-        "bytes": located.size_bytes,
+        "bytes": located.size_bytes or None,
         "locked": located.file.locked,
         "reason": located.reason.value if located.reason else None,
         "detail": located.detail or None,
@@ -132,7 +134,7 @@ def _in_lake(located: LocatedRows) -> dict[str, Any]:
     }
 
 
-def lines_of(found: Whereabouts, wanted: uuid.UUID) -> Iterator[tuple[str, str]]:
+def lines_of(data_dir: Path, found: Whereabouts, wanted: uuid.UUID) -> Iterator[tuple[str, str]]:
     """What people are told, line by line: what it is about, and the fact."""
     facts = facts_of(found, wanted)
     yield "request", facts["request_id"]
@@ -144,11 +146,12 @@ def lines_of(found: Whereabouts, wanted: uuid.UUID) -> Iterator[tuple[str, str]]
     for located in found.in_lake:
         yield from _lines_of_rows(located)
     if found.in_lake:
-        yield "ask", _query(found.in_lake[0], wanted)
+        yield "ask", _query(data_dir, found.in_lake[0], wanted)
     for record in found.in_log:
         yield from _lines_of_record(record)
     if (refused := facts["refused"]) is not None:
-        yield from _lines_of_refused(refused, found, wanted)
+        yield from _lines_of_refused(refused, found)
+        yield "see", command_on(data_dir, "rejects show", str(wanted))
 
 
 def _state_in_words(found: Whereabouts) -> str:
@@ -181,12 +184,13 @@ def _lines_of_rows(located: LocatedRows) -> Iterator[tuple[str, str]]:
 def _lines_of_record(located: LocatedRecord[LogRecord] | LocatedRecord[RefusedRecord]) -> Iterator[tuple[str, str]]:
     yield "segment", located.file.id
     yield "log file", str(located.file.path)
-    yield "offset", f"{located.offset}, {located.size_bytes:,} bytes"
+    size = f"{located.size_bytes:,} bytes" if located.size_bytes else "of unknown length: what says it is damaged"
+    yield "offset", f"{located.offset}, {size}"
     if located.reason is not None:
         yield "reason", f"{located.reason.value}{f': {located.detail}' if located.detail else ''}"
 
 
-def _lines_of_refused(refused: dict[str, Any], found: Whereabouts, wanted: uuid.UUID) -> Iterator[tuple[str, str]]:
+def _lines_of_refused(refused: dict[str, Any], found: Whereabouts) -> Iterator[tuple[str, str]]:
     if found.stage is Stage.REFUSED:
         by = f"{refused['source']}, project {refused['project']}, key {refused['key_id']}"
         yield "received", f"{iso_micros(refused['received_at'])} by {by}"
@@ -196,10 +200,10 @@ def _lines_of_refused(refused: dict[str, Any], found: Whereabouts, wanted: uuid.
         yield "file", str(located.path)
     for record in found.refused_in_log:
         yield from _lines_of_record(record)
-    yield "see", f"sluice rejects show {wanted}"
 
 
-def _query(located: LocatedRows, wanted: uuid.UUID) -> str:
+def _query(data_dir: Path, located: LocatedRows, wanted: uuid.UUID) -> str:
     at = located.received_at.astimezone(UTC)
     where = f"received_date = '{at:%Y-%m-%d}' and received_hour = {at.hour} and request_id = '{wanted}'"
-    return f'sluice query "select * from events where {where}"'  # noqa: S608  shown, and made of a time and a UUID
+    sql = f"select * from events where {where}"  # noqa: S608  shown, and made of a time and a UUID
+    return command_on(data_dir, "query", f'"{sql}"')

@@ -104,7 +104,9 @@ def _explained(request: Any, key: str, of_item: _OfItem, *, with_statsig_metadat
         return None
     events = len(arrays[-1]) if arrays else 0
     mend = _mend_of(violations[0].path, key) if violations else ""
-    return Invalid(violations=(*violations, *named), invalid_events=invalid_events, events=events, mend=mend)
+    return Invalid(
+        violations=(*violations, *named), invalid_events=invalid_events, events=events, mend=mend, called=key
+    )
 
 
 def _mend_of(path: str, key: str) -> str:

@@ -121,12 +121,13 @@ class JsonShape:
         return Unclear()
 
 
-def shared_user_is_too_large(user_bytes: int, event_count: int) -> Invalid | None:
+def shared_user_is_too_large(user_bytes: int, event_count: int, *, called: str = "events") -> Invalid | None:
     """Whether a request's own user is too large to stand on the rows of so many events."""
     if user_bytes * event_count <= MAX_SHARED_USER_BYTES:
         return None
-    expected = f"at most {MAX_SHARED_USER_BYTES // event_count} bytes where {event_count} events share it"
-    return invalid_request("user", expected, f"{user_bytes}", mend="send fewer events per request, or a smaller user")
+    expected = f"at most {MAX_SHARED_USER_BYTES // event_count} bytes where {event_count} {called} share it"
+    mend = f"send fewer {called} per request, or a smaller user"
+    return invalid_request("user", expected, f"{user_bytes}", mend=mend)
 
 
 class _Shared(msgspec.Struct, gc=False):
@@ -144,11 +145,12 @@ class _Exposures(_Shared, gc=False):
 _SHARED = msgspec.json.Decoder(_Shared)
 _EVENTS = msgspec.json.Decoder(_Events)
 _EXPOSURES = msgspec.json.Decoder(_Exposures)
+_EXPOSURES_KEY = "exposures"
 
 
-def _valid(body: bytes, count: int, *, shares_user: bool) -> Valid | Invalid:
+def _valid(body: bytes, count: int, *, shares_user: bool, called: str = "events") -> Valid | Invalid:
     if shares_user and len(body) * count > MAX_SHARED_USER_BYTES:
-        too_large = shared_user_is_too_large(len(_SHARED.decode(body).user), count)
+        too_large = shared_user_is_too_large(len(_SHARED.decode(body).user), count, called=called)
         if too_large is not None:
             return too_large
     return Valid(event_count=count)
@@ -189,7 +191,7 @@ def _custom_exposures(decoded: CustomExposuresBody, body: bytes) -> _Found:
     shares_user = decoded.user is not None
     if not all(_is_right(exposure, shares_user=shares_user) for exposure in decoded.exposures):
         return Unclear()
-    return _valid(body, len(decoded.exposures), shares_user=shares_user)
+    return _valid(body, len(decoded.exposures), shares_user=shares_user, called=_EXPOSURES_KEY)
 
 
 def _is_right(exposure: Exposure, *, shares_user: bool) -> bool:
@@ -202,8 +204,8 @@ def _is_right(exposure: Exposure, *, shares_user: bool) -> bool:
     return named and exposure.group != "" and (exposure.group is not None or exposure.rule_id is not None)
 
 
-def _counted(body: bytes, items: Sequence[object], user: msgspec.Raw) -> Valid | Invalid:
-    return _valid(body, len(items), shares_user=bytes(user) != b"null")
+def _counted(body: bytes, items: Sequence[object], user: msgspec.Raw, *, called: str = "events") -> Valid | Invalid:
+    return _valid(body, len(items), shares_user=bytes(user) != b"null", called=called)
 
 
 def _count_events(body: bytes) -> Valid | Invalid:
@@ -218,7 +220,7 @@ def _count_webhook_events(body: bytes) -> Valid | Invalid:
 
 def _count_exposures(body: bytes) -> Valid | Invalid:
     found = _EXPOSURES.decode(body)
-    return _counted(body, found.exposures, found.user)
+    return _counted(body, found.exposures, found.user, called=_EXPOSURES_KEY)
 
 
 LOG_EVENT = JsonShape(
@@ -239,5 +241,5 @@ WEBHOOK = JsonShape(
     count=_count_webhook_events,
 )
 CUSTOM_EXPOSURES = JsonShape(
-    (CustomExposuresBody, _custom_exposures), key="exposures", explain=explain_exposures, count=_count_exposures
+    (CustomExposuresBody, _custom_exposures), key=_EXPOSURES_KEY, explain=explain_exposures, count=_count_exposures
 )

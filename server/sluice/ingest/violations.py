@@ -65,16 +65,18 @@ class Invalid:
         invalid_events: how many events break the contract; 0 where the request as a whole does.
         events: how many events there are; 0 where they can't be counted.
         mend: what a caller can do where the request as a whole is wrong.
+        called: what the door's body calls its events.
     """
 
     violations: tuple[Violation, ...]
     invalid_events: int = 0
     events: int = 0
     mend: str = MEND
+    called: str = "events"
 
     def message(self, *, max_bytes: int) -> str:
         """All violations in one line of ASCII, and how to mend them; those that don't fit are only counted."""
-        counted = f"{self.invalid_events} of {self.events} events are invalid; none was accepted"
+        counted = f"{self.invalid_events} of {self.events} {self.called} are invalid; none was accepted"
         tail = f" ({counted}: {_MEND_EVENTS})" if self.invalid_events else f"; {self.mend}"
         texts = [str(violation) for violation in self.violations]
         left = max_bytes - len(tail) - len("; and 1000000 more")

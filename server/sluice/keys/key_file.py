@@ -155,7 +155,7 @@ class KeyFile:
             keys = self.all()
             position = next((i for i, key in enumerate(keys) if key.id == key_id), None)
             if position is None:
-                raise NoSuchKey(f'no key has the id "{key_id}"', hint="see all ids: sluice keys list")
+                raise NoSuchKey(f'no key has the id "{key_id}"')
             before, keys[position] = keys[position], changed(keys[position])
             if keys[position] != before:
                 self._replace(keys)

@@ -1,4 +1,4 @@
-"""Figures of the running service: how far the lake is behind, what was accepted, why workers take nothing."""
+"""Figures of a service and its folder: how far the lake is behind, what was set aside, what was accepted, and so on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from sluice import telemetry
 from sluice.log.backlog import backlog
 from sluice.log.refused import refused_log
 from sluice.log.segment import LOG_FOLDER, Folders
+from sluice.log.segment_files import damaged_files
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Counts", "LakeLag", "Refusals", "lake_lag", "read_counts", "read_refusals"]
+__all__ = ["Counts", "LakeLag", "Refusals", "count_damaged", "lake_lag", "read_counts", "read_refusals"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,19 @@ def lake_lag(data_dir: Path, *, now: float) -> LakeLag:
         rejects_waiting_segments=len(refused),
         rejects_waiting_bytes=sum(segment.size_bytes for segment in refused),
     )
+
+
+def count_damaged(data_dir: Path) -> dict[Path, int]:
+    """How many parts of each log were set aside as damaged, by the folder that has them; without those that have none.
+
+    A part is a stretch of a segment, a whole one, or what is missing of one. Looked at or not, it counts until somebody
+    takes it away.
+
+    Raises:
+        OSError: a folder can't be listed.
+    """
+    logs = (Folders(data_dir / LOG_FOLDER), Folders(refused_log(data_dir)))
+    return {folders.damaged: count for folders in logs if (count := len(damaged_files(folders.log)))}
 
 
 def read_counts(metrics: Path) -> Counts:
