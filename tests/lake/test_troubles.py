@@ -53,22 +53,23 @@ def _tries(writer: LakeWriter, times: int) -> list[Any]:
     return messages
 
 
-def test_an_outage_is_told_once_and_counted_each_time_and_its_end_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", ["write", "sync"])
+def test_an_outage_is_told_once_and_counted_each_time_and_its_end_is_told(tmp_path: Path, step: str) -> None:
     writer = started(tmp_path, _log("a"))
-    before = _counted("sync")
-    with disk.observed(FailWhere("sync", ".parquet")):
+    before = _counted(step)
+    with disk.observed(FailWhere(step, ".parquet")):
         [error] = _tries(writer, 10)
-        assert _keeps("sync") == 1
+        assert _keeps(step) == 1
     with structlog.testing.capture_logs() as after:
         publish_all(writer)
 
-    assert (error["log_level"], error["cause"]) == ("error", "sync")
+    assert (error["log_level"], error["cause"]) == ("error", step)
     assert "No space left on device" in error["error"]
     [path] = [part for part in error["error"].split(": ") if part.endswith(".parquet")]
     assert path.startswith(str(tmp_path / "lake" / ".staging"))
     assert error["hint"] == f"free space on the disk of {path}"
-    assert _counted("sync") - before == 10
-    assert _keeps("sync") == 0
+    assert _counted(step) - before == 10
+    assert _keeps(step) == 0
     assert [m["event"] for m in after] == ["file published", "segments are published again"]
     assert in_lake(tmp_path) == ["a"]
 
@@ -277,8 +278,8 @@ def test_the_gauge_says_what_is_the_matter_now_and_not_what_was() -> None:
     def shown() -> set[str]:
         return {cause.value for cause in Failure if _keeps(cause.value)}
 
-    troubles.failed(PublishFailed(Failure.WRITE, OSError(errno.ENOSPC, "full"), None))
-    troubles.failed(PublishFailed(Failure.MOVE, OSError(errno.EIO, "broken"), None))
+    troubles.failed(PublishFailed(Failure.WRITE, OSError(errno.ENOSPC, "full")))
+    troubles.failed(PublishFailed(Failure.MOVE, OSError(errno.EIO, "broken")))
     assert shown() == {"move"}
     troubles.published("20260101T00")
     assert shown() == set()

@@ -10,7 +10,6 @@ from sluice.outage import NO_ROOM, hint_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from pathlib import Path
 
     from sluice.lake.metrics import Failure
 
@@ -26,8 +25,8 @@ class PublishFailed(SluiceError):
         about: hours or segments whose own fault it may be, so that others need not share it; else empty.
     """
 
-    def __init__(self, cause: Failure, error: OSError, path: Path | None) -> None:
-        where = error.filename or path
+    def __init__(self, cause: Failure, error: OSError) -> None:
+        where = error.filename
         hint = hint_of(error, where or "the data folder")
         reason = error.strerror or str(error)
         super().__init__(f"{cause.value} failed: {reason}{f': {where}' if where else ''}", hint=hint)
@@ -37,14 +36,9 @@ class PublishFailed(SluiceError):
 
 
 @contextmanager
-def failing(cause: Failure, path: Path | None = None) -> Iterator[None]:
-    """Let an OSError in the block be a PublishFailed of that cause.
-
-    Args:
-        cause: what fails then.
-        path: on what, unless the error names it.
-    """
+def failing(cause: Failure) -> Iterator[None]:
+    """Let an OSError in the block be a PublishFailed of that cause."""
     try:
         yield
     except OSError as exc:
-        raise PublishFailed(cause, exc, path) from exc
+        raise PublishFailed(cause, exc) from exc
