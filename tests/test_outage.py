@@ -51,6 +51,14 @@ def test_the_next_outage_is_told_anew(told: list[Any]) -> None:
     assert len(told) == 4
 
 
+def test_its_beginning_and_its_end_both_say_whose_it_is(told: list[Any]) -> None:
+    outage = Outage(messages_of("test"), fails="it fails", is_over="it is well", table="events")
+    outage.failed("write")
+    outage.over()
+
+    assert [message["table"] for message in told] == ["events", "events"]
+
+
 def test_a_cause_that_befalls_many_is_told_of_the_first(told: list[Any]) -> None:
     outage = _outage()
     for number in range(1000):

@@ -34,10 +34,12 @@ class Outage:
         messages: where it is told.
         fails: what is said of each cause, as an ERROR.
         is_over: what is said when it is over, as a WARNING.
+        facts: what stands in both, such as whose outage it is.
     """
 
-    def __init__(self, messages: FilteringBoundLogger, *, fails: str, is_over: str) -> None:
+    def __init__(self, messages: FilteringBoundLogger, *, fails: str, is_over: str, **facts: object) -> None:
         self._messages = messages
+        self._facts = facts
         self._fails = fails
         self._is_over = is_over
         self._told: set[tuple[str, str]] = set()
@@ -60,13 +62,14 @@ class Outage:
             self._began_s = time.monotonic()
         if (cause, about) not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add((cause, about))
-            self._messages.error(self._fails, cause=cause, **facts)
+            self._messages.error(self._fails, cause=cause, **self._facts, **facts)
 
     def over(self, **facts: object) -> None:
         """Tell that it is over, if it was on."""
         if self._told:
             self._told.clear()
-            self._messages.warning(self._is_over, after_s=round(time.monotonic() - self._began_s, 3), **facts)
+            after_s = round(time.monotonic() - self._began_s, 3)
+            self._messages.warning(self._is_over, after_s=after_s, **self._facts, **facts)
 
 
 def cause_of(error: BaseException) -> str:

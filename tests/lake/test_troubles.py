@@ -70,7 +70,11 @@ def test_an_outage_is_told_once_and_counted_each_time_and_its_end_is_told(tmp_pa
     assert error["hint"] == f"free space on the disk of {path}"
     assert _counted(step) - before == 10
     assert _keeps(step) == 0
-    assert [m["event"] for m in after] == ["file published", "segments are published again"]
+    assert [(m["event"], m["table"]) for m in (error, *after)] == [
+        ("nothing is published now; segments wait", "events"),
+        ("file published", "events"),
+        ("segments are published again", "events"),
+    ]
     assert in_lake(tmp_path) == ["a"]
 
 
@@ -226,7 +230,9 @@ def test_what_befalls_one_segment_is_told_once_however_many_others_are_published
         "segments are published again",
         "not published, or not let go; the others are",
     ]
-    assert [m["event"] for m in after if m["log_level"] == "warning"] == ["all that waits can be published again"]
+    assert [(m["event"], m["table"]) for m in after if m["log_level"] == "warning"] == [
+        ("all that waits can be published again", "events")
+    ]
     assert in_lake(tmp_path) == [*(f"good {number}" for number in range(2, 8)), "stuck"]
 
 

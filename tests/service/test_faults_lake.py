@@ -96,7 +96,7 @@ def test_a_worker_that_dies_while_segments_cannot_be_sealed_is_recovered_later(f
     dies = Rule("worker-0 dies", role="worker-0", verb="datasync", path="*/log/open/*", phase="after", times=1)
     killed = service.pid("worker-0")
     with faults.acting(rule, dies):
-        told.wait_for(level="error", event="recovery failed")
+        told.wait_for(level="error", event="recovery failed", log="requests")
         # It is tried again, and not told again.
         tries = len(faults.fired(rule.id))
         wait_until(lambda: len(faults.fired(rule.id)) > tries, what="recovery is tried again")
@@ -105,7 +105,7 @@ def test_a_worker_that_dies_while_segments_cannot_be_sealed_is_recovered_later(f
             path for path in (service.data_dir / "log/open").iterdir() if faults.fired(rule.id)[0]["path"] == str(path)
         ]
         assert len(left) == 1
-    told.wait_for(level="warning", event="recovery has succeeded")
+    told.wait_for(level="warning", event="recovery has succeeded", log="requests")
 
     assert not left[0].exists()
     assert service.pid("worker-0") != killed

@@ -46,6 +46,7 @@ class Retry(Generic[_Result]):
         fails: what is said of each cause, as an ERROR.
         is_over: what is said when it has succeeded after that, as a WARNING.
         hangs_after_s: a run that takes longer is told as a failure, `stall`.
+        facts: what stands in both messages.
     """
 
     def __init__(
@@ -57,11 +58,12 @@ class Retry(Generic[_Result]):
         fails: str,
         is_over: str,
         hangs_after_s: float = HANGS_AFTER_S,
+        **facts: object,
     ) -> None:
         self._prepare = prepare
         self._judge = judge
         self._label = label
-        self._outage = Outage(_messages, fails=fails, is_over=is_over)
+        self._outage = Outage(_messages, fails=fails, is_over=is_over, **facts)
         self._hangs_after_s = hangs_after_s
         self._run: asyncio.Future[_Result] | None = None
         self._hangs_at = math.inf
