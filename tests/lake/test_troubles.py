@@ -299,6 +299,22 @@ def test_the_gauge_says_what_is_the_matter_now_and_not_what_was() -> None:
     assert shown() == set()
 
 
+# Which hint each error of the system has: tests/test_outage.py.
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTTY])
+@pytest.mark.parametrize("cause", Failure)
+def test_every_cause_is_told_with_a_hint_whatever_the_system_says(cause: Failure, number: int) -> None:
+    troubles = Troubles("events")
+    error = PublishFailed(cause, OSError(number, os.strerror(number), "/data/lake"))
+    with structlog.testing.capture_logs() as told:
+        troubles.failed(error)
+        troubles.left_apart(error, "a segment")
+        troubles.unreadable("an hour", cause, error)
+        troubles.nothing_waits()
+        troubles.keep_only([])
+
+    assert [bool(message["hint"]) for message in told if message["log_level"] == "error"] == [True, True, True]
+
+
 def test_nothing_is_published_below_the_mount_point_of_a_lake_whose_disk_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,6 +113,7 @@ def test_a_worker_that_dies_while_segments_cannot_be_sealed_is_recovered_later(f
         "segment can't be recovered",
         "recovery failed, and is tried again",
     ]
+    assert all(error["hint"] for error in told.messages(level="error"))
     assert told.counted("sluice_supervisor_failures_total", cause="recovery") >= 2
 
 
@@ -134,7 +135,8 @@ def test_what_only_tells_of_the_service_fails_alone(faulty: Faulty) -> None:
 
     assert refused.returncode == 1
     assert refused.stdout == ""
-    assert refused.stderr == f"error: {service.data_dir}/.keys.json.new: No space left on device\n"
+    staged = service.data_dir / ".keys.json.new"
+    assert refused.stderr == (f"error: {staged}: No space left on device\n  hint: free space on the disk of {staged}\n")
     assert service.command("keys", "list", "--json") == listed
     assert told.counted("sluice_supervisor_failures_total", cause="run_file") > 0
     assert len(told.messages(level="error")) == 1

@@ -62,6 +62,7 @@ def test_a_log_that_cannot_be_looked_at_is_recovered_when_it_can() -> None:
         ("error", "recovery failed, and is tried again", "requests"),
         ("warning", "recovery has succeeded", "requests"),
     ]
+    assert messages[0]["hint"] == "see dmesg: the disk of the data folder fails"
 
 
 def test_a_segment_that_cannot_be_recovered_is_tried_again_and_told_once() -> None:

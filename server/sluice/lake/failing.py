@@ -27,9 +27,8 @@ class PublishFailed(SluiceError):
 
     def __init__(self, cause: Failure, error: OSError) -> None:
         where = error.filename
-        hint = hint_of(error, where or "the data folder")
         reason = error.strerror or str(error)
-        super().__init__(f"{cause.value} failed: {reason}{f': {where}' if where else ''}", hint=hint)
+        super().__init__(f"{cause.value} failed: {reason}{f': {where}' if where else ''}", hint=hint_of(error))
         self.cause = cause
         self.no_room = error.errno in NO_ROOM
         self.about: Collection[str] = ()

@@ -31,6 +31,7 @@ from sluice.log.record import encode
 from sluice.log.sealing import SealLimits, SealReason
 from sluice.log.segment import Folders, node_name
 from sluice.log.segment_writer import SegmentWriter
+from sluice.outage import DISK_HANGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -263,7 +264,7 @@ class GroupCommit(ABC, Generic[_EntryT]):
                 f"the disk has not answered for {self._stalls_after_s:g} s",
                 cause=Failure.STALL,
                 path=self._folder,
-                hint="mend the disk of the data folder; it is tried again as soon as it answers",
+                hint=DISK_HANGS,
             )
         )
         if self._in_commit is None:

@@ -73,4 +73,4 @@ class Recovery:
         if not report.failed:
             return None
         facts = {"error": "see the messages above", "segments": len(report.failed), "again_every_s": RETRY_S}
-        return Failed("segments", facts)
+        return Failed("segments", "the messages of the segments say how", facts)
