@@ -14,7 +14,7 @@ from sluice.errors import SluiceError
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-__all__ = ["DISK_HANGS", "NO_ROOM", "Outage", "cause_of", "hint_of"]
+__all__ = ["DISK_HANGS", "NO_ROOM", "Outage", "cause_of", "hint_of", "kind_of"]
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -75,19 +75,21 @@ class Outage:
         """Whether something has failed, and nothing shown that it is over."""
         return bool(self._told)
 
-    def failed(self, cause: str, *, hint: str, about: str = "", **facts: object) -> None:
+    def failed(self, cause: str, *, hint: str, kind: str = "", about: str = "", **facts: object) -> None:
         """Tell a failure, if its cause is new in this outage.
 
         Args:
             cause: one of few; of an error that nobody has named better `cause_of`.
             hint: how it is mended; of such an error `hint_of`.
+            kind: where causes are many to one fault, as the steps that a full disk refuses: what is told once instead.
             about: what it befell, where one cause may befall several; the first are told each by itself.
             facts: what else the operator needs to know.
         """
         if not self._told:
             self._began_s = time.monotonic()
-        if (cause, about) not in self._told and len(self._told) < _MOST_TOLD:
-            self._told.add((cause, about))
+        told = (kind or cause, about)
+        if told not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(told)
             self._messages.error(self._fails, cause=cause, hint=hint, **self._facts, **facts)
 
     def over(self, **facts: object) -> None:
@@ -107,6 +109,11 @@ def cause_of(error: BaseException) -> str:
     return errno.errorcode.get(number or 0, type(error).__name__)
 
 
+def kind_of(error: OSError) -> str:
+    """What errors have in common that are mended in the same way, on whatever path and at whatever step."""
+    return _HINTS.get(error.errno or 0, _HINT_OF_OTHERS)
+
+
 def hint_of(error: BaseException, path: object = None) -> str:
     """How what failed is mended; never empty.
 
@@ -115,7 +122,7 @@ def hint_of(error: BaseException, path: object = None) -> str:
         path: on what; None: what the error names, or else the data folder.
     """
     if isinstance(error, OSError):
-        return _HINTS.get(error.errno or 0, _HINT_OF_OTHERS).format(path=path or error.filename or "the data folder")
+        return kind_of(error).format(path=path or error.filename or "the data folder")
     if isinstance(error, SluiceError):
         return error.hint or _HINT_WITHOUT_ONE
     return _HINT_OF_A_FAULT

@@ -22,6 +22,8 @@ from sluice.log.segment import parse_sealed, whole_name
 from tests.support.lake_log import NOW, MemoryLog, record, seal_on_disk
 from tests.support.lake_service import FailWhere, files, in_lake, publish_all, started
 
+_STOPS = "nothing is published now; segments wait"
+
 
 def _body(name: str, *, text_bytes: int = 0) -> bytes:
     # As random as text can be: it takes as much room in the lake as in the log.
@@ -71,11 +73,33 @@ def test_an_outage_is_told_once_and_counted_each_time_and_its_end_is_told(tmp_pa
     assert _counted(step) - before == 10
     assert _keeps(step) == 0
     assert [(m["event"], m["table"]) for m in (error, *after)] == [
-        ("nothing is published now; segments wait", "events"),
+        (_STOPS, "events"),
         ("file published", "events"),
         ("segments are published again", "events"),
     ]
     assert in_lake(tmp_path) == ["a"]
+
+
+def test_one_fault_is_told_once_per_table_at_whichever_steps_it_is_met_and_another_one_anew() -> None:
+    tables = [Troubles("events"), Troubles("rejects")]
+    with structlog.testing.capture_logs() as told:
+        for troubles in tables:
+            for cause in (Failure.LIST, Failure.STAGING, Failure.LIST, Failure.WRITE):
+                troubles.failed(
+                    PublishFailed(cause, OSError(errno.EACCES, "Permission denied", f"/data/{cause.value}"))
+                )
+            troubles.failed(PublishFailed(Failure.WRITE, OSError(errno.ENOSPC, "No space left on device", "/data")))
+            troubles.nothing_waits()
+
+    assert [(m["table"], m["event"], m.get("cause"), m.get("hint")) for m in told] == [
+        row
+        for table in ("events", "rejects")
+        for row in (
+            (table, _STOPS, "list", "give the service's user its rights on /data/list"),
+            (table, _STOPS, "write", "free space on the disk of /data"),
+            (table, "segments are published again", None, None),
+        )
+    ]
 
 
 class _SmallDisk:
@@ -226,7 +250,7 @@ def test_what_befalls_one_segment_is_told_once_however_many_others_are_published
         publish_all(writer)
 
     assert [m["event"] for m in during if m["log_level"] in ("error", "warning")] == [
-        "nothing is published now; segments wait",
+        _STOPS,
         "segments are published again",
         "not published, or not let go; the others are",
     ]
@@ -328,10 +352,9 @@ def test_nothing_is_published_below_the_mount_point_of_a_lake_whose_disk_is_gone
 
     with monkeypatch.context() as patched:
         patched.setattr(disk, "place_of", on_another_disk)
-        told = _tries(writer, 3)
+        [error] = _tries(writer, 3)
         assert files(tmp_path) == []
     publish_all(writer)
 
-    assert {message["cause"] for message in told} == {"write", "staging"}
-    assert all("on another disk than at the start" in message["error"] for message in told)
+    assert "on another disk than at the start" in error["error"]
     assert in_lake(tmp_path) == ["a"]

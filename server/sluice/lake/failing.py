@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sluice.errors import SluiceError
-from sluice.outage import NO_ROOM, hint_of
+from sluice.outage import NO_ROOM, hint_of, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -21,6 +21,7 @@ class PublishFailed(SluiceError):
 
     Attributes:
         cause: what failed.
+        kind: what it has in common with failures of other steps that are mended in the same way.
         no_room: whether the disk is full.
         about: hours or segments whose own fault it may be, so that others need not share it; else empty.
     """
@@ -30,6 +31,7 @@ class PublishFailed(SluiceError):
         reason = error.strerror or str(error)
         super().__init__(f"{cause.value} failed: {reason}{f': {where}' if where else ''}", hint=hint_of(error))
         self.cause = cause
+        self.kind = kind_of(error)
         self.no_room = error.errno in NO_ROOM
         self.about: Collection[str] = ()
 

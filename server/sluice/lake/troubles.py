@@ -1,5 +1,8 @@
 """What keeps the lake writer from publishing: counted each time, and told once per outage.
 
+What a table's steps fail by is one outage though each try fails at another step, as at the making of the staging folder
+after the write of a file; it is told again where something else has to be mended.
+
 outage                        over when
 the disk refuses a step       a file was published, or nothing waits
 it refuses a step for one     every such hour or segment was published, or is gone
@@ -94,7 +97,7 @@ class Troubles:
             self._apart.failed(error.cause, error.about, error)
         else:
             self._step_fails = {error.cause.value}
-            self._steps.failed(error.cause.value, error=error.message, hint=error.hint)
+            self._steps.failed(error.cause.value, kind=error.kind, error=error.message, hint=error.hint)
         for one in error.about:
             self._failed.setdefault(one, False)
         self._show()

@@ -131,4 +131,4 @@ class Retry(Generic[_Result]):
 
     def _tell(self, failed: Failed) -> None:
         metrics.FAILURES.labels(self._label).inc()
-        self._outage.failed(failed.cause, hint=failed.hint, about="", **failed.facts)
+        self._outage.failed(failed.cause, hint=failed.hint, kind="", about="", **failed.facts)
