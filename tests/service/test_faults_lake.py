@@ -7,7 +7,9 @@ really full: test_faults_full_disk.py.
 import errno
 import json
 import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -140,6 +142,28 @@ def test_what_only_tells_of_the_service_fails_alone(faulty: Faulty) -> None:
     assert service.command("keys", "list", "--json") == listed
     assert told.counted("sluice_supervisor_failures_total", cause="run_file") > 0
     assert len(told.messages(level="error")) == 1
+
+
+def test_a_stop_does_not_wait_for_a_lake_that_refuses_and_the_next_start_publishes_what_waits(tmp_path: Path) -> None:
+    faults = DiskFaults(tmp_path)
+    with Service(tmp_path / "data", *_FLAGS, "--drain-timeout", "60s", environment=faults.environment) as service:
+        told = Told(service)
+        faults.set(_rule("write", "*/.staging/*.parquet", errno.EROFS))
+        assert service.post("waits").status_code == 202
+        told.wait_for(level="error", event="nothing is published now", table="events")
+        began = time.monotonic()
+        code = service.stop()
+        took_s = time.monotonic() - began
+        [left] = (service.data_dir / "log/sealed").iterdir()
+        faults.set()
+        service.start()
+        wait_until(lambda: not left.exists(), what="it is published without a flush")
+
+        assert code == 1
+        assert took_s < 30
+        [end] = told.messages(event="stopped; the next start takes up what waits")
+        assert (end["level"], end["segments"]) == ("warning", 1)
+        assert service.rows("select event_name from events") == [("waits",)]
 
 
 def _waiting(service: Service) -> int:
