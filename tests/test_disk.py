@@ -133,6 +133,41 @@ def test_sync_folders_up_to_goes_from_the_folder_to_the_top(tmp_path: Path) -> N
         disk.sync_folders_up_to(tmp_path, tmp_path / "a")
 
 
+_ON_A_DESCRIPTOR: dict[str, Callable[[disk.File], object]] = {
+    "write": lambda file: file.write(b"a"),
+    "datasync": disk.File.datasync,
+    "sync": disk.File.sync,
+    "cut": lambda file: file.cut(0),
+    "size": disk.File.size,
+    "read_at": lambda file: file.read_at(0, 1),
+    "readinto": lambda file: file.readinto(bytearray(1)),
+    "try_lock": disk.File.try_lock,
+    "still_at": lambda file: file.still_at(file.path),
+    "close": disk.File.close,
+}
+
+
+@pytest.mark.parametrize("name", _ON_A_DESCRIPTOR)
+def test_an_error_of_an_open_file_says_on_which_path_though_the_system_does_not(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "f"
+    path.touch()
+    file = disk.File(2**30, path, writable=True)  # no descriptor of this process
+
+    with pytest.raises(OSError, match="Bad file descriptor") as refused:
+        _ON_A_DESCRIPTOR[name](file)
+    assert refused.value.filename == str(path)
+    with contextlib.suppress(OSError):
+        file.close()
+
+
+@pytest.mark.parametrize("step", ["create", "write", "sync", "rename", "sync_folder"])
+def test_an_error_of_any_step_says_on_which_path(tmp_path: Path, step: str) -> None:
+    with disk.observed(recorder := Recorder(fail=step)), pytest.raises(OSError, match="failed") as refused:
+        disk.replace_file(tmp_path / "f", b"new")
+
+    assert refused.value.filename == recorder.begun[-1].path
+
+
 def test_reading_works_as_a_binary_file(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"0123456789")
     with disk.open_read(tmp_path / "f") as file:

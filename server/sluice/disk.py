@@ -4,6 +4,8 @@ What changes something (create, write, truncate, sync, rename, unlink, make a fo
 `Observer` sees each one before and after it is done: tests record the order of operations with it, let one fail, or
 let the process die before it. Reading is not observed.
 
+Every OSError that leaves it says on which path; the system leaves that out where it was given a descriptor.
+
 Nothing is durable before a sync: a file's content by `File.datasync` or `File.sync`, its name by `sync_folder` of the
 folder that holds it. fsync can't promise more than the disk below it does.
 """
@@ -122,13 +124,34 @@ def _step(
     verb: Verb, path: str | Path, *, to: str | Path = "", offset: int = 0, data: Sequence[ReadableBuffer] = ()
 ) -> Iterator[None]:
     observer = _observer
-    if observer is None:
+    try:
+        if observer is None:
+            yield
+            return
+        joined = b"".join(bytes(d) for d in data)
+        operation = Operation(verb=verb, path=str(path), to=str(to), offset=offset, data=joined)
+        observer.before(operation)
         yield
-        return
-    operation = Operation(verb=verb, path=str(path), to=str(to), offset=offset, data=b"".join(bytes(d) for d in data))
-    observer.before(operation)
-    yield
-    observer.after(operation)
+        observer.after(operation)
+    except OSError as exc:
+        _name(exc, path)
+        raise
+
+
+@contextmanager
+def _looking(path: str | Path) -> Iterator[None]:
+    """What is asked of a descriptor, and changes nothing."""
+    try:
+        yield
+    except OSError as exc:
+        _name(exc, path)
+        raise
+
+
+def _name(error: OSError, path: str | Path) -> None:
+    # One without a number is a text alone, which a name would hide.
+    if error.filename is None and error.errno is not None:
+        error.filename = str(path)
 
 
 class NotARegularFile(OSError):
@@ -170,7 +193,8 @@ class File(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:  # noqa: D102  as io.RawIOBase says
-        count = os.preadv(self._fd, [buffer], self._position)
+        with _looking(self.path):
+            count = os.preadv(self._fd, [buffer], self._position)
         self._position += count
         return count
 
@@ -184,7 +208,8 @@ class File(io.RawIOBase):
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes from `offset` on; fewer where the file ends before."""
-        return os.pread(self._fd, size, offset)
+        with _looking(self.path):
+            return os.pread(self._fd, size, offset)
 
     def write(self, data: ReadableBuffer, /) -> int:
         """Write all of the data behind what was written so far; return its length in bytes."""
@@ -237,11 +262,11 @@ class File(io.RawIOBase):
 
     def size(self) -> int:
         """The file's size in bytes, now."""
-        return os.fstat(self._fd).st_size
+        return self._facts().st_size
 
     def try_lock(self) -> bool:
         """Take the file's lock (flock) if it is free; it goes with the last descriptor, so also by SIGKILL."""
-        return _try_lock(self._fd)
+        return _try_lock(self._fd, self.path)
 
     def still_at(self, path: Path) -> bool:
         """Whether that name still leads to this very file."""
@@ -249,14 +274,19 @@ class File(io.RawIOBase):
             there = path.stat()
         except FileNotFoundError:
             return False
-        return os.path.samestat(there, os.fstat(self._fd))
+        return os.path.samestat(there, self._facts())
 
     def close(self) -> None:
         """Give the descriptor back, and with it the lock."""
         if not self.closed:
             super().close()
             fd, self._fd = self._fd, -1  # the number may soon be another file's
-            os.close(fd)
+            with _looking(self.path):
+                os.close(fd)
+
+    def _facts(self) -> os.stat_result:
+        with _looking(self.path):
+            return os.fstat(self._fd)
 
 
 def create(path: Path, *, mode: int = 0o644) -> File:
@@ -283,7 +313,9 @@ def open_read(path: Path) -> File:
         if exc.errno != errno.ENXIO:  # a socket
             raise
         raise NotARegularFile(errno.EINVAL, "not a regular file", str(path)) from exc
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    with _looking(path):
+        is_regular = stat.S_ISREG(os.fstat(fd).st_mode)
+    if not is_regular:
         os.close(fd)
         raise NotARegularFile(errno.EINVAL, "not a regular file", str(path))
     return File(fd, path, writable=False)
@@ -521,7 +553,7 @@ def lock_folder(path: Path, *, inheritable: bool = True) -> int | None:
     """
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     os.set_inheritable(fd, inheritable)
-    if _try_lock(fd):
+    if _try_lock(fd, path):
         return fd
     os.close(fd)
     return None
@@ -547,9 +579,10 @@ def locked_files() -> frozenset[int]:
     return frozenset(int(place.rpartition(":")[2]) for place in places)
 
 
-def _try_lock(fd: int) -> bool:
+def _try_lock(fd: int, path: Path) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with _looking(path):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

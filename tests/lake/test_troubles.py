@@ -22,6 +22,8 @@ from sluice.log.segment import parse_sealed, whole_name
 from tests.support.lake_log import NOW, MemoryLog, record, seal_on_disk
 from tests.support.lake_service import FailWhere, files, in_lake, publish_all, started
 
+_STOPS = "nothing is published now; segments wait"
+
 
 def _body(name: str, *, text_bytes: int = 0) -> bytes:
     # As random as text can be: it takes as much room in the lake as in the log.
@@ -53,24 +55,51 @@ def _tries(writer: LakeWriter, times: int) -> list[Any]:
     return messages
 
 
-def test_an_outage_is_told_once_and_counted_each_time_and_its_end_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", ["write", "sync"])
+def test_an_outage_is_told_once_and_counted_each_time_and_its_end_is_told(tmp_path: Path, step: str) -> None:
     writer = started(tmp_path, _log("a"))
-    before = _counted("sync")
-    with disk.observed(FailWhere("sync", ".parquet")):
+    before = _counted(step)
+    with disk.observed(FailWhere(step, ".parquet")):
         [error] = _tries(writer, 10)
-        assert _keeps("sync") == 1
+        assert _keeps(step) == 1
     with structlog.testing.capture_logs() as after:
         publish_all(writer)
 
-    assert (error["log_level"], error["cause"]) == ("error", "sync")
+    assert (error["log_level"], error["cause"]) == ("error", step)
     assert "No space left on device" in error["error"]
     [path] = [part for part in error["error"].split(": ") if part.endswith(".parquet")]
     assert path.startswith(str(tmp_path / "lake" / ".staging"))
     assert error["hint"] == f"free space on the disk of {path}"
-    assert _counted("sync") - before == 10
-    assert _keeps("sync") == 0
-    assert [m["event"] for m in after] == ["file published", "segments are published again"]
+    assert _counted(step) - before == 10
+    assert _keeps(step) == 0
+    assert [(m["event"], m["table"]) for m in (error, *after)] == [
+        (_STOPS, "events"),
+        ("file published", "events"),
+        ("segments are published again", "events"),
+    ]
     assert in_lake(tmp_path) == ["a"]
+
+
+def test_one_fault_is_told_once_per_table_at_whichever_steps_it_is_met_and_another_one_anew() -> None:
+    tables = [Troubles("events"), Troubles("rejects")]
+    with structlog.testing.capture_logs() as told:
+        for troubles in tables:
+            for cause in (Failure.LIST, Failure.STAGING, Failure.LIST, Failure.WRITE):
+                troubles.failed(
+                    PublishFailed(cause, OSError(errno.EACCES, "Permission denied", f"/data/{cause.value}"))
+                )
+            troubles.failed(PublishFailed(Failure.WRITE, OSError(errno.ENOSPC, "No space left on device", "/data")))
+            troubles.nothing_waits()
+
+    assert [(m["table"], m["event"], m.get("cause"), m.get("hint")) for m in told] == [
+        row
+        for table in ("events", "rejects")
+        for row in (
+            (table, _STOPS, "list", "give the service's user its rights on /data/list"),
+            (table, _STOPS, "write", "free space on the disk of /data"),
+            (table, "segments are published again", None, None),
+        )
+    ]
 
 
 class _SmallDisk:
@@ -221,11 +250,13 @@ def test_what_befalls_one_segment_is_told_once_however_many_others_are_published
         publish_all(writer)
 
     assert [m["event"] for m in during if m["log_level"] in ("error", "warning")] == [
-        "nothing is published now; segments wait",
+        _STOPS,
         "segments are published again",
         "not published, or not let go; the others are",
     ]
-    assert [m["event"] for m in after if m["log_level"] == "warning"] == ["all that waits can be published again"]
+    assert [(m["event"], m["table"]) for m in after if m["log_level"] == "warning"] == [
+        ("all that waits can be published again", "events")
+    ]
     assert in_lake(tmp_path) == [*(f"good {number}" for number in range(2, 8)), "stuck"]
 
 
@@ -277,8 +308,8 @@ def test_the_gauge_says_what_is_the_matter_now_and_not_what_was() -> None:
     def shown() -> set[str]:
         return {cause.value for cause in Failure if _keeps(cause.value)}
 
-    troubles.failed(PublishFailed(Failure.WRITE, OSError(errno.ENOSPC, "full"), None))
-    troubles.failed(PublishFailed(Failure.MOVE, OSError(errno.EIO, "broken"), None))
+    troubles.failed(PublishFailed(Failure.WRITE, OSError(errno.ENOSPC, "full")))
+    troubles.failed(PublishFailed(Failure.MOVE, OSError(errno.EIO, "broken")))
     assert shown() == {"move"}
     troubles.published("20260101T00")
     assert shown() == set()
@@ -290,6 +321,22 @@ def test_the_gauge_says_what_is_the_matter_now_and_not_what_was() -> None:
     assert shown() == {"unreadable_segment"}
     troubles.keep_only([])
     assert shown() == set()
+
+
+# Which hint each error of the system has: tests/test_outage.py.
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTTY])
+@pytest.mark.parametrize("cause", Failure)
+def test_every_cause_is_told_with_a_hint_whatever_the_system_says(cause: Failure, number: int) -> None:
+    troubles = Troubles("events")
+    error = PublishFailed(cause, OSError(number, os.strerror(number), "/data/lake"))
+    with structlog.testing.capture_logs() as told:
+        troubles.failed(error)
+        troubles.left_apart(error, "a segment")
+        troubles.unreadable("an hour", cause, error)
+        troubles.nothing_waits()
+        troubles.keep_only([])
+
+    assert [bool(message["hint"]) for message in told if message["log_level"] == "error"] == [True, True, True]
 
 
 def test_nothing_is_published_below_the_mount_point_of_a_lake_whose_disk_is_gone(
@@ -305,10 +352,9 @@ def test_nothing_is_published_below_the_mount_point_of_a_lake_whose_disk_is_gone
 
     with monkeypatch.context() as patched:
         patched.setattr(disk, "place_of", on_another_disk)
-        told = _tries(writer, 3)
+        [error] = _tries(writer, 3)
         assert files(tmp_path) == []
     publish_all(writer)
 
-    assert {message["cause"] for message in told} == {"write", "staging"}
-    assert all("on another disk than at the start" in message["error"] for message in told)
+    assert "on another disk than at the start" in error["error"]
     assert in_lake(tmp_path) == ["a"]

@@ -172,3 +172,23 @@ async def test_segments_that_recovery_sealed_count(tmp_path: Path) -> None:
 
     assert not log.healthy
     await log.close()
+
+
+async def test_a_log_that_nobody_writes_to_is_found_full_by_a_look_and_well_again_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 10**9
+    monkeypatch.setattr(disk, "free_bytes", lambda _: free)
+    log = appender(tmp_path, min_free_bytes=10**6)
+    await log.start()
+    assert log.healthy
+
+    free = 10**6
+    log.look()
+    await until(lambda: not log.healthy)
+    free = 10**9
+
+    await until(lambda: log.healthy)
+    await log.append(entry(b"taken"))
+    await log.close()
+    assert bodies_in(tmp_path) == [b"taken"]

@@ -84,6 +84,24 @@ def test_a_disk_that_is_full_to_the_last_byte_is_503_until_somebody_frees_some(t
         assert counted < 20
 
 
+def test_a_full_disk_is_told_by_readyz_though_nobody_posts_and_so_is_that_it_has_room_again(tmp_path: Path) -> None:
+    with (
+        mounted(tmp_path / "disk", kind="tmpfs", mebibytes=16) as small,
+        Service(small / "data", *_FLAGS, "--min-free", "1MiB") as service,
+    ):
+        told = Told(service)
+        with filled(small):
+            wait_until(lambda: not service.is_ready(), what="it is not ready")
+            wait_until(lambda: service.readyz()["log_causes"] == ["disk_floor"], what="it says why")
+            assert _reasons(service) == ["log_unwritable"]
+        wait_until(service.is_ready, within_s=30, what="it is ready when there is room")
+
+        assert told.counted("sluice_requests_refused_total") == 0
+        [error] = told.messages(level="error", event="log takes no events")
+        assert error["cause"] == "disk_floor"
+        assert service.post("after").status_code == 202
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Apart:
     """A service that serves load; its log, its lake and its temporary folder each have a disk of their own."""

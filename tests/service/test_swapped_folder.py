@@ -87,6 +87,7 @@ def test_nothing_is_written_to_it_also_by_processes_that_start_anew_and_the_own_
         for child in ("worker-0", "lake"):
             error = told.wait_for(level="error", event="child can't be started", child=child)
             assert "not the folder that was there at the start" in error["error"]
+            assert "put back" in error["hint"]
         told.wait_for(level="error", event="recovery failed")
         refused = service.post("meanwhile")
         unaltered = _content(data)

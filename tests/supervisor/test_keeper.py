@@ -133,6 +133,7 @@ def test_one_that_cannot_be_started_is_tried_again_and_told_once() -> None:
             "child started again",
         ]
         assert messages[0]["cause"] == "EMFILE"
+        assert messages[0]["hint"].startswith("raise the limit of open files")
         await kept.end()
 
     asyncio.run(scenario())

@@ -37,7 +37,7 @@ def _run(log: _Log) -> tuple[Recovery, list[Any]]:
     """Ask for recovery, and let time pass until the last outcome; what has come of it, and what was told."""
 
     async def scenario() -> Recovery:
-        recovery = Recovery(log.recover)
+        recovery = Recovery(log.recover, log="requests")
         recovery.ask()
         now = 0.0
         async with asyncio.timeout(20):
@@ -58,10 +58,11 @@ def test_a_log_that_cannot_be_looked_at_is_recovered_when_it_can() -> None:
 
     assert recovery.has_run
     assert len(log.told_before) == 6
-    assert [(m["log_level"], m["event"]) for m in messages] == [
-        ("error", "recovery failed, and is tried again"),
-        ("warning", "recovery has succeeded"),
+    assert [(m["log_level"], m["event"], m["log"]) for m in messages] == [
+        ("error", "recovery failed, and is tried again", "requests"),
+        ("warning", "recovery has succeeded", "requests"),
     ]
+    assert messages[0]["hint"] == "see dmesg: the disk of the data folder fails"
 
 
 def test_a_segment_that_cannot_be_recovered_is_tried_again_and_told_once() -> None:
@@ -92,7 +93,7 @@ def test_a_stop_waits_for_a_run_that_began_after_the_last_death() -> None:
         return _report()
 
     async def scenario() -> None:
-        recovery = Recovery(recover)
+        recovery = Recovery(recover, log="requests")
         recovery.ask()
         recovery.tick(0.0)
         await until(lambda: runs)

@@ -112,7 +112,7 @@ def test_a_run_that_is_judged_to_have_failed_is_made_again() -> None:
     left = [2, 1, 0]
 
     def judge(still: int) -> Failed | None:
-        return Failed("segments", {"segments": still}) if still else None
+        return Failed("segments", "mend them", {"segments": still}) if still else None
 
     async def scenario() -> None:
         retry = Retry(lambda: lambda: left.pop(0), judge, label="recovery", fails="it fails", is_over="it is well")

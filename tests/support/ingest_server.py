@@ -49,6 +49,9 @@ class FakeLog:
             raise LogUnavailable("disk full")
         self.entries.append(entry)
 
+    def look(self) -> None:
+        pass
+
     async def close(self) -> None:
         self.closed = True
 

@@ -17,6 +17,7 @@ from sluice.cli import flush, keys, lake, log, query, rejects, status, tail, tra
 from sluice.cli.options import WRONG_USAGE, SettingsCommand, WrongUsage
 from sluice.cli.output import print_line, say_error
 from sluice.errors import SluiceError
+from sluice.outage import NO_ROOM, hint_of
 from sluice.settings.places import SettingsError
 
 __all__ = ["app", "main"]
@@ -100,5 +101,5 @@ def _tell(error: SluiceError | typer.TyperException | OSError) -> int:
             return _FAILED
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
-            say_error(f"{where}{error.strerror or error}")
+            say_error(f"{where}{error.strerror or error}", hint_of(error) if error.errno in NO_ROOM else "")
             return _FAILED

@@ -45,6 +45,9 @@ _messages = messages_of("ingest")
 class WorkerLog(Appender, Protocol):
     """The log as its worker has it."""
 
+    def look(self) -> None:
+        """Let `healthy` tell soon whether there is room, also when nobody posts."""
+
     async def close(self) -> None:
         """Write what was handed over, and seal."""
 
@@ -106,7 +109,7 @@ async def serve(
     _messages.info("stopped")
 
 
-async def _watch(server: DoorServer, log: Appender, admission: Admission) -> None:
+async def _watch(server: DoorServer, log: WorkerLog, admission: Admission) -> None:
     """Show whether requests can be taken."""
     descriptors = Descriptors()
     look_again_at = 0.0
@@ -114,6 +117,8 @@ async def _watch(server: DoorServer, log: Appender, admission: Admission) -> Non
         now = time.monotonic()
         if now >= look_again_at:
             descriptors.look()
+            if descriptors.are_left:
+                log.look()
             look_again_at = now + _LOOK_AGAIN_S
         healthy = log.healthy and descriptors.are_left
         metrics.READY.set(healthy)

@@ -140,7 +140,6 @@ STEPS: dict[str, Callable[[Publication, Lake], None]] = {
 }
 # A file without rows is not published: all its records were set aside.
 _STEPS_WITHOUT_ROWS = ("let_go",)
-_ON_THE_STAGED_FILE = (Failure.WRITE, Failure.SYNC)
 
 
 def publish(segments: Sequence[Sealed], lake: Lake) -> Publication:
@@ -165,8 +164,7 @@ def publish(segments: Sequence[Sealed], lake: Lake) -> Publication:
             if publication.loaded is not None and publication.loaded.rows == 0 and name not in _STEPS_WITHOUT_ROWS:
                 continue
             began = perf_counter()
-            cause = Failure(name)
-            with failing(cause, publication.staged if cause in _ON_THE_STAGED_FILE else publication.target):
+            with failing(Failure(name)):
                 step(publication, lake)
             publication.seconds[name] = perf_counter() - began
     finally:
@@ -185,9 +183,9 @@ def let_go_of_published(segments: Sequence[Sealed], lake: Lake) -> None:
         PublishFailed: a step failed.
     """
     folder = folder_of(lake.table, segments[0].hour)
-    with failing(Failure.SYNC_FOLDER, folder):
+    with failing(Failure.SYNC_FOLDER):
         disk.sync_folder(folder)
-    with failing(Failure.SYNC_PARENTS, folder.parent):
+    with failing(Failure.SYNC_PARENTS):
         disk.sync_folders_up_to(folder.parent, lake.data_dir)
-    with failing(Failure.LET_GO, folder):
+    with failing(Failure.LET_GO):
         lake.source.log.done(segments)

@@ -1,5 +1,8 @@
 """What keeps the lake writer from publishing: counted each time, and told once per outage.
 
+What a table's steps fail by is one outage though each try fails at another step, as at the making of the staging folder
+after the write of a file; it is told again where something else has to be mended.
+
 outage                        over when
 the disk refuses a step       a file was published, or nothing waits
 it refuses a step for one     every such hour or segment was published, or is gone
@@ -33,13 +36,12 @@ class _OfSome:
     """An outage of some hours or segments, while the others go on."""
 
     def __init__(self, table: str, *, fails: str, is_over: str) -> None:
-        self._table = table
-        self._outage = Outage(_messages, fails=fails, is_over=is_over)
+        self._outage = Outage(_messages, fails=fails, is_over=is_over, table=table)
         self._now: dict[str, str] = {}
 
     def failed(self, cause: Failure, about: Collection[str], error: SluiceError) -> None:
         self._now.update(dict.fromkeys(about, cause.value))
-        self._outage.failed(cause.value, about=min(about), error=error.message, hint=error.hint, table=self._table)
+        self._outage.failed(cause.value, about=min(about), error=error.message, hint=error.hint)
 
     @property
     def causes(self) -> set[str]:
@@ -66,7 +68,10 @@ class Troubles:
     def __init__(self, table: str) -> None:
         self._table = table
         self._steps = Outage(
-            _messages, fails="nothing is published now; segments wait", is_over="segments are published again"
+            _messages,
+            fails="nothing is published now; segments wait",
+            is_over="segments are published again",
+            table=table,
         )
         self._apart = _OfSome(
             table, fails="not published, or not let go; the others are", is_over="all that waits can be published again"
@@ -92,7 +97,7 @@ class Troubles:
             self._apart.failed(error.cause, error.about, error)
         else:
             self._step_fails = {error.cause.value}
-            self._steps.failed(error.cause.value, error=error.message, hint=error.hint, table=self._table)
+            self._steps.failed(error.cause.value, kind=error.kind, error=error.message, hint=error.hint)
         for one in error.about:
             self._failed.setdefault(one, False)
         self._show()

@@ -20,6 +20,7 @@ _POLL_S = 0.25
 _ASKED_S = 2.0
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 10.0
+# A stop waits no longer for a lake that refuses: what waits is safe in the log.
 _DRAIN_TRIES = 3
 
 

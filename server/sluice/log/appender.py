@@ -31,6 +31,7 @@ from sluice.log.record import encode
 from sluice.log.sealing import SealLimits, SealReason
 from sluice.log.segment import Folders, node_name
 from sluice.log.segment_writer import SegmentWriter
+from sluice.outage import DISK_HANGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +111,7 @@ class GroupCommit(ABC, Generic[_EntryT]):
         self._close_begun = asyncio.Event()
         self._seal_timer: asyncio.TimerHandle | None = None
         self._seal_check_due = False
+        self._look_due = False
 
     async def start(self) -> None:
         """Make the folders and try the disk. Returns when it refuses, too: `healthy` tells, and it is tried again."""
@@ -154,8 +156,13 @@ class GroupCommit(ABC, Generic[_EntryT]):
 
     @property
     def healthy(self) -> bool:
-        """Whether the last commit, or the last probe write after a failure, succeeded."""
+        """As `sluice.log.ports.Appender.healthy`."""
         return self._is_accepting and self._outage is None
+
+    def look(self) -> None:
+        """Let it be seen whether there is room, unless a commit sees to that: a full disk is known before a post."""
+        self._look_due = True
+        self._wake.set()
 
     async def seal(self) -> bool:
         """Seal the open segment now, if there is one; False where the disk refuses, and the segment waits for it."""
@@ -207,12 +214,16 @@ class GroupCommit(ABC, Generic[_EntryT]):
             self._seal_check_due = False
             _, now = self._arrivals.next()
             return await self._try(partial(self._writer.seal_if_due, now))
+        if self._look_due:
+            self._look_due = False
+            return await self._try(self._writer.require_room)
         self._set_seal_timer()
         self._wake.clear()
         await self._wake.wait()
         return None
 
     async def _commit(self) -> Exception | None:
+        self._look_due = False
         batch, taken = self._in_commit = self._queue.take(self._room_for)
         error = await self._try(partial(self._writer.commit, batch))
         if self._in_commit is None:
@@ -253,7 +264,7 @@ class GroupCommit(ABC, Generic[_EntryT]):
                 f"the disk has not answered for {self._stalls_after_s:g} s",
                 cause=Failure.STALL,
                 path=self._folder,
-                hint="mend the disk of the data folder; it is tried again as soon as it answers",
+                hint=DISK_HANGS,
             )
         )
         if self._in_commit is None:

@@ -6,7 +6,7 @@ import time
 
 from sluice.log.failing import WriterFailed
 from sluice.log.metrics import Failure, Figures
-from sluice.outage import Outage
+from sluice.outage import Outage, hint_of
 from sluice.telemetry import messages_of
 
 __all__ = ["LogOutage", "Overload"]
@@ -39,9 +39,9 @@ class LogOutage:
         self._figures.failures.labels(cause.value).inc()
         self._show(cause)
         if isinstance(error, WriterFailed):
-            self._outage.failed(cause.value, error=error.message, path=error.path, hint=error.hint)
+            self._outage.failed(cause.value, error=error.message, path=error.path, hint=hint_of(error))
         else:
-            self._outage.failed(cause.value, exc_info=error)
+            self._outage.failed(cause.value, hint=hint_of(error), exc_info=error)
 
     def refused(self, records: int) -> None:
         """Count records that were refused."""

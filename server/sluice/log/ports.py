@@ -116,7 +116,7 @@ class Appender(Protocol):
 
     @property
     def healthy(self) -> bool:
-        """Whether the last commit, or the last probe write after a failure, succeeded."""
+        """Whether what was done last succeeded: a commit, a look for room, or a probe write after a failure."""
 
 
 class DamageReason(Enum):

@@ -36,6 +36,7 @@ from sluice.log.sealing import SealReason
 from sluice.log.segment import Folders, SegmentId, is_probe, parse_damaged, parse_id, parse_sealed, sealed_name
 from sluice.log.set_aside import move_whole
 from sluice.log.torn_tail import ending_of
+from sluice.outage import hint_of
 from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
@@ -164,7 +165,13 @@ def _recover_segment(folders: Folders, segment: SegmentId, twin: Sealed | None, 
     except OSError as exc:
         found.failed.append(segment.text)
         if segment.text not in found.told:
-            _messages.error("segment can't be recovered", segment=segment.text, error=exc.strerror, path=str(path))
+            _messages.error(
+                "segment can't be recovered",
+                segment=segment.text,
+                error=exc.strerror,
+                path=str(path),
+                hint=hint_of(exc, path),
+            )
 
 
 def _finish(folders: Folders, segment: SegmentId, file: disk.File, found: _Found, *, id_taken: bool) -> None:

@@ -180,6 +180,14 @@ class SegmentWriter:
         with failing(Failure.PROBE, self._folders.open):
             self._probe()
 
+    def require_room(self) -> None:
+        """See, when there is nothing to write, that there is room for what `mend` would try.
+
+        Raises:
+            WriterFailed: there is none.
+        """
+        self._budget.require(_SMALLEST_PROBE_BYTES)
+
     def close(self) -> None:
         """Seal what is open; nothing is committed after it.
 

@@ -2,7 +2,8 @@
 
 Events are let go of in the order of their way: first the door closes, then the workers seal what they took, then what a
 killed worker left open is recovered, and last the lake writer publishes all that is sealed. What a step's deadline cuts
-off is not lost: it waits in the log for the next start.
+off is not lost: it waits in the log for the next start. So does what the lake writer can't publish: it gives up after a
+few tries (lake/turns.py), and no deadline is waited for.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sluice import telemetry
 from sluice.errors import SluiceError
-from sluice.outage import Outage, cause_of
+from sluice.outage import Outage, cause_of, hint_of
 from sluice.supervisor import metrics
 from sluice.supervisor.process_id import catches
 
@@ -193,7 +193,7 @@ class Keeper:
             self._quick_ends += 1
             self._due_at = now + pause_before_start(self._quick_ends)
             metrics.FAILURES.labels("child_start").inc()
-            self._start_outage.failed(cause_of(exc), child=self.role, error=str(exc), hint=getattr(exc, "hint", ""))
+            self._start_outage.failed(cause_of(exc), child=self.role, error=str(exc), hint=hint_of(exc))
             return False
         self._start_outage.over(child=self.role)
         assert self.child is not None

@@ -1,8 +1,9 @@
 """Whether the service is live and ready, and why not. Pure: facts in, answer out.
 
 Live: the supervisor's loop turns. Ready: Envoy listens and answers, recovery is done, a worker has passed its health
-check (before that it has read the keys), its last commit or probe write succeeded, it has file descriptors left, and no
-drain has begun. How far the lake is behind makes nothing unready.
+check (before that it has read the keys), its last commit or probe write succeeded and left room for another (it looks
+each second, also when nobody posts), it has file descriptors left, and no drain has begun. How far the lake is behind
+makes nothing unready.
 """
 
 from __future__ import annotations

@@ -26,9 +26,10 @@ class Recovery:
     Args:
         recover: seals the open segments whose lock is free, and is told what the run before came to; blocks, and may
             raise OSError or SluiceError.
+        log: which of the logs, as it stands in messages.
     """
 
-    def __init__(self, recover: Callable[[RecoveryReport | None], RecoveryReport]) -> None:
+    def __init__(self, recover: Callable[[RecoveryReport | None], RecoveryReport], *, log: str) -> None:
         self._recover = recover
         self._before: RecoveryReport | None = None
         # How often it was asked for: in all; when the last run began; when the last one began that came to its end.
@@ -41,6 +42,7 @@ class Recovery:
             is_over="recovery has succeeded",
             # A log of many large segments takes its time.
             hangs_after_s=math.inf,
+            log=log,
         )
 
     @property
@@ -71,4 +73,4 @@ class Recovery:
         if not report.failed:
             return None
         facts = {"error": "see the messages above", "segments": len(report.failed), "again_every_s": RETRY_S}
-        return Failed("segments", facts)
+        return Failed("segments", "the messages of the segments say how", facts)

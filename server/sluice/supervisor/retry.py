@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from sluice import telemetry
 from sluice.errors import SluiceError
-from sluice.outage import Outage, cause_of
+from sluice.outage import DISK_HANGS, Outage, cause_of, hint_of
 from sluice.supervisor import metrics
 from sluice.supervisor.beside import beside
 
@@ -29,9 +29,16 @@ _messages = telemetry.messages_of("supervisor")
 
 
 class Failed(NamedTuple):
-    """Why a run that came to its end has to be done again: one of few causes, and what else the operator needs."""
+    """Why a run that came to its end has to be done again.
+
+    Attributes:
+        cause: one of few.
+        hint: how it is mended.
+        facts: what else the operator needs.
+    """
 
     cause: str
+    hint: str
     facts: Mapping[str, object]
 
 
@@ -46,6 +53,7 @@ class Retry(Generic[_Result]):
         fails: what is said of each cause, as an ERROR.
         is_over: what is said when it has succeeded after that, as a WARNING.
         hangs_after_s: a run that takes longer is told as a failure, `stall`.
+        facts: what stands in both messages.
     """
 
     def __init__(
@@ -57,11 +65,12 @@ class Retry(Generic[_Result]):
         fails: str,
         is_over: str,
         hangs_after_s: float = HANGS_AFTER_S,
+        **facts: object,
     ) -> None:
         self._prepare = prepare
         self._judge = judge
         self._label = label
-        self._outage = Outage(_messages, fails=fails, is_over=is_over)
+        self._outage = Outage(_messages, fails=fails, is_over=is_over, **facts)
         self._hangs_after_s = hangs_after_s
         self._run: asyncio.Future[_Result] | None = None
         self._hangs_at = math.inf
@@ -103,7 +112,7 @@ class Retry(Generic[_Result]):
     def _look_at(self, run: asyncio.Future[_Result], now: float) -> None:
         error = run.exception()
         if isinstance(error, SluiceError | OSError):
-            failed: Failed | None = Failed(cause_of(error), {"error": str(error)})
+            failed: Failed | None = Failed(cause_of(error), hint_of(error), {"error": str(error)})
         elif error is not None:
             raise error
         else:
@@ -118,8 +127,8 @@ class Retry(Generic[_Result]):
     def _tell_if_it_hangs(self, now: float) -> None:
         if now >= self._hangs_at:
             self._hangs_at = math.inf
-            self._tell(Failed("stall", {"error": f"no answer for {self._hangs_after_s:g} s"}))
+            self._tell(Failed("stall", DISK_HANGS, {"error": f"no answer for {self._hangs_after_s:g} s"}))
 
     def _tell(self, failed: Failed) -> None:
         metrics.FAILURES.labels(self._label).inc()
-        self._outage.failed(failed.cause, about="", **failed.facts)
+        self._outage.failed(failed.cause, hint=failed.hint, kind="", about="", **failed.facts)

@@ -67,10 +67,13 @@ class Service:
         self._blame = Blame()
         self._exit_code = 0
         self._in_hand: asyncio.Future[list[str]] | None = None
-        self._recovery = Recovery(lambda before: recover(place.require_folder() / LOG_FOLDER, before=before))
+        self._recovery = Recovery(
+            lambda before: recover(place.require_folder() / LOG_FOLDER, before=before), log="requests"
+        )
         # Nobody waits for it: what it finds was refused, or is acknowledged by the other log.
         self._recovery_of_refused = Recovery(
-            lambda before: recover(refused_log(place.require_folder()), before=before, figures=REFUSED)
+            lambda before: recover(refused_log(place.require_folder()), before=before, figures=REFUSED),
+            log="refused requests",
         )
         self._workers_started = False
         self._lake_due_at = math.inf

@@ -21,6 +21,7 @@ from sluice import disk
 
 _LOOK_AGAIN_S = 0.005
 _HANG_LIMIT_S = 120.0
+_OF_DESCRIPTORS = {"write", "truncate", "datasync", "sync", "chown"}
 
 
 class _Faults:
@@ -105,7 +106,9 @@ class _Faults:
             case "exit":
                 os._exit(70)
             case "error":
-                raise OSError(rule["errno"], os.strerror(rule["errno"]), operation.path)
+                # As the system, which knows no name of a descriptor.
+                named = () if operation.verb in _OF_DESCRIPTORS else (operation.path,)
+                raise OSError(rule["errno"], os.strerror(rule["errno"]), *named)
             case "hang":
                 self._wait_until_gone(rule["id"])
 
