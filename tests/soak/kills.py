@@ -58,18 +58,21 @@ def at_point(point: Point) -> Act:
 
 
 def _dies_when_provoked(target: Target, chance: random.Random, point: Point, *beside: Point, provoke: Deed) -> None:
-    """A death at a point, and at those beside it that bring it about."""
+    """A death at a point, and at those beside it, or failures, that bring it about."""
+    failures: list[Rule] = []
 
     def arm() -> list[str]:
-        return target.arm(point, *beside, chance=chance, besides=_failures(target, point.step.needs))
+        failures[:] = _failures(target, point.step.needs)
+        return target.arm(point, *beside, chance=chance, besides=failures)
 
     rule_ids = arm()
     for seconds in _REACHED_WITHIN_S:
         provoke(target, chance)
         if target.acts_within(rule_ids[0], seconds):
             break
-        if any(target.acts_within(rule_id, 0.0) for rule_id in rule_ids[1:]):
-            # Those beside it came to nothing, as a write that is torn between two records: nothing is cut then.
+        if any(target.acts_within(rule_id, 0.0) for rule_id in (*rule_ids[1:], *(rule.id for rule in failures))):
+            # They came to nothing: nothing is cut of a write that is torn between two records, and what the process
+            # does for another log may come between the cut and what is to follow it.
             _count(target, beside, rule_ids[1:])
             rule_ids = arm()
     _count(target, beside, rule_ids[1:])
