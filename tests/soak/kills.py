@@ -95,6 +95,7 @@ def _failures(target: Target, needs: Needs) -> list[Rule]:
     if needs is not Needs.FAILED_WRITE:
         return []
     target.tally.other["datasync that fails"] += 1
+    target.expected_errors.add("sync failed: Input/output error")
     return [
         Rule(
             target.rule_id(),
