@@ -7,14 +7,15 @@ back, and what stands in its place may belong to another service.
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sluice import disk
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
-__all__ = ["Anchor", "require_open_folder"]
+__all__ = ["Anchor", "require_folders"]
 
 
 class Anchor:
@@ -30,6 +31,11 @@ class Anchor:
         self._path = path
         self._place = place
         self._may_be_made_again = may_be_made_again
+
+    @property
+    def place(self) -> disk.Place | None:
+        """Where it led at that look; None before it."""
+        return self._place
 
     def check(self) -> None:
         """See that it still leads there.
@@ -48,16 +54,15 @@ class Anchor:
             raise FileNotFoundError(errno.ENOENT, "not the folder that was there at the start", str(self._path))
 
 
-def require_open_folder(path: Path, fd: int | None) -> None:
-    """See that a name leads to a folder that another process opened, and has handed down.
+def require_folders(places: Sequence[tuple[str, int, int]]) -> None:
+    """See that names lead where another process has seen them lead.
 
     Args:
-        path: the name.
-        fd: the open folder; None: nobody has opened one, and any will do.
+        places: of each folder its path, and the device and inode that it was found at.
 
     Raises:
-        FileNotFoundError: it leads elsewhere.
+        FileNotFoundError: one leads elsewhere.
         OSError: that can't be seen.
     """
-    if fd is not None:
-        Anchor(path, place=disk.place_of_open(fd)).check()
+    for path, device, inode in places:
+        Anchor(Path(path), place=disk.Place(device, inode)).check()

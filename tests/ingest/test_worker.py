@@ -182,26 +182,25 @@ def test_keys_that_cant_be_read_are_an_error_at_the_start(tmp_path: Path) -> Non
     assert json.loads(ended.stderr.splitlines()[-1])["event"] == "worker failed"
 
 
-def test_it_works_in_no_other_folder_than_its_supervisor(tmp_path: Path) -> None:
-    data, foreign = tmp_path / "data", tmp_path / "foreign"
-    for folder in (data, foreign):
-        folder.mkdir()
-    opened = os.open(data, os.O_RDONLY)
-    try:
-        ended = subprocess.run(
-            [sys.executable, "-m", "sluice.ingest.worker", json.dumps(asdict(config_for(foreign, folder_fd=opened)))],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-            pass_fds=(opened,),
-        )
-    finally:
-        os.close(opened)
+@pytest.mark.parametrize("name", ["", "log"])
+def test_it_works_in_no_other_folder_than_its_supervisor(tmp_path: Path, name: str) -> None:
+    own, data = tmp_path / "own", tmp_path / "data"
+    for folder in (own, data / "log"):
+        folder.mkdir(parents=True)
+    facts = own.stat()
+    config = config_for(data, places=[(str(data / name), facts.st_dev, facts.st_ino)])
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "sluice.ingest.worker", json.dumps(asdict(config))],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
 
     assert ended.returncode == 1
     assert "not the folder that was there at the start" in json.loads(ended.stderr.splitlines()[-1])["error"]
-    assert list(foreign.iterdir()) == []
+    assert [path.name for path in data.rglob("*")] == ["log"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["{}"]])

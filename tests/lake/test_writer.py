@@ -36,7 +36,7 @@ def _seal(data_dir: Path, name: str, number: int, *, at: float | None = None) ->
 @contextmanager
 def _process(data_dir: Path, **values: Any) -> Iterator[subprocess.Popen[bytes]]:
     argument = json.dumps(asdict(config(data_dir, **values)))
-    fds = [fd for name in ("lifeline_fd", "folder_fd") if (fd := values.get(name)) is not None]
+    fds = [fd] if (fd := values.get("lifeline_fd")) is not None else []
     writer = subprocess.Popen([sys.executable, "-m", "sluice.lake.writer", argument], pass_fds=fds)
     try:
         # Its first act, when it already listens to signals.
@@ -127,20 +127,17 @@ def test_the_writer_ends_with_its_supervisor(tmp_path: Path) -> None:
         os.close(read)
 
 
-def test_the_writer_works_in_no_other_folder_than_its_supervisor(tmp_path: Path) -> None:
-    data, foreign = tmp_path / "data", tmp_path / "foreign"
-    for folder in (data, foreign):
-        folder.mkdir()
-    segment = _seal(foreign, "another service's", 1)
-    opened = os.open(data, os.O_RDONLY)
-    try:
-        with _process(foreign, folder_fd=opened) as writer:
-            assert writer.wait(_LIMIT_S) == 1
-    finally:
-        os.close(opened)
+@pytest.mark.parametrize("name", ["", "log"])
+def test_the_writer_works_in_no_other_folder_than_its_supervisor(tmp_path: Path, name: str) -> None:
+    own, data = tmp_path / "own", tmp_path / "data"
+    own.mkdir()
+    segment = _seal(data, "another service's", 1)
+    facts = own.stat()
+    with _process(data, places=[(str(data / name), facts.st_dev, facts.st_ino)]) as writer:
+        assert writer.wait(_LIMIT_S) == 1
 
     assert segment.exists()
-    assert not (foreign / "lake").exists()
+    assert not (data / "lake").exists()
 
 
 def test_an_archived_segment_is_kept(tmp_path: Path) -> None:

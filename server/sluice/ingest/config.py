@@ -28,7 +28,7 @@ class WorkerConfig:
         rejects_per_hour_bytes: refused requests that are kept of an hour; 0: none are.
         rejects_waiting_bytes: refused requests that may be on their way to the disk.
         max_rejects_log_bytes: no more are kept while segments of refused requests that wait for the lake hold more.
-        folder_fd: the data folder as the supervisor opened it; None: whichever has the name.
+        places: of folders that must be the supervisor's: path, device and inode.
         lifeline_fd: read end of a pipe that ends with the supervisor; None: there is no supervisor.
         drain_timeout_s: how long requests in flight may take to finish when the worker stops.
         reflection: whether gRPC reflection answers.
@@ -49,7 +49,7 @@ class WorkerConfig:
     rejects_per_hour_bytes: int = 0
     rejects_waiting_bytes: int = 0
     max_rejects_log_bytes: int | None = None
-    folder_fd: int | None = None
+    places: tuple[tuple[str, int, int], ...] = ()
     lifeline_fd: int | None = None
     drain_timeout_s: float = 20.0
     reflection: bool = False

@@ -19,7 +19,7 @@ import msgspec
 import uvloop
 
 from sluice import metering, telemetry
-from sluice.anchor import require_open_folder
+from sluice.anchor import require_folders
 from sluice.errors import SluiceError
 from sluice.ingest.config import WorkerConfig
 from sluice.ingest.rejects import HourBudget, Rejects
@@ -62,8 +62,8 @@ async def run(config: WorkerConfig) -> None:
         max_log_bytes=config.max_log_bytes,
     )
     rejects = _rejects(config, data_dir)
-    # All of them hold to the folder that had its name when they were made: it may not be another service's by now.
-    require_open_folder(data_dir, config.folder_fd)
+    # All of them hold to the folders that had their names when they were made: those may be another service's.
+    require_folders(config.places)
     await log.start()
     sealing = _SealOnRequest(log, rejects)
     loop.add_signal_handler(signal.SIGUSR1, sealing.ask)

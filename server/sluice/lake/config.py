@@ -16,7 +16,7 @@ class WriterConfig:
         lake_size_bytes: an hour's segments are published when they hold this much.
         lake_age_s: they are published when the oldest was opened this long ago.
         archive: whether segments are kept below log/archive/ when they are in the lake.
-        folder_fd: the data folder as the supervisor opened it; None: whichever has the name.
+        places: of folders that must be the supervisor's: path, device and inode.
         lifeline_fd: read end of a pipe that ends with the supervisor; None: there is no supervisor.
         blamed: by segment id, how often a writer died by its own fault (an exit code, or a signal other than SIGKILL
             and SIGTERM) while it held the segment in hand. They are taken one at a time; at 3 deaths one is moved to
@@ -28,7 +28,7 @@ class WriterConfig:
     lake_size_bytes: int
     lake_age_s: float
     archive: bool = False
-    folder_fd: int | None = None
+    places: tuple[tuple[str, int, int], ...] = ()
     lifeline_fd: int | None = None
     blamed: dict[str, int] = field(default_factory=dict)
     last: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ import msgspec
 import pyarrow as pa
 
 from sluice import metering, telemetry
-from sluice.anchor import require_open_folder
+from sluice.anchor import require_folders
 from sluice.lake import metrics
 from sluice.lake.config import WriterConfig
 from sluice.lake.failing import PublishFailed, failing
@@ -290,8 +290,8 @@ def main(arguments: Sequence[str]) -> int:
     tables = written_tables(Path(config.data_dir), archive=config.archive)
     staging = Staging(Path(config.data_dir))
     try:
-        # All of them hold to the folder that had its name when they were made: it may not be another service's by now.
-        require_open_folder(Path(config.data_dir), config.folder_fd)
+        # All of them hold to the folders that had their names when they were made: those may be another service's.
+        require_folders(config.places)
     except OSError as exc:
         _messages.error("lake writer failed", error=str(exc))
         return 1

@@ -136,10 +136,11 @@ class Folders:
         self.damaged = log / State.DAMAGED.value
         self.archive = log / State.ARCHIVED.value
         home = Anchor(log.parent)
-        with suppress(OSError):  # then it is looked at later
-            home.check()
         # The log of refused requests is made with the first one, and again where somebody removes it when it is empty.
         self._anchors = (home,) if log.name == REFUSED_FOLDER else (home, Anchor(log))
+        for anchor in self._anchors:
+            with suppress(OSError):  # then it is looked at later
+                anchor.check()
 
     def check(self) -> None:
         """See that the log is the folder that it was at the first look, where it was when this was made.

@@ -37,7 +37,7 @@ def worker_config(
     socket: str,
     lifeline_fd: int | None,
     drain_timeout_s: float,
-    folder_fd: int | None = None,
+    places: Sequence[tuple[str, int, int]] = (),
 ) -> WorkerConfig:
     """The values of one ingest worker.
 
@@ -47,7 +47,7 @@ def worker_config(
         socket: path of its socket.
         lifeline_fd: the read end of a pipe that ends with the supervisor.
         drain_timeout_s: its part of the time that the whole service has to stop.
-        folder_fd: the data folder as the supervisor opened it.
+        places: of folders that must be the supervisor's: path, device and inode.
     """
     return WorkerConfig(
         data_dir=str(settings.data_dir.absolute()),
@@ -67,7 +67,7 @@ def worker_config(
         rejects_per_hour_bytes=settings.rejects_per_hour // settings.workers,
         rejects_waiting_bytes=2 * settings.max_body,
         max_rejects_log_bytes=min(settings.log_limit, _HOURS_OF_REJECTS * settings.rejects_per_hour),
-        folder_fd=folder_fd,
+        places=tuple(places),
         lifeline_fd=lifeline_fd,
         drain_timeout_s=drain_timeout_s,
         reflection=_reflects(settings),
@@ -80,7 +80,7 @@ def writer_config(
     lifeline_fd: int | None,
     blamed: Mapping[str, int],
     last: Sequence[str],
-    folder_fd: int | None = None,
+    places: Sequence[tuple[str, int, int]] = (),
 ) -> WriterConfig:
     """The values of the lake writer.
 
@@ -89,14 +89,14 @@ def writer_config(
         lifeline_fd: the read end of a pipe that ends with the supervisor.
         blamed: by segment id, how often a writer died by its own fault while it held the segment.
         last: ids of segments that a writer held when it was killed.
-        folder_fd: the data folder as the supervisor opened it.
+        places: of folders that must be the supervisor's: path, device and inode.
     """
     return WriterConfig(
         data_dir=str(settings.data_dir.absolute()),
         lake_size_bytes=settings.lake_size,
         lake_age_s=settings.lake_age,
         archive=settings.archive,
-        folder_fd=folder_fd,
+        places=tuple(places),
         lifeline_fd=lifeline_fd,
         blamed=dict(blamed),
         last=tuple(last),

@@ -76,6 +76,12 @@ class Place:
         return self.data_dir
 
     @property
+    def of_folders(self) -> tuple[tuple[str, int, int], ...]:
+        """Path, device and inode of the data folder and its log, as `require_folder` found them."""
+        folders = zip((self.data_dir, self.data_dir / LOG_FOLDER), self._anchors, strict=False)
+        return tuple((str(path), *anchor.place) for path, anchor in folders if anchor.place is not None)
+
+    @property
     def metrics(self) -> Path:
         """The folder in which the metrics of all processes meet."""
         return self.run_folder / METRICS_FOLDER
@@ -107,7 +113,7 @@ class Launcher:
             self._settings,
             index=index,
             socket=str(self._place.worker_socket(index)),
-            folder_fd=self._place.lock_fd,
+            places=self._place.of_folders,
             lifeline_fd=self._place.lifeline_fd,
             drain_timeout_s=self._settings.drain_timeout * WORKERS_CALLS,
         )
@@ -117,7 +123,7 @@ class Launcher:
         """Start the lake writer, which is told what its predecessors died of."""
         config = writer_config(
             self._settings,
-            folder_fd=self._place.lock_fd,
+            places=self._place.of_folders,
             lifeline_fd=self._place.lifeline_fd,
             blamed=blame.deaths,
             last=blame.last,
