@@ -5,6 +5,7 @@ offline wheels), by file or environment, is handed on to uv, which reads none of
 
     python tools/install.py            what the service needs
     python tools/install.py --dev      and what its tests and checks need
+    python tools/install.py --bench    and what make bench compares with
     python tools/install.py --fuzz     and what make fuzz needs besides
 """
 
@@ -37,7 +38,7 @@ _UV_VARIABLES = {
 _COMMA_SEPARATED = {"UV_FIND_LINKS"}
 
 # Of pyproject.toml's dependency groups.
-_GROUPS = ("dev", "fuzz")
+_GROUPS = ("dev", "bench", "fuzz")
 
 
 def pip_settings(listing: str) -> dict[str, str]:

@@ -19,7 +19,8 @@ _ALSO = "uv\nhatchling\neditables\n"
 
 def main() -> int:
     """Ask uv for the versions and keep its answer."""
-    command = [uv_command(), "pip", "compile", "pyproject.toml", "-", "--group", "dev", "--universal"]
+    command = [uv_command(), "pip", "compile", "pyproject.toml", "-", "--universal"]
+    command += [part for group in ("dev", "bench", "fuzz") for part in ("--group", group)]
     command += ["--python-version", "3.11", "--no-header", "--no-annotate", "--no-emit-index-url"]
     command += ["--no-emit-find-links", "--quiet"]
     done = subprocess.run(

@@ -28,6 +28,7 @@ from sluice.lake.decode import decode
 from sluice.log.ports import Body, Damage
 from sluice.log.reader import records_in
 from sluice.storage.v1 import log_record_pb2 as storage
+from tests.support.compiled import read_json, read_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -196,6 +197,17 @@ def check_caller(path: bytes) -> None:
     assert isinstance(client_time_ms, Invalid) or INT64_MIN <= (client_time_ms or 0) <= INT64_MAX
 
 
+def check_compiled_json(body: bytes) -> None:
+    """The compiled pass finds in any body what the plain decoder does, or leaves it to that one."""
+    read_json([_JSON[0], body, _JSON[0]])
+
+
+def check_compiled_messages(body: bytes) -> None:
+    """The same, of protobuf."""
+    good = next(_messages())
+    read_messages([good, body, good])
+
+
 _EVENT = {
     "user": {"userID": "u1", "email": "a@b.c", "custom": {"plan": "pro"}, "customIDs": {"stableID": "s"}},
     "eventName": "statsig::gate_exposure",
@@ -238,6 +250,8 @@ def _segments() -> Iterator[bytes]:
 TARGETS = {
     "json": Target(check_json, _JSON),
     "protobuf": Target(check_protobuf, tuple(_messages())),
+    "compiled-json": Target(check_compiled_json, _JSON),
+    "compiled-protobuf": Target(check_compiled_messages, tuple(_messages())),
     "private": Target(check_private, _JSON),
     "segment": Target(check_segment, tuple(_segments())),
     "unpack": Target(

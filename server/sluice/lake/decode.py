@@ -10,11 +10,14 @@ import pyarrow as pa
 from sluice.contract import MAX_SHARED_USER_BYTES
 from sluice.lake import decode_json, decode_proto
 from sluice.lake.fields import MAX_EVENTS_AT_ONCE, UndecodableBody, is_large
+from sluice.lake.native.ready import COMPILED
 from sluice.lake.rows import MAX_REPEATED_BYTES, rows_of
 from sluice.storage.v1 import log_record_pb2 as storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from sluice.lake.fields import Decoded
 
 __all__ = ["Rows", "Undecodable", "decode", "in_stretches"]
 
@@ -105,13 +108,13 @@ def in_stretches(found: Iterable[tuple[_Place, storage.LogRecord]]) -> Iterator[
 def _decode_one(record: storage.LogRecord) -> Rows:
     try:
         if not is_large(record):
-            return Rows(batches=list(_batches([record])))
+            return Rows(batches=[_decode([record])])
         # Twice: a record is rows as a whole or not at all, and all its rows at once would take too much memory.
-        for _ in _batches([record]):
+        for _ in _batches(record):
             pass
     except UndecodableBody as exc:
         return Rows(batches=(), undecodable=(Undecodable(index=0, detail=str(exc)),))
-    return Rows(batches=_batches([record]))
+    return Rows(batches=_batches(record))
 
 
 def _decode_those_that_can_be(records: Sequence[storage.LogRecord]) -> Rows:
@@ -127,34 +130,50 @@ def _decode_those_that_can_be(records: Sequence[storage.LogRecord]) -> Rows:
 
 def _decode(records: Sequence[storage.LogRecord]) -> pa.RecordBatch:
     """The rows of small records, in log order whichever encodings they came in."""
-    places: dict[storage.BodyFormat.ValueType, list[int]] = {}
-    for index, record in enumerate(records):
-        places.setdefault(record.body_format, []).append(index)
+    for record in records:
+        _check(record)
     batches: list[pa.RecordBatch] = []
     log_order: list[int] = []
-    for indices in places.values():
-        chosen = [records[index] for index in indices]
-        for batch, rows_of_records in _with_origin(chosen):
-            batches.append(batch)
-            if len(places) == 1:
-                return batch
-            log_order.extend(indices[number] for number in rows_of_records.to_pylist())
+    for indices, decoded in _in_groups(records):
+        batch = rows_of([records[index] for index in indices], decoded)
+        if len(indices) == len(records):
+            return batch
+        batches.append(batch)
+        log_order.extend(indices[number] for number in decoded.events.column("record").to_pylist())
     # The sort is stable, so the events of a record stay in their order.
     order = sorted(range(len(log_order)), key=log_order.__getitem__)
     return pa.concat_batches(batches).take(pa.array(order, pa.int64()))
 
 
-def _batches(records: Sequence[storage.LogRecord]) -> Iterator[pa.RecordBatch]:
-    for batch, _ in _with_origin(records):
-        yield batch
+def _in_groups(records: Sequence[storage.LogRecord]) -> Iterator[tuple[list[int], Decoded]]:
+    """Fields of records that are decoded together, and which records these are."""
+    groups: dict[storage.BodyFormat.ValueType, list[int]] = {}
+    for index, record in enumerate(records):
+        groups.setdefault(record.body_format, []).append(index)
+    for body_format, compiled in COMPILED.decoders.items():
+        # Where events were set aside, something else stands in their places.
+        whole = [index for index in groups.get(body_format, ()) if not records[index].quarantined_indices]
+        if not whole:
+            continue
+        events = sum(records[index].event_count for index in whole)
+        read, decoded = compiled([records[index].body for index in whole], events)
+        if decoded is not None:
+            indices = [whole[place] for place in read]
+            yield indices, decoded
+            left = set(indices)
+            groups[body_format] = [index for index in groups[body_format] if index not in left]
+    for body_format, indices in groups.items():
+        if indices:
+            COMPILED.decoded(sum(records[index].event_count for index in indices))
+            for decoded in _DECODERS[body_format]([records[index] for index in indices]):
+                yield indices, decoded
 
 
-def _with_origin(records: Sequence[storage.LogRecord]) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
-    """The rows of records of one encoding, and for each row which record it is of."""
-    for record in records:
-        _check(record)
-    for decoded in _DECODERS[records[0].body_format](records):
-        yield rows_of(records, decoded), decoded.events.column("record")
+def _batches(record: storage.LogRecord) -> Iterator[pa.RecordBatch]:
+    """The rows of one record, those of a large one in slices."""
+    _check(record)
+    for decoded in _DECODERS[record.body_format]([record]):
+        yield rows_of([record], decoded)
 
 
 def _check(record: storage.LogRecord) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from sluice.storage.v1.log_record_pb2 import LogRecord
 
-__all__ = ["decode"]
+__all__ = ["decode", "number_of"]
 
 _KNOWN = msgspec.json.Decoder(KnownRequest)
 _KNOWN_EVENTS = msgspec.json.Decoder(list[Event])
@@ -268,14 +268,19 @@ def _values(raws: list[msgspec.Raw]) -> tuple[pa.Array, pa.Array]:
         if sent[0] == _QUOTE:
             quoted.append(row)
         else:
-            numbers[row], texts[row] = _number(sent)
+            numbers[row], texts[row] = number_of(sent)
     for row, text in zip(quoted, _TEXTS.decode(b"[" + b",".join([raws[row] for row in quoted]) + b"]"), strict=True):
         texts[row] = text
         numbers[row] = number_in_text(text)
     return pa.array(numbers, pa.float64()), text_column(texts)
 
 
-def _number(sent: bytes) -> tuple[float | None, str | None]:
+def number_of(sent: bytes) -> tuple[float | None, str | None]:
+    """`value_number` and `value_string` of a value that is no text.
+
+    Raises:
+        UndecodableBody: it is no number.
+    """
     text = sent.decode()
     try:
         number = float(text)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from google.protobuf.struct_pb2 import Value
 
-__all__ = ["decode"]
+__all__ = ["decode", "said_by"]
 
 _Request: TypeAlias = api.LogEventRequest | api.ReceiveWebhookEventRequest
 
@@ -110,11 +110,16 @@ def _request_fields(request: _Request, kept: Sequence[int]) -> dict[str, str | i
         "idempotency_key": _text(request, "idempotency_key"),
     }
     if isinstance(request, api.LogEventRequest) and request.HasField("statsig_metadata"):
-        about = request.statsig_metadata
-        fields |= {name: _text(about, name) for name in ("sdk_type", "sdk_version", "session_id", "stable_id")}
-        members = {field.json_name: value for field, value in about.ListFields()}
-        fields["sdk_metadata"] = "{" + ",".join(f'"{key}":{quoted(members[key])}' for key in sorted(members)) + "}"
+        fields |= said_by(request.statsig_metadata)
     return fields
+
+
+def said_by(about: api.StatsigMetadata) -> dict[str, str | None]:
+    """What a request says of what sent it, as columns of `REQUEST_FIELDS`."""
+    members = {field.json_name: value for field, value in about.ListFields()}
+    text = "{" + ",".join(f'"{key}":{quoted(members[key])}' for key in sorted(members)) + "}"
+    names = ("sdk_type", "sdk_version", "session_id", "stable_id")
+    return {name: _text(about, name) for name in names} | {"sdk_metadata": text}
 
 
 def _events(events: list[api.Event], rows: list[int], indices: list[int]) -> pa.RecordBatch:

@@ -17,7 +17,7 @@ from sluice.lake.schema import EventKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CONFIG_EXPOSURE", "EXPOSURE_FIELDS", "GATE_EXPOSURE", "exposures_of", "kinds_of"]
+__all__ = ["CONFIG_EXPOSURE", "EXPOSURE_FIELDS", "GATE_EXPOSURE", "INTERNAL_PREFIXES", "exposures_of", "kinds_of"]
 
 # The names of the events that exposures become which an application logs itself.
 GATE_EXPOSURE = f"{INTERNAL_EVENT_PREFIX}{EventKind.GATE_EXPOSURE.value}"
@@ -44,7 +44,7 @@ _KIND_OF_NAME = {
     )
 }
 # js-client names so what it records by itself: page views, clicks, errors.
-_INTERNAL_PREFIXES = (INTERNAL_EVENT_PREFIX, "auto_capture::")
+INTERNAL_PREFIXES = (INTERNAL_EVENT_PREFIX, "auto_capture::")
 
 # SDKs send a gate's outcome as text, some as boolean.
 _OUTCOMES = {"true": True, "false": False, True: True, False: False}
@@ -79,7 +79,7 @@ def kinds_of(event_names: pa.Array) -> pa.Array:
 def _kind(name: str) -> EventKind:
     if (kind := _KIND_OF_NAME.get(name)) is not None:
         return kind
-    return EventKind.INTERNAL if name.startswith(_INTERNAL_PREFIXES) else EventKind.CUSTOM
+    return EventKind.INTERNAL if name.startswith(INTERNAL_PREFIXES) else EventKind.CUSTOM
 
 
 def exposures_of(kinds: pa.Array, metadata: pa.Array) -> pa.RecordBatch:

@@ -132,11 +132,13 @@ class Decoded:
         events: m rows of `EVENT_FIELDS`, in the order of the bodies and their events.
         requests: n rows of `REQUEST_FIELDS`.
         shared_users: None: no request has one.
+        exposures: `event_kind` and the exposures' columns, m rows of each; None: nobody has looked at them yet.
     """
 
     events: pa.RecordBatch
     requests: pa.RecordBatch
     shared_users: SharedUsers | None = None
+    exposures: tuple[pa.Array, pa.RecordBatch] | None = None
 
 
 def with_shared_users(decoded: Decoded) -> pa.RecordBatch:

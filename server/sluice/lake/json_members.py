@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
+    "about_of",
     "open_exposures",
     "open_request",
     "open_webhook_event",
@@ -102,7 +103,7 @@ def request_of(known: KnownRequest) -> Request:
     text = _text_of(metadata)
     if not text.startswith("{"):
         return replace(request, extra=f'{{"statsigMetadata":{text}}}')
-    return replace(request, about=_about(metadata), sdk_metadata=text)
+    return replace(request, about=about_of(metadata), sdk_metadata=text)
 
 
 def open_request(body: bytes) -> tuple[Request, list[msgspec.Raw]]:
@@ -139,7 +140,7 @@ def _request(members: _Members) -> Request:
     return Request(
         events=[],
         idempotency_key=members.text("idempotencyKey"),
-        about=NOT_SAID if metadata is None else _about(metadata),
+        about=NOT_SAID if metadata is None else about_of(metadata),
         sdk_metadata=None if metadata is None else _text_of(metadata),
     )
 
@@ -248,7 +249,8 @@ def _user(raw: msgspec.Raw) -> tuple[User | None, str | None]:
     return user, members.rest()
 
 
-def _about(metadata: msgspec.Raw) -> About:
+def about_of(metadata: msgspec.Raw) -> About:
+    """What the columns take from `statsigMetadata`, an object."""
     try:
         return _ABOUT.decode(metadata)
     except msgspec.ValidationError:

@@ -13,6 +13,7 @@ from sluice.metering import Counter, Gauge
 
 __all__ = [
     "BYTES",
+    "COMPILED_DECODER",
     "FAILURES",
     "FAILURES_BY_CAUSE",
     "FILES",
@@ -33,6 +34,9 @@ SEGMENTS = Counter("sluice_lake_segments", "Segments whose records are in the la
 SECONDS = Counter("sluice_lake_seconds", "CPU seconds (decode, encode) and elapsed seconds (publish).", ["stage"])
 FAILURES = Counter("sluice_lake_failures", "Attempts to publish that failed and are made again.")
 FAILURES_BY_CAUSE = Counter("sluice_lake_failures_by_cause", "The same, by what failed.", ["cause"])
+COMPILED_DECODER = Gauge(
+    "sluice_lake_compiled_decoder", "1: the lake writer decodes by what was compiled.", multiprocess_mode="livemax"
+)
 OUTAGES = Gauge(
     "sluice_lake_outages",
     "1 while that keeps segments of the table from being published.",

@@ -17,9 +17,9 @@ __all__ = ["NICENESS", "be_nice"]
 NICENESS = 5
 
 
-def be_nice() -> None:
-    """Step back by `NICENESS`, and all threads that are started later."""
-    niceness = os.nice(NICENESS)
+def be_nice(by: int = NICENESS) -> None:
+    """Step back by so much, and all threads that are started later."""
+    niceness = os.nice(by)
     # Where sessions are groups to the scheduler, that is niceness within the group alone, and each child of the
     # supervisor has a session. Source: sched(7), "The autogroup feature"; it is absent in control groups.
     with suppress(OSError):

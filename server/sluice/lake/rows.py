@@ -39,7 +39,7 @@ def rows_of(records: Sequence[LogRecord], decoded: Decoded) -> pa.RecordBatch:
     """
     events = with_shared_users(decoded)
     record = events.column("record")
-    kinds = kinds_of(events.column("event_name"))
+    kinds, exposures = decoded.exposures or _exposures(events)
     requests = _requests(records, decoded.requests)
     said = requests.take(_repeated(events, requests))
     received_at_us = pa.array([r.received_at_us for r in records], pa.int64()).take(record)
@@ -62,7 +62,7 @@ def rows_of(records: Sequence[LogRecord], decoded: Decoded) -> pa.RecordBatch:
         "stable_id": pc.coalesce(events.column("user_stable_id"), said.column("stable_id")),
         "extra": _extra(said.column("extra_request"), events.column("extra_event"), events.column("extra_user")),
     }
-    sources = (exposures_of(kinds, events.column("metadata")), said, events)
+    sources = (exposures, said, events)
     return pa.RecordBatch.from_arrays(
         [
             columns[name] if name in columns else next(s for s in sources if name in s.schema.names).column(name)
@@ -70,6 +70,11 @@ def rows_of(records: Sequence[LogRecord], decoded: Decoded) -> pa.RecordBatch:
         ],
         schema=EVENTS,
     )
+
+
+def _exposures(events: pa.RecordBatch) -> tuple[pa.Array, pa.RecordBatch]:
+    kinds = kinds_of(events.column("event_name"))
+    return kinds, exposures_of(kinds, events.column("metadata"))
 
 
 def _requests(records: Sequence[LogRecord], requests: pa.RecordBatch) -> pa.RecordBatch:

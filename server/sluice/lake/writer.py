@@ -31,6 +31,7 @@ from sluice.lake.config import WriterConfig
 from sluice.lake.failing import PublishFailed, failing
 from sluice.lake.load import SegmentUnreadable
 from sluice.lake.metrics import Failure
+from sluice.lake.native.ready import COMPILED
 from sluice.lake.niceness import be_nice
 from sluice.lake.parquet import UnreadableFile
 from sluice.lake.partition import LAKE_FOLDER
@@ -54,6 +55,9 @@ __all__ = ["MAX_DEATHS", "LakeWriter", "Outcome", "main"]
 
 # A segment that took this many writers with it is moved to log/damaged/.
 MAX_DEATHS = 3
+
+# Some 0.2 s of decoding: who decodes less has no use for what is compiled.
+_EVENTS_WORTH_COMPILING = 30_000
 
 # How long until it is tried again to set aside what can't be.
 _SET_ASIDE_AGAIN_S = 10.0
@@ -297,7 +301,13 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     loop = Loop([LakeWriter(config, table, staging) for table in tables], config.lifeline_fd)
     loop.listen()
-    return loop.run()
+    if not config.blamed:
+        # What killed a writer is tried without what has no guard against faults of its own.
+        COMPILED.prepare_after(_EVENTS_WORTH_COMPILING)
+    try:
+        return loop.run()
+    finally:
+        COMPILED.close()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+"""How functions over bytes are compiled: by numba, kept in its cache, and without the GIL.
+
+What is kept is known by all sources of this room together: numba itself looks only at the file of the function that is
+called, and would go on with what was compiled from others before an upgrade.
+
+Nothing here is checked against an array's end by what is compiled: each function says what keeps it within. Run with
+NUMBA_DISABLE_JIT=1 they are plain Python, which checks; so the tests run them too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numba
+from numba import types
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BYTES", "INT32S", "INT64S", "ROOM", "compiled", "entry"]
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+# Arrays as their types are given to `entry`: of one dimension, without gaps.
+BYTES = types.Array(types.uint8, 1, "C", readonly=True)
+ROOM = types.uint8[::1]
+INT32S = types.int32[::1]
+INT64S = types.int64[::1]
+
+
+_SOURCES = Path(__file__).parent
+
+
+def _cache() -> Path:
+    """The folder of numba's cache: below where NUMBA_CACHE_DIR says, else beside the code, else in the user's cache."""
+    sources = b"".join(path.read_bytes() for path in sorted(_SOURCES.glob("*.py")))
+    name = f"compiled-{hashlib.sha256(sources).hexdigest()[:16]}"
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(os.environ["NUMBA_CACHE_DIR"], name)
+    if os.access(_SOURCES, os.W_OK):
+        return _SOURCES / "__pycache__" / name
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sluice", name)
+
+
+# Made at once: where it can't be, numba would go on with a folder that no sources are the name of.
+_FOLDER = _cache()
+_FOLDER.mkdir(parents=True, exist_ok=True)
+# Read whenever a function is compiled.
+numba.config.CACHE_DIR = str(_FOLDER)  # type: ignore[attr-defined]
+
+
+def compiled(function: _Function) -> _Function:
+    """A function that others of these call: compiled with them."""
+    return cast("_Function", numba.njit(nogil=True, error_model="numpy")(function))
+
+
+def entry(*arguments: object) -> Callable[[_Function], _Function]:
+    """A function that is called from outside, for arguments of these types alone: compiled when it is imported.
+
+    Args:
+        arguments: numba's types, or values that have them.
+    """
+    signature = tuple(a if isinstance(a, types.Type) else numba.typeof(a) for a in arguments)  # type: ignore[no-untyped-call]
+    compiles = numba.njit(signature, cache=True, nogil=True, error_model="numpy")
+    return cast("Callable[[_Function], _Function]", compiles)

@@ -1,0 +1,104 @@
+"""How the members of a JSON object are gone through whose keys are known, compiled. What bounds it: json_text.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sluice.lake.native.arrays import widened
+from sluice.lake.native.compiled import compiled
+from sluice.lake.native.json_text import (
+    CLOSE_OBJECT,
+    COLON,
+    COMMA,
+    QUOTE,
+    REFUSED,
+    is_null,
+    skip_space,
+    skip_string,
+    skip_value,
+)
+
+if TYPE_CHECKING:
+    from sluice.lake.native.arrays import Bytes
+    from sluice.lake.native.found import Spans
+
+__all__ = ["behind_value", "next_key", "raw_or_null", "table_of", "text_or_null"]
+
+
+def table_of(*keys: str) -> Bytes:
+    """Keys as `next_key` wants them, each with its length before it. They are fewer than 16."""
+    longest = max(map(len, keys))
+    return np.array([[len(key), *key.encode().ljust(longest, b"\0")] for key in keys], np.uint8)
+
+
+@compiled
+def _stands_there(table: Bytes, key: int, buffer: Bytes, at: int) -> bool:
+    size = widened(table[key, 0])
+    for place in range(size):
+        if table[key, place + 1] != buffer[at + place]:
+            return False
+    return buffer[at + size] == QUOTE
+
+
+@compiled
+def next_key(table: Bytes, follows: Bytes, last: int, buffer: Bytes, at: int) -> tuple[int, int]:
+    """Which of a table's keys begins at `at`, and where its value begins; or REFUSED.
+
+    Senders write an object's members in the same order again and again, so the key is tried first that followed the
+    last time.
+
+    Args:
+        table: the keys.
+        follows: which key followed each, behind the one that came first: changed.
+        last: the key before it, REFUSED before the first.
+        buffer: the bytes.
+        at: where its opening quote is to be.
+    """
+    if buffer[at] != QUOTE:
+        return REFUSED, REFUSED
+    key = widened(follows[last + 1])
+    if not _stands_there(table, key, buffer, at + 1):
+        key = 0
+        while not _stands_there(table, key, buffer, at + 1):
+            key += 1
+            if key == table.shape[0]:
+                return REFUSED, REFUSED
+        follows[last + 1] = key
+    at = skip_space(buffer, at + widened(table[key, 0]) + 2)
+    return (key, skip_space(buffer, at + 1)) if buffer[at] == COLON else (REFUSED, REFUSED)
+
+
+@compiled
+def behind_value(buffer: Bytes, at: int) -> tuple[int, bool]:
+    """Where the next member begins behind a value, or the object ends, and whether there is a next one."""
+    at = skip_space(buffer, at)
+    if buffer[at] == COMMA:
+        return skip_space(buffer, at + 1), True
+    return (at + 1 if buffer[at] == CLOSE_OBJECT else REFUSED), False
+
+
+@compiled
+def text_or_null(buffer: Bytes, at: int, spans: Spans, kind: int, number: int) -> int:
+    """Note a text; return where it ends."""
+    if buffer[at] == QUOTE:
+        end, escaped = skip_string(buffer, at + 1)
+        if end < 0:
+            return REFUSED
+        spans.begins[kind, number] = -(at + 1) if escaped else at + 1
+        spans.sizes[kind, number] = end - at - 1
+        return end + 1
+    return at + 4 if is_null(buffer, at) else REFUSED
+
+
+@compiled
+def raw_or_null(buffer: Bytes, at: int, spans: Spans, kind: int, number: int) -> int:
+    """Note the text that any value is itself; return where it ends."""
+    if is_null(buffer, at):
+        return at + 4
+    end = skip_value(buffer, at)
+    if end >= 0:
+        spans.begins[kind, number] = at
+        spans.sizes[kind, number] = end - at
+    return end

@@ -1,0 +1,137 @@
+"""A user, as the compiled pass finds it; see scan_json.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sluice.lake.native import found as of
+from sluice.lake.native.compiled import compiled
+from sluice.lake.native.found import MAX_IDS
+from sluice.lake.native.json_object import behind_value, next_key, raw_or_null, table_of, text_or_null
+from sluice.lake.native.json_text import (
+    CLOSE_OBJECT,
+    COLON,
+    OPEN_OBJECT,
+    QUOTE,
+    REFUSED,
+    is_null,
+    skip_space,
+    skip_string,
+)
+from sluice.lake.native.stable_id import note_stable_id, order_of_keys
+
+if TYPE_CHECKING:
+    from sluice.lake.native.arrays import Bytes
+    from sluice.lake.native.found import Found
+
+__all__ = ["scan_user"]
+
+_USER = table_of(
+    "userID",
+    "email",
+    "ip",
+    "userAgent",
+    "country",
+    "locale",
+    "appVersion",
+    "custom",
+    "analyticsOnlyMetadata",
+    "customIDs",
+    "statsigEnvironment",
+)
+# The first ones are texts, then come values of any kind, then those that are read here.
+_FIELDS = np.array(
+    [of.USER_ID, of.EMAIL, of.IP, of.USER_AGENT, of.COUNTRY, of.LOCALE, of.APP_VERSION, of.CUSTOM, of.ANALYTICS]
+)
+_TEXTS, _VALUES, _CUSTOM_IDS = 7, 9, 9
+_ENVIRONMENT = table_of("tier")
+# Of `Found.follows`.
+_ROW_OF_USER, _ROW_OF_ENVIRONMENT = 2, 3
+
+
+@compiled
+def scan_user(buffer: Bytes, at: int, found: Found, row: int, ids: int) -> tuple[int, int]:
+    """Note a user or null; return where it ends, and how many ids there are with its own."""
+    if is_null(buffer, at):
+        return at + 4, ids
+    if buffer[at] != OPEN_OBJECT:
+        return REFUSED, ids
+    at = skip_space(buffer, at + 1)
+    if buffer[at] == CLOSE_OBJECT:
+        return at + 1, ids
+    key, seen, more = REFUSED, 0, True
+    while more:
+        key, at = next_key(_USER, found.follows[_ROW_OF_USER], key, buffer, at)
+        if key < 0 or seen >> key & 1:
+            return REFUSED, ids
+        seen |= 1 << key
+        if key < _TEXTS:
+            at = text_or_null(buffer, at, found.fields, _FIELDS[key], row)
+        elif key < _VALUES:
+            at = raw_or_null(buffer, at, found.fields, _FIELDS[key], row)
+        elif key == _CUSTOM_IDS:
+            at, ids = _scan_ids(buffer, at, found, row, ids)
+        else:
+            at = _scan_environment(buffer, at, found, row)
+        if at < 0:
+            return REFUSED, ids
+        at, more = behind_value(buffer, at)
+    return at, ids
+
+
+@compiled
+def _scan_environment(buffer: Bytes, at: int, found: Found, row: int) -> int:
+    if is_null(buffer, at):
+        return at + 4
+    if buffer[at] != OPEN_OBJECT:
+        return REFUSED
+    at = skip_space(buffer, at + 1)
+    if buffer[at] == CLOSE_OBJECT:
+        return at + 1
+    key, at = next_key(_ENVIRONMENT, found.follows[_ROW_OF_ENVIRONMENT], REFUSED, buffer, at)
+    if key < 0:
+        return REFUSED
+    at = text_or_null(buffer, at, found.fields, of.TIER, row)
+    if at < 0:
+        return REFUSED
+    at, more = behind_value(buffer, at)
+    return REFUSED if more else at
+
+
+@compiled
+def _scan_ids(buffer: Bytes, at: int, found: Found, row: int, ids: int) -> tuple[int, int]:
+    """Note an object of texts or null, and which of its ids is the stable one."""
+    if is_null(buffer, at):
+        return at + 4, ids
+    if buffer[at] != OPEN_OBJECT:
+        return REFUSED, ids
+    at = skip_space(buffer, at + 1)
+    if buffer[at] == CLOSE_OBJECT:
+        return at + 1, ids
+    begins, sizes = found.ids.begins, found.ids.sizes
+    first, more = ids, True
+    while more:
+        if ids - first == MAX_IDS or buffer[at] != QUOTE:
+            return REFUSED, ids
+        end, escaped = skip_string(buffer, at + 1)
+        if end < 0 or escaped:
+            return REFUSED, ids
+        begins[of.KEY, ids], sizes[of.KEY, ids] = at + 1, end - at - 1
+        for other in range(first, ids):
+            if order_of_keys(buffer, found, other, ids) == 0:
+                return REFUSED, ids
+        at = skip_space(buffer, end + 1)
+        if buffer[at] != COLON:
+            return REFUSED, ids
+        at = skip_space(buffer, at + 1)
+        if buffer[at] != QUOTE:
+            return REFUSED, ids
+        at = text_or_null(buffer, at, found.ids, of.TEXT, ids)
+        if at < 0:
+            return REFUSED, ids
+        ids += 1
+        at, more = behind_value(buffer, at)
+    note_stable_id(buffer, found, row, first, ids)
+    return at, ids

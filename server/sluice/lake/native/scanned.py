@@ -1,0 +1,153 @@
+"""Fields of many bodies by one compiled pass over all of them; what that pass refuses is left to the plain decoders.
+
+Both make the same of the same body: tests/lake/native holds them together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from google.protobuf.message import DecodeError
+
+from sluice.events.v1 import events_pb2 as api
+from sluice.lake import json_members
+from sluice.lake.decode_json import number_of
+from sluice.lake.decode_proto import said_by
+from sluice.lake.fields import REQUEST_FIELDS, Decoded
+from sluice.lake.json_shapes import NOT_SAID
+from sluice.lake.native import found as of
+from sluice.lake.native.columns import events_of, exposures_of, text_column
+from sluice.lake.native.found import Spans, room_for
+from sluice.lake.native.scan_json import scan_bodies
+from sluice.lake.native.scan_proto import scan_messages
+from sluice.lake.native.struct_json import room_for_texts
+from sluice.lake.value import number_in_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from sluice.lake.native.found import Found
+
+__all__ = ["decode_json", "decode_messages"]
+
+# No event is shorter than `{"eventName":""}` with the comma behind it; nor, as protobuf, than its tag and length.
+_SHORTEST_JSON_BYTES, _SHORTEST_MESSAGE_BYTES = 17, 2
+_QUOTE = ord('"')
+_TEXT = msgspec.json.Decoder(str)
+
+
+def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decoded | None]:
+    """Turn JSON bodies into fields, as far as they hold nothing but what most do.
+
+    Args:
+        bodies: n bodies.
+        events: how many they are said to hold together; there is room for no more.
+
+    Returns:
+        The indices of the bodies that it read, and what they hold; None where there are none.
+    """
+    text = b"\0".join([*bodies, b""])
+    try:
+        str(text, "utf-8")  # of all together: none that is read begins or ends within a character
+    except UnicodeDecodeError:
+        return [], None
+    buffer = np.frombuffer(text, np.uint8)
+    found = room_for(bodies=len(bodies), events=min(events, len(text) // _SHORTEST_JSON_BYTES))
+    scan_bodies(buffer, _ends(bodies, between=1), found)
+
+    def ask(begin: int, size: int) -> tuple[float | None, bool]:
+        begin = abs(begin)
+        sent = text[begin : begin + size]
+        if text[begin - 1] == _QUOTE:
+            return number_in_text(_TEXT.decode(b'"' + sent + b'"')), True
+        number, kept = number_of(sent)
+        return number, kept is not None
+
+    read, counts = _read(found)
+    if not len(read):
+        return [], None
+    said = _said(found, read)
+    about = [None if raw is None else json_members.about_of(msgspec.Raw(raw)) for raw in _abouts(text, said)]
+    facts = [
+        {name: getattr(each or NOT_SAID, name) for name in ("sdk_type", "sdk_version", "session_id", "stable_id")}
+        | {"sdk_metadata": None if raw is None else raw.decode()}
+        for each, raw in zip(about, _abouts(text, said), strict=True)
+    ]
+    return read.tolist(), Decoded(
+        events=events_of(found, counts, buffer=buffer, objects=buffer, ask=ask),
+        exposures=exposures_of(found, int(counts.sum()), buffer=buffer, objects=buffer),
+        requests=_requests(facts, counts, text_column(buffer, said, of.IDEMPOTENCY_KEY, len(read))),
+    )
+
+
+def decode_messages(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decoded | None]:
+    """As `decode_json`, of the bytes of LogEventRequests."""
+    text = b"".join(bodies)
+    buffer = np.frombuffer(text, np.uint8)
+    found = room_for(bodies=len(bodies), events=min(events, len(text) // _SHORTEST_MESSAGE_BYTES))
+    texts = room_for_texts(len(text))
+    scan_messages(buffer, _ends(bodies, between=0), found, texts)
+
+    def ask(begin: int, size: int) -> tuple[float | None, bool]:
+        return number_in_text(text[begin : begin + size].decode()), True
+
+    read, counts = _read(found)
+    if not len(read):
+        return [], None
+    said = _said(found, read)
+    try:
+        facts = [{} if raw is None else said_by(api.StatsigMetadata.FromString(raw)) for raw in _abouts(text, said)]
+    except DecodeError:
+        return [], None  # the plain decoder finds which
+    return read.tolist(), Decoded(
+        events=events_of(found, counts, buffer=buffer, objects=texts.text, ask=ask),
+        exposures=exposures_of(found, int(counts.sum()), buffer=buffer, objects=texts.text),
+        requests=_requests(facts, counts, text_column(buffer, said, of.IDEMPOTENCY_KEY, len(read))),
+    )
+
+
+def _ends(bodies: Sequence[bytes], *, between: int) -> NDArray[np.int64]:
+    """Where each body ends that has so many bytes behind it."""
+    return np.cumsum(np.fromiter(map(len, bodies), np.int64, len(bodies)) + between) - between
+
+
+def _read(found: Found) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which bodies were read, and how many events each of them has."""
+    read = np.flatnonzero(found.is_refused == 0)
+    return read, np.diff(found.row_ends, prepend=0)[read].astype(np.int64)
+
+
+def _said(found: Found, read: NDArray[np.int64]) -> Spans:
+    # Compiled functions know arrays without gaps alone.
+    return Spans(*(np.ascontiguousarray(places[:, read]) for places in found.said))
+
+
+def _abouts(text: bytes, said: Spans) -> list[bytes | None]:
+    """What each request says of itself."""
+    return [
+        None if size < 0 else text[begin : begin + size]
+        for begin, size in zip(said.begins[of.ABOUT].tolist(), said.sizes[of.ABOUT].tolist(), strict=True)
+    ]
+
+
+def _requests(facts: list[dict[str, Any]], counts: NDArray[np.int64], idempotency_keys: pa.Array) -> pa.RecordBatch:
+    columns = {
+        "rows": pa.array(counts),
+        "first_index": pa.array(np.zeros(len(counts), np.int32), mask=counts == 0),
+        "idempotency_key": idempotency_keys,
+    }
+    return pa.RecordBatch.from_arrays(
+        [
+            columns[field.name]
+            if field.name in columns
+            else pa.array([each.get(field.name) for each in facts], field.type)
+            for field in REQUEST_FIELDS
+        ],
+        schema=REQUEST_FIELDS,
+    )
