@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help up test soak bench bench-compare fuzz test-transcoding test-properties test-power-cut test-corruption \
+.PHONY: help up test soak bench bench-compare profile fuzz test-transcoding test-properties test-power-cut test-corruption \
 	test-clients test-spark test-containers lint format types gen docs proto-image client-wheel lock clean check-python check-java
 
 help: ## list the targets
@@ -38,8 +38,11 @@ test-clients: $(VENV)/.installed-dev ## every SDK in Node, Chromium, Python, Go 
 test-containers: $(VENV)/.installed-dev ## docs/containers.md with a Docker engine: builds both images, runs compose.yaml
 	WITH_AN_ENGINE=1 $(BIN)/pytest tests/containers $(ARGS)
 
-bench: $(VENV)/.installed-dev ## events per CPU-second, latencies, memory and bytes, for each way in and size of request
+bench: $(VENV)/.installed-bench ## events per CPU-second, latencies, memory and bytes, for each way in and size of request
 	@$(BIN)/python -m bench.matrix $(ARGS)
+
+profile: $(VENV)/.installed-bench ## flame graphs of a worker and of the lake writer under load, in build/profile/
+	@$(BIN)/python -m bench.profile $(ARGS)
 
 bench-compare: $(VENV)/.installed-dev ## ratios of two results of make bench: make bench-compare A=before.json B=after.json
 	@$(BIN)/python -m bench.compare $(A) $(B)
@@ -108,6 +111,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 $(VENV)/.installed-fuzz: $(VENV)/.installed-dev
 	@echo "installing the fuzzer into $(VENV) ..."
 	@$(BIN)/python tools/install.py --dev --fuzz
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-dev
+	@echo "installing what make bench compares with into $(VENV) ..."
+	@$(BIN)/python tools/install.py --dev --bench
 	@touch $@
 
 build/spark-%/.installed: tools/install_spark.py | $(VENV)/.installed

@@ -21,6 +21,8 @@ _USERS, _NAMES, _EXPOSURES_SHARE = 100_000, 60, 0.25
 _WORDS = ["checkout", "cart", "search", "page", "view", "home", "profile", "invite", "video", "play", "upload", "share"]
 _COUNTRIES = ["US", "DE", "IN", "BR", "JP", "FR", "GB", "NG", "MX", "ID"]
 _KEYS = ["sku", "price", "currency", "items", "referrer", "screen", "variant", "duration_ms", "position", "query"]
+_CLIENT = {"sdkType": "js-client", "sdkVersion": "3.31.0"}
+_SERVER = {"sdkType": "py-server", "sdkVersion": "0.72.1"}
 _FIRST_TIME_MS = 1_767_225_600_000
 
 
@@ -39,17 +41,20 @@ class Bodies:
     json_bytes: int
 
 
-def events(count: int, *, seed: int) -> Iterator[dict[str, Any]]:
+def events(count: int, *, batch: int, seed: int) -> Iterator[dict[str, Any]]:
     """So many events as a contract's object each.
 
-    Names and users follow Zipf's law, as those of real products do; a quarter are exposures.
+    Names and users follow Zipf's law, as those of real products do; a quarter are exposures. Every other request is a
+    client's: all its events are of one user.
     """
     chance = random.Random(seed)
     names = [f"{chance.choice(_WORDS)}_{chance.choice(_WORDS)}_{number}" for number in range(_NAMES)]
+    user: dict[str, Any] = {}
     name_of = _zipf(chance, _NAMES)
     user_of = _zipf(chance, _USERS)
     for number in range(count):
-        user = _user(next(user_of))
+        if number % batch == 0 or not is_of_client(number // batch):
+            user = _user(next(user_of))
         at = _FIRST_TIME_MS + number * 3 + chance.randrange(3)
         if chance.random() < _EXPOSURES_SHARE:
             yield _exposure(chance, user, at)
@@ -69,16 +74,22 @@ def bodies(count: int, *, batch: int, seed: int, typed: bool) -> Bodies:
     found: list[bytes] = []
     json_bytes = 0
     some: list[dict[str, Any]] = []
-    for event in events(count, seed=seed):
+    for event in events(count, batch=batch, seed=seed):
         some.append(event)
         if len(some) == batch:
             session = f"{random.Random(seed + len(found)).getrandbits(128):032x}"
-            metadata = {"sdkType": "js-client", "sdkVersion": "3.31.0", "sessionID": session}
+            sdk = _CLIENT if is_of_client(len(found)) else _SERVER
+            metadata = sdk | {"sessionID": session}
             body = msgspec.json.encode({"events": some, "statsigMetadata": metadata})
             json_bytes += len(body)
             found.append(_message(some, metadata) if typed else body)
             some = []
     return Bodies(bodies=found, events=len(found) * batch, json_bytes=json_bytes)
+
+
+def is_of_client(request: int) -> bool:
+    """Whether a client sends the request of that number; else a server, for many users."""
+    return request % 2 == 0
 
 
 def _zipf(chance: random.Random, count: int) -> Iterator[int]:

@@ -31,6 +31,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from bench.baselines.run import BASELINES, measure
 from bench.clients import Asked, Seen, write_bodies
 from bench.events import Bodies, bodies
 from bench.processes import usage
@@ -38,6 +39,8 @@ from tests.support.service import Service
 
 # Events of a cell, by events of a request: enough for some seconds of CPU time.
 _EVENTS = {1: 12_000, 20: 120_000, 100: 300_000, 500: 400_000}
+_WARM_EVENTS = 40_000
+_COMPILES_WITHIN_S = 300
 # Events per CPU-second.
 GOALS = {
     "rest": {1: 3_200, 20: 55_000, 100: 220_000, 500: 400_000},
@@ -46,10 +49,14 @@ GOALS = {
 
 
 def _send(service: Service, transport: str, folder: Path, requests: Bodies, **how: float) -> Seen:
+    return _send_to(service.grpc, service.server_key, transport, folder, requests, **how)
+
+
+def _send_to(address: str, key: str, transport: str, folder: Path, requests: Bodies, **how: float) -> Seen:
     file = folder / "bodies"
     write_bodies(file, requests.bodies)
     asked = Asked(
-        address=service.grpc, key=service.server_key, transport=transport, file=str(file), clients=int(how["clients"]),
+        address=address, key=key, transport=transport, file=str(file), clients=int(how["clients"]),
         rate=how.get("rate", 0), seconds=how.get("seconds", 600),
     )  # fmt: skip
     command = [sys.executable, "-m", "bench.clients", msgspec.json.encode(asked).decode()]
@@ -61,13 +68,14 @@ def _acknowledged(seen: Seen) -> int:
     return seen.answers.get("202", 0) + seen.answers.get("OK", 0)
 
 
+def _metrics(service: Service) -> str:
+    return httpx.get(f"http://{service.admin}/metrics", timeout=10).text
+
+
 def _commits(service: Service) -> int:
     """How often the log was synced by now."""
-    text = httpx.get(f"http://{service.admin}/metrics", timeout=10).text
-    return sum(
-        int(float(count))
-        for count in re.findall(r"^sluice_log_commit_seconds_count(?:{.*})? (\S+)$", text, re.MULTILINE)
-    )
+    counts = re.findall(r"^sluice_log_commit_seconds_count(?:{.*})? (\S+)$", _metrics(service), re.MULTILINE)
+    return sum(int(float(count)) for count in counts)
 
 
 def _cell(transport: str, batch: int, workers: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -78,7 +86,8 @@ def _cell(transport: str, batch: int, workers: int, options: argparse.Namespace)
         Service(Path(folder) / "data", "--workers", str(workers)) as service,
     ):
         requests = bodies(count, batch=batch, seed=options.seed, typed=typed)
-        _warm_up(service, transport, Path(folder), batch, options)
+        warm = _warm_up(service, transport, Path(folder), batch, options)
+        parquet_bytes = -_bytes_in_lake(service)
         before, commits = usage(service), _commits(service)
         sent = _send(service, transport, Path(folder), requests, clients=options.clients)
         service.flush()
@@ -86,7 +95,7 @@ def _cell(transport: str, batch: int, workers: int, options: argparse.Namespace)
         commits = _commits(service) - commits
         acknowledged = _acknowledged(sent) * batch
         used = after.less(before)
-        parquet_bytes = sum(path.stat().st_size for path in (service.data_dir / "lake/events").rglob("*.parquet"))
+        parquet_bytes += _bytes_in_lake(service)
         rate = _acknowledged(sent) / sent.seconds / 2
         fewer = int(min(rate * options.latency_seconds, len(requests.bodies)))
         later = Bodies(bodies=requests.bodies[:fewer], events=fewer * batch, json_bytes=0)
@@ -94,7 +103,6 @@ def _cell(transport: str, batch: int, workers: int, options: argparse.Namespace)
             service, transport, Path(folder), later, clients=256, rate=rate, seconds=options.latency_seconds
         )
         service.flush()
-        warm = 20 * batch
         told = acknowledged + _acknowledged(at_half) * batch + warm
         [[rows]] = service.rows("select count(*) from events")
         peaks = usage(service).peak_mib
@@ -111,7 +119,7 @@ def _cell(transport: str, batch: int, workers: int, options: argparse.Namespace)
         "commits_per_event": commits / acknowledged,
         "written_bytes_per_event": used.written_bytes / acknowledged,
         "json_bytes_per_event": requests.json_bytes / requests.events,
-        "parquet_bytes_per_event": parquet_bytes / (acknowledged + warm),
+        "parquet_bytes_per_event": parquet_bytes / acknowledged,
         "rate_at_half": rate,
         "latencies_ms_at_half": at_half.latencies_ms,
         "peak_mib": peaks,
@@ -119,10 +127,37 @@ def _cell(transport: str, batch: int, workers: int, options: argparse.Namespace)
     }
 
 
-def _warm_up(service: Service, transport: str, folder: Path, batch: int, options: argparse.Namespace) -> None:
-    some = bodies(20 * batch, batch=batch, seed=options.seed + 1, typed=transport == "grpc")
-    _send(service, transport, folder, some, clients=2)
+def _baselines(batch: int, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """What the parts cost by themselves, and what others would, on the bodies of the cell for REST."""
+    requests = bodies(max(batch, int(_EVENTS[batch] * options.scale)), batch=batch, seed=options.seed, typed=False)
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-", dir=options.folder) as folder:
+
+        def send(address: str) -> int:
+            return _acknowledged(
+                _send_to(address, "secret-nobody-asks", "rest", Path(folder), requests, clients=options.clients)
+            )
+
+        return [measure(name, send, batch=batch) for name in BASELINES]
+
+
+def _bytes_in_lake(service: Service) -> int:
+    return sum(path.stat().st_size for path in (service.data_dir / "lake/events").rglob("*.parquet"))
+
+
+def _warm_up(service: Service, transport: str, folder: Path, batch: int, options: argparse.Namespace) -> int:
+    """Send so many events as let the lake writer load its compiled decoder, and wait for it; return how many."""
+    some = bodies(_WARM_EVENTS, batch=500, seed=options.seed + 1, typed=False)
+    few = bodies(20 * batch, batch=batch, seed=options.seed + 2, typed=transport == "grpc")
+    _send(service, "rest", folder, some, clients=2)
+    _send(service, transport, folder, few, clients=2)
     service.flush()
+    deadline = time.monotonic() + _COMPILES_WITHIN_S
+    while not re.search("^sluice_lake_compiled_decoder 1", _metrics(service), re.MULTILINE):
+        if time.monotonic() > deadline:
+            sys.stderr.write("warning: no compiled decoder; what is measured is the plain one\n")
+            break
+        time.sleep(0.2)
+    return some.events + few.events
 
 
 def _median(rounds: list[dict[str, Any]]) -> dict[str, Any]:
@@ -158,6 +193,24 @@ def table_of(cells: list[dict[str, Any]]) -> Table:
     return table
 
 
+def table_of_baselines(baselines: list[dict[str, Any]], cells: list[dict[str, Any]]) -> Table:
+    """The table of what the parts cost by themselves, each with this service's ratio to it."""
+    table = Table(box=None, header_style="bold")
+    for name in ("", "batch", "events/CPU-s", "Envoy", "workers", "Sluice does"):
+        table.add_column(name, justify="left" if not name else "right")
+    ours = {cell["batch"]: cell["events_per_cpu_s"] for cell in reversed(cells) if cell["transport"] == "rest"}
+    for baseline in baselines:
+        per_request = {role: 1e6 * s * baseline["batch"] / baseline["events"] for role, s in baseline["cpu_s"].items()}
+        table.add_row(
+            baseline["name"],
+            str(baseline["batch"]),
+            f"{baseline['events_per_cpu_s']:,.0f}",
+            *(f"{per_request[role]:.0f} µs" if role in per_request else "" for role in ("envoy", "workers")),
+            f"{ours[baseline['batch']] / baseline['events_per_cpu_s']:.2f} of it",
+        )
+    return table
+
+
 def _machine() -> dict[str, Any]:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
@@ -180,6 +233,7 @@ def main() -> int:
     parser.add_argument("--transports", default="rest,grpc")
     parser.add_argument("--batches", default="1,20,100,500")
     parser.add_argument("--workers", default="1,2")
+    parser.add_argument("--no-baselines", action="store_true", help="the service alone")
     parser.add_argument("--rounds", type=int, default=1, help="of each cell; the one in the middle counts")
     parser.add_argument("--clients", type=int, default=32, help="that send at a time")
     parser.add_argument("--scale", type=float, default=1.0, help="more or fewer events in each cell")
@@ -197,12 +251,27 @@ def main() -> int:
                 with console.status(f"{transport}, batch {batch}, {workers} workers"):
                     cells.append(_median([_cell(transport, batch, workers, options) for _ in range(options.rounds)]))
                 console.print(f"{transport} {batch} {workers}: {cells[-1]['events_per_cpu_s']:,.0f} events/CPU-s")
+    baselines: list[dict[str, Any]] = []
+    if "rest" in options.transports and not options.no_baselines:
+        for batch in map(int, options.batches.split(",")):
+            with console.status(f"baselines, batch {batch}"):
+                baselines += _baselines(batch, options)
     out = Path(options.out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    facts = {"machine": _machine(), "options": vars(options), "started": started, "cells": cells}
+    facts = {
+        "machine": _machine(),
+        "options": vars(options),
+        "started": started,
+        "cells": cells,
+        "baselines": baselines,
+    }
     out.write_text(json.dumps(facts, indent=1))
     Console(width=200).print(table_of(cells))
-    print(f"µs: CPU time per event of each. Figures: {out}")
+    print("µs: CPU time per event of each.\n")
+    if baselines:
+        Console(width=200).print(table_of_baselines(baselines, cells))
+        print("µs: CPU time per request of each.")
+    print(f"Figures: {out}")
     return 1 if any(cell["rows_missing"] for cell in cells) else 0
 
 

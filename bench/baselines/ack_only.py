@@ -1,0 +1,37 @@
+"""A worker that acknowledges every request without a look at it: what gRPC alone costs.
+
+python -m bench.baselines.ack_only SOCKET
+"""
+
+import asyncio
+import sys
+
+import grpc
+import uvloop
+from google.api.httpbody_pb2 import HttpBody
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+_ANSWER = HttpBody(content_type="application/json", data=b'{"success":true}').SerializeToString()
+
+
+async def _call(_message: bytes, _context: grpc.aio.ServicerContext) -> bytes:  # type: ignore[type-arg]
+    return _ANSWER
+
+
+async def main(socket: str) -> None:
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", 2**25), ("grpc.so_reuseport", 0)])
+    methods = {"LogEvent": grpc.unary_unary_rpc_method_handler(_call)}
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("sluice.events.v1.HttpEventsService", methods),)
+    )
+    state = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(state, server)
+    await state.set("", health_pb2.HealthCheckResponse.SERVING)
+    server.add_insecure_port(f"unix:{socket}")
+    await server.start()
+    await server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(sys.argv[1]))
