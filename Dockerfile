@@ -30,7 +30,8 @@ RUN groupadd --gid 10001 sluice \
  && install --directory --owner=10001 --group=10001 --mode=0750 /run/sluice
 COPY --from=build /opt/sluice /opt/sluice
 ENV PATH=/opt/sluice/bin:$PATH \
-    SLUICE_DATA_DIR=/var/lib/sluice
+    SLUICE_DATA_DIR=/var/lib/sluice \
+    NUMBA_CACHE_DIR=/tmp/sluice
 USER 10001:10001
 WORKDIR /var/lib/sluice
 VOLUME /var/lib/sluice

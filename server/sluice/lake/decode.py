@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from sluice.contract import MAX_SHARED_USER_BYTES
@@ -16,6 +17,8 @@ from sluice.storage.v1 import log_record_pb2 as storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from sluice.lake.fields import Decoded
 
@@ -133,16 +136,16 @@ def _decode(records: Sequence[storage.LogRecord]) -> pa.RecordBatch:
     for record in records:
         _check(record)
     batches: list[pa.RecordBatch] = []
-    log_order: list[int] = []
+    log_order: list[NDArray[np.int64]] = []
     for indices, decoded in _in_groups(records):
         batch = rows_of([records[index] for index in indices], decoded)
         if len(indices) == len(records):
             return batch
         batches.append(batch)
-        log_order.extend(indices[number] for number in decoded.events.column("record").to_pylist())
+        log_order.append(np.array(indices)[decoded.events.column("record").to_numpy()])
     # The sort is stable, so the events of a record stay in their order.
-    order = sorted(range(len(log_order)), key=log_order.__getitem__)
-    return pa.concat_batches(batches).take(pa.array(order, pa.int64()))
+    order = np.argsort(np.concatenate(log_order), kind="stable")
+    return pa.concat_batches(batches).take(pa.array(order))
 
 
 def _in_groups(records: Sequence[storage.LogRecord]) -> Iterator[tuple[list[int], Decoded]]:

@@ -10,6 +10,7 @@ import structlog
 
 from sluice.lake import decode
 from sluice.lake.native import ready
+from sluice.lake.native.compile import make_with_cache
 from sluice.lake.native.ready import CompiledDecoder
 from sluice.storage.v1 import log_record_pb2 as storage
 from tests.support.lake_log import record
@@ -67,6 +68,21 @@ def test_where_nothing_can_be_kept_it_is_told_once_and_the_plain_one_goes_on(
     assert (message["event"], message["log_level"]) == ("no compiled decoder; the plain one does its work", "warning")
     assert message["error"]
     assert "NUMBA_CACHE_DIR" in message["hint"]
+
+
+def test_what_a_power_cut_left_of_it_is_made_again(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "index").write_bytes(b"")
+
+    def make() -> None:
+        if (cache / "index").exists():
+            raise EOFError("Ran out of input")
+        (cache / "made").touch()
+
+    make_with_cache(cache, make)
+
+    assert [path.name for path in cache.iterdir()] == ["made"]
 
 
 def test_whoever_ends_waits_for_no_compilation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +149,7 @@ def test_in_plain_python_which_checks_each_place_it_finds_the_same(name: str) ->
             "-p",
             "no:xdist",
             "-k",
-            "known or whole",
+            "known or whole or exposures or names or number",
             tests,
         ],
         env={"NUMBA_DISABLE_JIT": "1", "PATH": ""},

@@ -148,6 +148,8 @@ _NAMED = _event('"time":"1"')
         _NAMED + b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
         _NAMED + b"\x00",
         _NAMED + b"\x0b\x0c",  # a group
+        _NAMED + b"\x9a\x80\x80\x80\x80\x00\x01k",  # a tag of six bytes
+        _NAMED + b"\x1a\x81\x80\x80\x80\x80\x00k",  # a length of six
         _message('{"idempotencyKey":"k"}') * 2,
         _message('{"statsigMetadata":{"sdkType":"k"}}') * 2,
         _message('{"idempotencyKey":"k"}').replace(b"k", b"\xff"),

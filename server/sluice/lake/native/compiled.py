@@ -1,7 +1,7 @@
 """How functions over bytes are compiled: by numba, kept in its cache, and without the GIL.
 
-What is kept is known by all sources of this room together: numba itself looks only at the file of the function that is
-called, and would go on with what was compiled from others before an upgrade.
+What is kept is known by all sources that it is made of, and the versions that made it: numba itself looks only at the
+file of the function that is called, and would go on with what was compiled from others before an upgrade.
 
 Nothing here is checked against an array's end by what is compiled: each function says what keeps it within. Run with
 NUMBA_DISABLE_JIT=1 they are plain Python, which checks; so the tests run them too.
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba import types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BYTES", "INT32S", "INT64S", "ROOM", "compiled", "entry"]
+__all__ = ["BYTES", "FOLDER", "INT32S", "INT64S", "ROOM", "compiled", "entry"]
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
@@ -32,12 +33,15 @@ INT64S = types.int64[::1]
 
 
 _SOURCES = Path(__file__).parent
+# Files of other rooms whose constants are compiled in.
+_CONSTANTS = [_SOURCES.parent / "exposures.py", _SOURCES.parent / "schema.py", _SOURCES.parents[1] / "contract.py"]
 
 
 def _cache() -> Path:
     """The folder of numba's cache: below where NUMBA_CACHE_DIR says, else beside the code, else in the user's cache."""
-    sources = b"".join(path.read_bytes() for path in sorted(_SOURCES.glob("*.py")))
-    name = f"compiled-{hashlib.sha256(sources).hexdigest()[:16]}"
+    sources = [path.read_bytes() for path in (*sorted(_SOURCES.glob("*.py")), *_CONSTANTS)]
+    versions = f"numba {numba.__version__}, numpy {np.__version__}".encode()
+    name = f"compiled-{hashlib.sha256(b''.join([*sources, versions])).hexdigest()[:16]}"
     if os.environ.get("NUMBA_CACHE_DIR"):
         return Path(os.environ["NUMBA_CACHE_DIR"], name)
     if os.access(_SOURCES, os.W_OK):
@@ -46,10 +50,10 @@ def _cache() -> Path:
 
 
 # Made at once: where it can't be, numba would go on with a folder that no sources are the name of.
-_FOLDER = _cache()
-_FOLDER.mkdir(parents=True, exist_ok=True)
+FOLDER = _cache()
+FOLDER.mkdir(parents=True, exist_ok=True)
 # Read whenever a function is compiled.
-numba.config.CACHE_DIR = str(_FOLDER)  # type: ignore[attr-defined]
+numba.config.CACHE_DIR = str(FOLDER)  # type: ignore[attr-defined]
 
 
 def compiled(function: _Function) -> _Function:

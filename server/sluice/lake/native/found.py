@@ -87,7 +87,7 @@ def room_for(*, bodies: int, events: int) -> Found:
         has_time=np.empty(events, np.uint8),
         numbers=np.empty(events, np.float64),
         kinds=np.empty(events, np.uint8),
-        ids=_spans(2, events * 4 + MAX_IDS),
+        ids=_spans(2, (events + 1) * MAX_IDS),
         id_ends=np.empty(events, np.int32),
         said=_spans(2, bodies),
         row_ends=np.empty(bodies, np.int32),

@@ -1,13 +1,12 @@
 """When the compiled decoder is used: as soon as it is there. Until then, and where there is none, the plain one is.
 
-A process that decodes much prepares it. To compile takes some 20 s of CPU, so another process does it, a nice one,
+A process that decodes much prepares it. To compile takes some 45 s of CPU, so another process does it, a nice one,
 and nobody waits for that: what it leaves in numba's cache, beside the code or in the user's own, is found there by
 all later ones. A thread then loads it, which takes half a second.
 """
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
@@ -44,6 +43,7 @@ class CompiledDecoder:
         self._decoders: dict[storage.BodyFormat.ValueType, CompiledPass] = {}
         self._preparing: threading.Thread | None = None
         self._compiling: subprocess.Popen[bytes] | None = None
+        self._is_closed = False
 
     @property
     def decoders(self) -> Mapping[storage.BodyFormat.ValueType, CompiledPass]:
@@ -80,7 +80,7 @@ class CompiledDecoder:
 
     def close(self) -> None:
         """Let go of what is being prepared."""
-        self._after_events = None
+        self._after_events, self._is_closed = None, True
         if (compiling := self._compiling) is not None:
             compiling.kill()
         if self._preparing is not None:
@@ -95,24 +95,27 @@ class CompiledDecoder:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
             ) as self._compiling:
+                if self._is_closed:
+                    self._compiling.kill()
                 assert self._compiling.stderr is not None, "it is a pipe"
                 # Until it ends. Not `communicate`, which ends its standard input first.
                 said = self._compiling.stderr.read()
-            if self._compiling.returncode == -signal.SIGKILL:
-                return  # this process ends, or the system has no memory to spare
+            if self._is_closed or self._compiling.returncode < 0:
+                return  # this process ends, or somebody ended that one
             if self._compiling.returncode:
                 _tell(said.decode(errors="replace").strip().rpartition("\n")[2])
             else:
                 self.load()
-        except (OSError, subprocess.SubprocessError, ImportError, RuntimeError) as exc:
-            _tell(str(exc))
+        except Exception as exc:  # noqa: BLE001  numba is not there, or what it kept is broken: it works without
+            _tell(f"{type(exc).__name__}: {exc}")
 
 
 def _tell(why: str) -> None:
     _messages.warning(
         "no compiled decoder; the plain one does its work",
         error=why,
-        hint="numba keeps what it compiles beside the code, or where NUMBA_CACHE_DIR says: that must be writable",
+        hint="numba must be installed, and keeps what it compiles beside the code or where NUMBA_CACHE_DIR says: make "
+        "that writable",
     )
 
 

@@ -23,7 +23,7 @@ from sluice.lake.native.columns import events_of, exposures_of, text_column
 from sluice.lake.native.found import Spans, room_for
 from sluice.lake.native.scan_json import scan_bodies
 from sluice.lake.native.scan_proto import scan_messages
-from sluice.lake.native.struct_json import room_for_texts
+from sluice.lake.native.struct_json import LONGER, room_for_texts
 from sluice.lake.value import number_in_text
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ __all__ = ["decode_json", "decode_messages"]
 
 # No event is shorter than `{"eventName":""}` with the comma behind it; nor, as protobuf, than its tag and length.
 _SHORTEST_JSON_BYTES, _SHORTEST_MESSAGE_BYTES = 17, 2
+# Places in what they become are int32. More than the largest body that a service can be told to take.
+_MOST_BYTES = (2**31 - 1) // LONGER
 _QUOTE = ord('"')
 _TEXT = msgspec.json.Decoder(str)
 
@@ -56,6 +58,8 @@ def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decode
     try:
         str(text, "utf-8")  # of all together: none that is read begins or ends within a character
     except UnicodeDecodeError:
+        return [], None
+    if len(text) > _MOST_BYTES:
         return [], None
     buffer = np.frombuffer(text, np.uint8)
     found = room_for(bodies=len(bodies), events=min(events, len(text) // _SHORTEST_JSON_BYTES))
@@ -89,6 +93,8 @@ def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decode
 def decode_messages(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decoded | None]:
     """As `decode_json`, of the bytes of LogEventRequests."""
     text = b"".join(bodies)
+    if len(text) > _MOST_BYTES:
+        return [], None
     buffer = np.frombuffer(text, np.uint8)
     found = room_for(bodies=len(bodies), events=min(events, len(text) // _SHORTEST_MESSAGE_BYTES))
     texts = room_for_texts(len(text))

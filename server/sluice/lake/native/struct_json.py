@@ -34,10 +34,10 @@ from sluice.lake.native.wire import FIXED64, LENGTH, VARINT, is_utf8, next_field
 if TYPE_CHECKING:
     from sluice.lake.native.arrays import Bytes, Places
 
-__all__ = ["Texts", "double_at", "room_for_texts", "write_object"]
+__all__ = ["LONGER", "Texts", "double_at", "room_for_texts", "write_object"]
 
 # How many times as long a text may become.
-_LONGER = 6
+LONGER = 6
 
 _MAX_DEPTH = 32
 _MAX_KEYS, _MAX_MEMBERS = 64, 1024
@@ -80,7 +80,7 @@ class Texts(NamedTuple):
 def room_for_texts(size_bytes: int) -> Texts:
     """Room for what all Structs in so many bytes may become."""
     return Texts(
-        text=np.empty(_LONGER * size_bytes, np.uint8),
+        text=np.empty(LONGER * size_bytes, np.uint8),
         members=np.empty((4, _MAX_MEMBERS), np.int32),
         open_ones=np.empty((4, _MAX_DEPTH), np.int32),
     )

@@ -22,6 +22,8 @@ VARINT, FIXED64, LENGTH = 0, 1, 2
 
 _FIXED64_BYTES = 8
 _MAX_VARINT_BITS = 70
+# Of a tag or a length: what has more, protobuf's own readers refuse.
+_MAX_SHORT_BYTES = 5
 
 
 @compiled
@@ -41,7 +43,7 @@ def varint(buffer: Bytes, at: int, end: int) -> tuple[int, int]:
 @compiled
 def next_field(buffer: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
     """The next field of a message: its number, wire type, and where its value begins and ends; or REFUSED as number."""
-    tag, at = varint(buffer, at, end)
+    tag, at = varint(buffer, at, min(end, at + _MAX_SHORT_BYTES))
     number, wire = tag >> 3, tag & 7
     if at < 0 or number <= 0:
         return REFUSED, 0, 0, 0
@@ -50,7 +52,7 @@ def next_field(buffer: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
     elif wire == FIXED64:
         stop = at + _FIXED64_BYTES
     elif wire == LENGTH:
-        size, at = varint(buffer, at, end)
+        size, at = varint(buffer, at, min(end, at + _MAX_SHORT_BYTES))
         stop = at + size if at >= 0 and 0 <= size <= end - at else REFUSED
     else:
         stop = REFUSED
