@@ -4,7 +4,8 @@ What is kept is known by all sources that it is made of, and the versions that m
 file of the function that is called, and would go on with what was compiled from others before an upgrade.
 
 Nothing here is checked against an array's end by what is compiled: each function says what keeps it within. Run with
-NUMBA_DISABLE_JIT=1 they are plain Python, which checks; so the tests run them too.
+NUMBA_DISABLE_JIT=1 they are plain Python, which reads and writes nothing behind an end; so fuzzers and tests run them
+too.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _cache() -> Path:
 FOLDER = _cache()
 FOLDER.mkdir(parents=True, exist_ok=True)
 # Read whenever a function is compiled.
-numba.config.CACHE_DIR = str(FOLDER)  # type: ignore[attr-defined]
+numba.config.CACHE_DIR = str(FOLDER)  # type: ignore[attr-defined]  # it is made of the environment
 
 
 def compiled(function: _Function) -> _Function:
@@ -67,6 +68,9 @@ def entry(*arguments: object) -> Callable[[_Function], _Function]:
     Args:
         arguments: numba's types, or values that have them.
     """
-    signature = tuple(a if isinstance(a, types.Type) else numba.typeof(a) for a in arguments)  # type: ignore[no-untyped-call]
+    signature = tuple(
+        a if isinstance(a, types.Type) else numba.typeof(a)  # type: ignore[no-untyped-call]  # it has no types
+        for a in arguments
+    )
     compiles = numba.njit(signature, cache=True, nogil=True, error_model="numpy")
     return cast("Callable[[_Function], _Function]", compiles)

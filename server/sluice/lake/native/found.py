@@ -1,4 +1,4 @@
-"""What a pass over JSON bodies finds: where in the buffer each column's text stands, and each number."""
+"""What a pass over bodies finds: where in the buffer each column's text stands, and each number."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from sluice.lake.native.json_text import (
     CLOSE_OBJECT,
     COLON,
     COMMA,
+    OPEN_OBJECT,
     QUOTE,
     REFUSED,
     is_null,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from sluice.lake.native.arrays import Bytes
     from sluice.lake.native.found import Spans
 
-__all__ = ["behind_value", "next_key", "raw_or_null", "table_of", "text_or_null"]
+__all__ = ["begins_with", "behind_value", "next_key", "open_or_null", "raw_or_null", "table_of", "text_or_null"]
 
 
 def table_of(*keys: str) -> Bytes:
@@ -34,12 +35,28 @@ def table_of(*keys: str) -> Bytes:
 
 
 @compiled
+def begins_with(table: Bytes, key: int, buffer: Bytes, at: int) -> bool:
+    """Whether one of a table's keys stands there, whatever follows it."""
+    place = 0
+    while place < table[key, 0] and table[key, place + 1] == buffer[at + place]:
+        place += 1
+    return place == table[key, 0]
+
+
+@compiled
 def _stands_there(table: Bytes, key: int, buffer: Bytes, at: int) -> bool:
-    size = widened(table[key, 0])
-    for place in range(size):
-        if table[key, place + 1] != buffer[at + place]:
-            return False
-    return buffer[at + size] == QUOTE
+    return begins_with(table, key, buffer, at) and buffer[at + widened(table[key, 0])] == QUOTE
+
+
+@compiled
+def open_or_null(buffer: Bytes, at: int) -> tuple[int, bool]:
+    """Where the first member of an object begins, and that there is one; or where it ends, or null does."""
+    if is_null(buffer, at):
+        return at + 4, False
+    if buffer[at] != OPEN_OBJECT:
+        return REFUSED, False
+    at = skip_space(buffer, at + 1)
+    return (at + 1, False) if buffer[at] == CLOSE_OBJECT else (at, True)
 
 
 @compiled

@@ -12,7 +12,7 @@ from sluice.lake.exposures import INTERNAL_PREFIXES
 from sluice.lake.native import found as of
 from sluice.lake.native.compiled import BYTES, compiled, entry
 from sluice.lake.native.found import NULL, room_for
-from sluice.lake.native.json_object import behind_value, table_of, text_or_null
+from sluice.lake.native.json_object import begins_with, behind_value, table_of, text_or_null
 from sluice.lake.native.json_text import (
     CLOSE_OBJECT,
     COLON,
@@ -63,23 +63,12 @@ _FIELDS = np.array(
 
 
 @compiled
-def _begins_with(table: Bytes, key: int, buffer: Bytes, at: int, size: int) -> bool:
-    """Whether a text of that size begins with one of a table's."""
-    if size < table[key, 0]:
-        return False
-    place = 0
-    while place < table[key, 0] and table[key, place + 1] == buffer[at + place]:
-        place += 1
-    return place == table[key, 0]
-
-
-@compiled
 def _kind_of(names: Bytes, at: int, size: int) -> int:
     for kind in range(_WHOLE_NAMES):
-        if size == _NAMES[kind, 0] and _begins_with(_NAMES, kind, names, at, size):
+        if size == _NAMES[kind, 0] and begins_with(_NAMES, kind, names, at):
             return kind
     for prefix in range(_PREFIXES.shape[0]):
-        if _begins_with(_PREFIXES, prefix, names, at, size):
+        if size >= _PREFIXES[prefix, 0] and begins_with(_PREFIXES, prefix, names, at):
             return _INTERNAL
     return _CUSTOM
 
@@ -111,7 +100,7 @@ def _scan_members(objects: Bytes, at: int, found: Found, row: int) -> int:
             return REFUSED
         size, member = end - at - 1, 0
         while member < _MEMBERS.shape[0]:
-            if size == _MEMBERS[member, 0] and _begins_with(_MEMBERS, member, objects, at + 1, size):
+            if size == _MEMBERS[member, 0] and begins_with(_MEMBERS, member, objects, at + 1):
                 break
             member += 1
         at = skip_space(objects, end + 1)

@@ -22,7 +22,7 @@ from sluice.lake.native.json_numbers import may_be_number, short_number
 from sluice.lake.native.json_text import CLOSE_ARRAY, COMMA, OPEN_ARRAY, REFUSED
 from sluice.lake.native.stable_id import note_stable_id, order_of_keys
 from sluice.lake.native.struct_json import double_at, room_for_texts, write_object
-from sluice.lake.native.wire import FIXED64, LENGTH, VARINT, is_utf8, next_field, varint
+from sluice.lake.native.wire import FIXED64, LENGTH, VARINT, is_utf8, map_entry, next_field, varint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,11 +110,8 @@ def _scan_value(buffer: Bytes, at: int, end: int, found: Found, row: int) -> boo
 @compiled
 def _scan_id(buffer: Bytes, at: int, end: int, found: Found, first: int, ids: int) -> bool:
     """Note an entry of custom_ids, among those from `first` on that are sorted by their keys."""
-    number, wire, key, key_end = next_field(buffer, at, end)
-    if number != 1 or wire != LENGTH:
-        return False
-    number, wire, text, text_end = next_field(buffer, key_end, end)
-    if number != 2 or wire != LENGTH or text_end != end:
+    key, key_end, text, text_end = map_entry(buffer, at, end)
+    if key < 0:
         return False
     begins, sizes = found.ids.begins, found.ids.sizes
     sizes[of.KEY, ids] = sizes[of.TEXT, ids] = NULL

@@ -9,14 +9,11 @@ import numpy as np
 from sluice.lake.native import found as of
 from sluice.lake.native.compiled import compiled
 from sluice.lake.native.found import MAX_IDS
-from sluice.lake.native.json_object import behind_value, next_key, raw_or_null, table_of, text_or_null
+from sluice.lake.native.json_object import behind_value, next_key, open_or_null, raw_or_null, table_of, text_or_null
 from sluice.lake.native.json_text import (
-    CLOSE_OBJECT,
     COLON,
-    OPEN_OBJECT,
     QUOTE,
     REFUSED,
-    is_null,
     skip_space,
     skip_string,
 )
@@ -54,14 +51,8 @@ _ROW_OF_USER, _ROW_OF_ENVIRONMENT = 2, 3
 @compiled
 def scan_user(buffer: Bytes, at: int, found: Found, row: int, ids: int) -> tuple[int, int]:
     """Note a user or null; return where it ends, and how many ids there are with its own."""
-    if is_null(buffer, at):
-        return at + 4, ids
-    if buffer[at] != OPEN_OBJECT:
-        return REFUSED, ids
-    at = skip_space(buffer, at + 1)
-    if buffer[at] == CLOSE_OBJECT:
-        return at + 1, ids
-    key, seen, more = REFUSED, 0, True
+    at, more = open_or_null(buffer, at)
+    key, seen = REFUSED, 0
     while more:
         key, at = next_key(_USER, found.follows[_ROW_OF_USER], key, buffer, at)
         if key < 0 or seen >> key & 1:
@@ -83,13 +74,9 @@ def scan_user(buffer: Bytes, at: int, found: Found, row: int, ids: int) -> tuple
 
 @compiled
 def _scan_environment(buffer: Bytes, at: int, found: Found, row: int) -> int:
-    if is_null(buffer, at):
-        return at + 4
-    if buffer[at] != OPEN_OBJECT:
-        return REFUSED
-    at = skip_space(buffer, at + 1)
-    if buffer[at] == CLOSE_OBJECT:
-        return at + 1
+    at, more = open_or_null(buffer, at)
+    if not more:
+        return at
     key, at = next_key(_ENVIRONMENT, found.follows[_ROW_OF_ENVIRONMENT], REFUSED, buffer, at)
     if key < 0:
         return REFUSED
@@ -103,15 +90,9 @@ def _scan_environment(buffer: Bytes, at: int, found: Found, row: int) -> int:
 @compiled
 def _scan_ids(buffer: Bytes, at: int, found: Found, row: int, ids: int) -> tuple[int, int]:
     """Note an object of texts or null, and which of its ids is the stable one."""
-    if is_null(buffer, at):
-        return at + 4, ids
-    if buffer[at] != OPEN_OBJECT:
-        return REFUSED, ids
-    at = skip_space(buffer, at + 1)
-    if buffer[at] == CLOSE_OBJECT:
-        return at + 1, ids
+    at, more = open_or_null(buffer, at)
     begins, sizes = found.ids.begins, found.ids.sizes
-    first, more = ids, True
+    first = ids
     while more:
         if ids - first == MAX_IDS or buffer[at] != QUOTE:
             return REFUSED, ids

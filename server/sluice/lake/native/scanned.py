@@ -17,7 +17,6 @@ from sluice.lake import json_members
 from sluice.lake.decode_json import number_of
 from sluice.lake.decode_proto import said_by
 from sluice.lake.fields import REQUEST_FIELDS, Decoded
-from sluice.lake.json_shapes import NOT_SAID
 from sluice.lake.native import found as of
 from sluice.lake.native.columns import events_of, exposures_of, text_column
 from sluice.lake.native.found import Spans, room_for
@@ -77,12 +76,7 @@ def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decode
     if not len(read):
         return [], None
     said = _said(found, read)
-    about = [None if raw is None else json_members.about_of(msgspec.Raw(raw)) for raw in _abouts(text, said)]
-    facts = [
-        {name: getattr(each or NOT_SAID, name) for name in ("sdk_type", "sdk_version", "session_id", "stable_id")}
-        | {"sdk_metadata": None if raw is None else raw.decode()}
-        for each, raw in zip(about, _abouts(text, said), strict=True)
-    ]
+    facts = [{} if raw is None else _said_by(raw) for raw in _abouts(text, said)]
     return read.tolist(), Decoded(
         events=events_of(found, counts, buffer=buffer, objects=buffer, ask=ask),
         exposures=exposures_of(found, int(counts.sum()), buffer=buffer, objects=buffer),
@@ -116,6 +110,12 @@ def decode_messages(bodies: Sequence[bytes], events: int) -> tuple[list[int], De
         exposures=exposures_of(found, int(counts.sum()), buffer=buffer, objects=texts.text),
         requests=_requests(facts, counts, text_column(buffer, said, of.IDEMPOTENCY_KEY, len(read))),
     )
+
+
+def _said_by(metadata: bytes) -> dict[str, str | None]:
+    """What a request's `statsigMetadata` says, as columns of `REQUEST_FIELDS`; as `decode_proto.said_by`."""
+    about = json_members.about_of(msgspec.Raw(metadata))
+    return msgspec.structs.asdict(about) | {"sdk_metadata": metadata.decode()}
 
 
 def _ends(bodies: Sequence[bytes], *, between: int) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from sluice.lake.native import found as of
 from sluice.lake.native.compiled import compiled
+from sluice.lake.native.order import order_of
 
 if TYPE_CHECKING:
     from sluice.lake.native.arrays import Bytes
@@ -50,11 +51,6 @@ def _rank(buffer: Bytes, found: Found, which: int) -> int:
 
 @compiled
 def order_of_keys(buffer: Bytes, found: Found, one: int, other: int) -> int:
-    """Less than 0, 0 or more: how two keys stand to each other by their bytes, which is by code point."""
-    begins, sizes = found.ids.begins, found.ids.sizes
-    size, than = sizes[of.KEY, one], sizes[of.KEY, other]
-    for place in range(min(size, than)):
-        byte, against = buffer[begins[of.KEY, one] + place], buffer[begins[of.KEY, other] + place]
-        if byte != against:
-            return -1 if byte < against else 1
-    return size - than
+    """How the keys of two ids stand to each other, as `order_of` has it."""
+    begins, sizes = found.ids.begins[of.KEY], found.ids.sizes[of.KEY]
+    return order_of(buffer, begins[one], sizes[one], begins[other], sizes[other])

@@ -29,7 +29,8 @@ from sluice.lake.native.json_text import (
     REFUSED,
     ZERO,
 )
-from sluice.lake.native.wire import FIXED64, LENGTH, VARINT, is_utf8, next_field, varint
+from sluice.lake.native.order import order_of
+from sluice.lake.native.wire import FIXED64, LENGTH, VARINT, is_utf8, map_entry, next_field, varint
 
 if TYPE_CHECKING:
     from sluice.lake.native.arrays import Bytes, Places
@@ -162,17 +163,6 @@ def _write_string(buffer: Bytes, at: int, end: int, text: Bytes, to: int) -> int
 
 
 @compiled
-def _precedes(buffer: Bytes, entries: Places, one: int, other: int) -> int:
-    """Less than 0, 0 or more: how two keys stand to each other by their bytes, which is by code point."""
-    size, than = entries[1, one], entries[1, other]
-    for place in range(min(size, than)):
-        byte, against = buffer[entries[0, one] + place], buffer[entries[0, other] + place]
-        if byte != against:
-            return -1 if byte < against else 1
-    return size - than
-
-
-@compiled
 def _members(buffer: Bytes, at: int, end: int, entries: Places, first: int) -> int:
     """Note the members of an object, sorted by their keys, behind those noted before; return how many there are."""
     count = first
@@ -180,18 +170,14 @@ def _members(buffer: Bytes, at: int, end: int, entries: Places, first: int) -> i
         number, wire, start, at_next = next_field(buffer, at, end)
         if number != 1 or wire != LENGTH or count == entries.shape[1] or count - first == _MAX_KEYS:
             return REFUSED
-        # An entry of a map: the key, then the value.
-        number, wire, key, key_end = next_field(buffer, start, at_next)
-        if number != 1 or wire != LENGTH:
-            return REFUSED
-        number, wire, value, value_end = next_field(buffer, key_end, at_next)
-        if number != 2 or wire != LENGTH or value_end != at_next:
+        key, key_end, value, value_end = map_entry(buffer, start, at_next)
+        if key < 0:
             return REFUSED
         place = count
         entries[0, count], entries[1, count] = key, key_end - key
         entries[2, count], entries[3, count] = value, value_end
         while place > first:
-            order = _precedes(buffer, entries, place, place - 1)
+            order = order_of(buffer, entries[0, place], entries[1, place], entries[0, place - 1], entries[1, place - 1])
             if order == 0:
                 return REFUSED
             if order > 0:

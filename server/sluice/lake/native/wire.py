@@ -16,7 +16,7 @@ from sluice.lake.native.json_text import REFUSED
 if TYPE_CHECKING:
     from sluice.lake.native.arrays import Bytes
 
-__all__ = ["FIXED64", "LENGTH", "VARINT", "is_utf8", "next_field", "varint"]
+__all__ = ["FIXED64", "LENGTH", "VARINT", "is_utf8", "map_entry", "next_field", "varint"]
 
 VARINT, FIXED64, LENGTH = 0, 1, 2
 
@@ -59,6 +59,18 @@ def next_field(buffer: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
     if stop < 0 or stop > end:
         return REFUSED, 0, 0, 0
     return number, wire, at, stop
+
+
+@compiled
+def map_entry(buffer: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
+    """Where key and value of a map's entry begin and end; REFUSED where it holds more, less, or anything else."""
+    number, wire, key, key_end = next_field(buffer, at, end)
+    if number != 1 or wire != LENGTH:
+        return REFUSED, 0, 0, 0
+    number, wire, value, value_end = next_field(buffer, key_end, end)
+    if number != 2 or wire != LENGTH or value_end != end:
+        return REFUSED, 0, 0, 0
+    return key, key_end, value, value_end
 
 
 @compiled
