@@ -53,7 +53,7 @@ def events(count: int, *, batch: int, seed: int) -> Iterator[dict[str, Any]]:
     name_of = _zipf(chance, _NAMES)
     user_of = _zipf(chance, _USERS)
     for number in range(count):
-        if number % batch == 0 or not is_of_client(number // batch):
+        if number % batch == 0 or not _is_of_client(number // batch):
             user = _user(next(user_of))
         at = _FIRST_TIME_MS + number * 3 + chance.randrange(3)
         if chance.random() < _EXPOSURES_SHARE:
@@ -78,7 +78,7 @@ def bodies(count: int, *, batch: int, seed: int, typed: bool) -> Bodies:
         some.append(event)
         if len(some) == batch:
             session = f"{random.Random(seed + len(found)).getrandbits(128):032x}"
-            sdk = _CLIENT if is_of_client(len(found)) else _SERVER
+            sdk = _CLIENT if _is_of_client(len(found)) else _SERVER
             metadata = sdk | {"sessionID": session}
             body = msgspec.json.encode({"events": some, "statsigMetadata": metadata})
             json_bytes += len(body)
@@ -87,7 +87,7 @@ def bodies(count: int, *, batch: int, seed: int, typed: bool) -> Bodies:
     return Bodies(bodies=found, events=len(found) * batch, json_bytes=json_bytes)
 
 
-def is_of_client(request: int) -> bool:
+def _is_of_client(request: int) -> bool:
     """Whether a client sends the request of that number; else a server, for many users."""
     return request % 2 == 0
 

@@ -27,12 +27,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from bench.baselines.run import BASELINES, measure
-from bench.clients import Asked, Seen, write_bodies
+from bench.clients import Asked, Seen, send_all, write_bodies
 from bench.events import Bodies, bodies
 from bench.processes import usage
 from tests.support.service import Service
@@ -59,9 +58,7 @@ def _send_to(address: str, key: str, transport: str, folder: Path, requests: Bod
         address=address, key=key, transport=transport, file=str(file), clients=int(how["clients"]),
         rate=how.get("rate", 0), seconds=how.get("seconds", 600),
     )  # fmt: skip
-    command = [sys.executable, "-m", "bench.clients", msgspec.json.encode(asked).decode()]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=900)
-    return msgspec.json.decode(done.stdout, type=Seen)
+    return send_all(asked)
 
 
 def _acknowledged(seen: Seen) -> int:

@@ -9,15 +9,14 @@ browser. What would mislead: a share is one of this process's time, not of the s
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from pathlib import Path
 
-import msgspec
-
-from bench.clients import Asked, write_bodies
+from bench.clients import Asked, send_all, write_bodies
 from bench.events import bodies
 from tests.support.service import Service
 
@@ -48,12 +47,10 @@ def main() -> int:
             command = [str(spy), "record", "--gil", "--rate", "200", "--duration", "3600", "--output", str(graph)]
             command += ["--pid", str(service.pid(process)), *(["--native"] if asked.native else [])]
             spies.append((graph, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)))
-        subprocess.run(
-            [sys.executable, "-m", "bench.clients", msgspec.json.encode(how).decode()], check=True, timeout=900
-        )
+        send_all(how)
         service.flush()
         for _, each in spies:
-            each.send_signal(2)
+            each.send_signal(signal.SIGINT)
         ended = [each.wait(60) for _, each in spies]
     for (graph, _), code in zip(spies, ended, strict=True):
         print(graph if code == 0 else f"{graph}: py-spy ended with {code}; it needs the right to trace processes")

@@ -14,7 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 _ANSWER = HttpBody(content_type="application/json", data=b'{"success":true}').SerializeToString()
 
 
-async def _call(_message: bytes, _context: grpc.aio.ServicerContext) -> bytes:  # type: ignore[type-arg]
+async def _call(_message: bytes, _context: grpc.aio.ServicerContext) -> bytes:  # type: ignore[type-arg]  # bytes both ways
     return _ANSWER
 
 

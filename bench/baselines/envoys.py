@@ -11,7 +11,7 @@ import httpx
 from sluice.edge.binary import find_envoy
 from tests.support.waiting import wait_until
 
-__all__ = ["answering", "passing_on"]
+__all__ = ["answering", "free_port", "passing_on"]
 
 _LISTENER = """
 static_resources:
@@ -49,7 +49,7 @@ _PASS_ON = """route: {{cluster: behind}}
 @contextmanager
 def answering(folder: Path) -> Iterator[tuple[str, int]]:
     """One that answers 202 to everything: its address and process id."""
-    port = _free_port()
+    port = free_port()
     with _running(folder / "answering.yaml", _LISTENER.format(port=port, route=_ANSWER), port) as pid:
         yield f"127.0.0.1:{port}", pid
 
@@ -57,7 +57,7 @@ def answering(folder: Path) -> Iterator[tuple[str, int]]:
 @contextmanager
 def passing_on(folder: Path) -> Iterator[tuple[str, int]]:
     """One that passes everything on to one that answers: address and process id of the one that is asked."""
-    port = _free_port()
+    port = free_port()
     with answering(folder) as (behind, _):
         route = _PASS_ON.format(port=behind.rpartition(":")[2])
         with _running(folder / "passing_on.yaml", _LISTENER.format(port=port, route=route), port) as pid:
@@ -84,7 +84,8 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from bench.baselines.envoys import answering, passing_on
+from bench.baselines.envoys import answering, free_port, passing_on
 from bench.processes import cpu_seconds
 from sluice.edge.config import EdgeConfig
 from sluice.edge.process import EnvoyProcess
@@ -66,7 +66,7 @@ def _ack_only(folder: Path) -> Iterator[_Running]:
 
 @contextmanager
 def _afternoon(folder: Path) -> Iterator[_Running]:
-    port = 18_431
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", "bench.baselines.afternoon:app", "--port", str(port)]
     lake = {"AFTERNOON_LAKE": str(folder)}
     server = subprocess.Popen([*command, "--log-level", "warning"], env=os.environ | lake)

@@ -25,12 +25,16 @@ class Anchor:
         path: the name.
         place: where it leads, if that is known already.
         may_be_made_again: it may be missing, and another one may have its name, on the same disk.
+
+    Attributes:
+        path: as given.
+        may_be_made_again: as given.
     """
 
     def __init__(self, path: Path, *, place: disk.Place | None = None, may_be_made_again: bool = False) -> None:
-        self._path = path
+        self.path = path
         self._place = place
-        self._may_be_made_again = may_be_made_again
+        self.may_be_made_again = may_be_made_again
 
     @property
     def place(self) -> disk.Place | None:
@@ -44,14 +48,14 @@ class Anchor:
             FileNotFoundError: it doesn't.
             OSError: that can't be seen.
         """
-        place = disk.place_of(self._path)
+        place = disk.place_of(self.path)
         if self._place is None:
             self._place = place
-        elif self._may_be_made_again:
+        elif self.may_be_made_again:
             if place is not None and place.device != self._place.device:
-                raise FileNotFoundError(errno.ENOENT, "on another disk than at the start", str(self._path))
+                raise FileNotFoundError(errno.ENOENT, "on another disk than at the start", str(self.path))
         elif place != self._place:
-            raise FileNotFoundError(errno.ENOENT, "not the folder that was there at the start", str(self._path))
+            raise FileNotFoundError(errno.ENOENT, "not the folder that was there at the start", str(self.path))
 
 
 def require_folders(places: Sequence[tuple[str, int, int]]) -> None:

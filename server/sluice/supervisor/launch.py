@@ -78,8 +78,11 @@ class Place:
     @property
     def of_folders(self) -> tuple[tuple[str, int, int], ...]:
         """Path, device and inode of the data folder and its log, as `require_folder` found them."""
-        folders = zip((self.data_dir, self.data_dir / LOG_FOLDER), self._anchors, strict=False)
-        return tuple((str(path), *anchor.place) for path, anchor in folders if anchor.place is not None)
+        return tuple(
+            (str(anchor.path), *anchor.place)
+            for anchor in self._anchors
+            if anchor.place is not None and not anchor.may_be_made_again
+        )
 
     @property
     def metrics(self) -> Path:
