@@ -55,6 +55,29 @@ def _tries(writer: LakeWriter, times: int) -> list[Any]:
     return messages
 
 
+def test_a_log_that_can_be_listed_again_is_no_trouble_any_more_though_nothing_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = _log("a")
+    writer = started(tmp_path, log, lake_age_s=3600.0)
+    waiting = log.waiting
+
+    def unlisted() -> Any:
+        raise OSError(errno.EIO, "Input/output error", "log/sealed")
+
+    monkeypatch.setattr(log, "waiting", unlisted)
+    _tries(writer, 2)
+    assert _keeps("list") == 1
+
+    monkeypatch.setattr(log, "waiting", waiting)
+    with structlog.testing.capture_logs() as told:
+        assert writer.run_once(NOW) is Outcome.IDLE
+
+    assert _keeps("list") == 0
+    assert [message["event"] for message in told] == ["segments are published again"]
+    assert log.waiting()
+
+
 @pytest.mark.parametrize("step", ["write", "sync"])
 def test_an_outage_is_told_once_and_counted_each_time_and_its_end_is_told(tmp_path: Path, step: str) -> None:
     writer = started(tmp_path, _log("a"))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from sluice import telemetry
 from sluice.lake import metrics
+from sluice.lake.metrics import Failure
 from sluice.outage import Outage
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from sluice.errors import SluiceError
     from sluice.lake.failing import PublishFailed
-    from sluice.lake.metrics import Failure
 
 __all__ = ["Troubles"]
 
@@ -133,6 +133,11 @@ class Troubles:
         """All is in the lake."""
         self._steps_go_on()
         self._show()
+
+    def folders_are_there(self) -> None:
+        """The staging folder was made and the log listed, though nothing is due: what hindered that alone is over."""
+        if self._step_fails <= {Failure.STAGING.value, Failure.LIST.value}:
+            self.nothing_waits()
 
     def keep_only(self, about: Collection[str]) -> None:
         """Other hours and segments don't wait any more."""

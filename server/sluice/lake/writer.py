@@ -147,6 +147,8 @@ class LakeWriter:
                 self.leaves_some = self._left_apart or bool(all_waiting)
                 if not self.leaves_some:
                     self._troubles.nothing_waits()
+                else:
+                    self._troubles.folders_are_there()
                 return Outcome.IDLE
             hour = chosen[0].hour
             try:
