@@ -127,6 +127,23 @@ def test_the_writer_ends_with_its_supervisor(tmp_path: Path) -> None:
         os.close(read)
 
 
+@pytest.mark.parametrize(
+    ("limits", "is_due"),
+    [
+        ({}, False),
+        ({"max_log_bytes": 1000}, True),
+        ({"max_log_bytes": 10**6}, False),
+        ({"min_free_bytes": 10**6}, False),
+        ({"min_free_bytes": 2**61}, True),
+    ],
+)
+def test_what_fills_the_log_is_due_before_its_age(tmp_path: Path, limits: dict[str, int], is_due: bool) -> None:
+    _seal(tmp_path, "a" * 950, 1)
+    writer = started(tmp_path, LocalSegments(tmp_path / "log"), **limits)
+
+    assert writer.run_once(time.time()) is (turns.Outcome.PUBLISHED if is_due else turns.Outcome.IDLE)
+
+
 @pytest.mark.parametrize("name", ["", "log"])
 def test_the_writer_works_in_no_other_folder_than_its_supervisor(tmp_path: Path, name: str) -> None:
     own, data = tmp_path / "own", tmp_path / "data"

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pyarrow as pa
 
-from sluice import metering, telemetry
+from sluice import disk, metering, telemetry
 from sluice.anchor import require_folders
 from sluice.lake import metrics
 from sluice.lake.config import WriterConfig
@@ -43,6 +43,7 @@ from sluice.lake.troubles import Troubles
 from sluice.lake.turns import Loop, Outcome
 from sluice.lake.written_tables import written_tables
 from sluice.log.ports import DamageReason
+from sluice.log.segment import LOG_FOLDER
 from sluice.shut_out import shut_out
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ MAX_DEATHS = 3
 
 # Some 0.2 s of decoding: who decodes less has no use for what is compiled.
 _EVENTS_WORTH_COMPILING = 30_000
+
+# A part of what may wait in the log.
+_NEARLY_FULL = 0.9
 
 # How long until it is tried again to set aside what can't be.
 _SET_ASIDE_AGAIN_S = 10.0
@@ -137,6 +141,7 @@ class LakeWriter:
 
     def _publish_next(self, now: float, *, at_once: bool) -> Outcome:
         all_waiting = waiting = self._waiting()
+        at_once = at_once or self._fills_the_log(waiting)
         while True:
             among = self._without_failed(waiting)
             chosen = self._choose(among, now, at_once=at_once)
@@ -181,6 +186,17 @@ class LakeWriter:
             at_once=at_once,
             suspects=self._suspects,
         )
+
+    def _fills_the_log(self, waiting: Sequence[Sealed]) -> bool:
+        """Whether the log soon takes nothing for what waits: then callers are refused while it waits to be due."""
+        limit_bytes = self._config.max_log_bytes
+        if limit_bytes is not None and sum(segment.size_bytes for segment in waiting) > _NEARLY_FULL * limit_bytes:
+            return True
+        try:
+            free_bytes = disk.free_bytes(Path(self._config.data_dir) / LOG_FOLDER) if waiting else None
+        except OSError:
+            return False  # whoever writes there knows more of it
+        return free_bytes is not None and free_bytes < self._config.min_free_bytes / _NEARLY_FULL
 
     def _publish(self, chosen: Sequence[Sealed]) -> None:
         try:

@@ -95,6 +95,8 @@ def writer_config(
         data_dir=str(settings.data_dir.absolute()),
         lake_size_bytes=settings.lake_size,
         lake_age_s=settings.lake_age,
+        min_free_bytes=settings.min_free,
+        max_log_bytes=settings.log_limit,
         archive=settings.archive,
         places=tuple(places),
         lifeline_fd=lifeline_fd,
