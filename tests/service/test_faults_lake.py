@@ -4,6 +4,7 @@ The errors are raised by the process's own disk.py where a rule says (tests/supp
 really full: test_faults_full_disk.py.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -28,19 +29,16 @@ def _rule(verb: str, path: str, error: int, *, role: str = "lake") -> Rule:
     return Rule(f"{verb} {path}", role=role, verb=verb, path=path, action="error", errno=error)
 
 
-# Before the first file is published: later the folder of the hour is there.
-_MKDIR = _rule("mkdir", "*/received_hour=*", errno.EDQUOT)
+@contextlib.contextmanager
+def _under_load(folder: Path, *rules: Rule) -> Iterator[Faulty]:
+    """A service that sends; at the end its lake has what the ledger says.
 
-
-@pytest.fixture(scope="module")
-def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    """One service for all faults, one after the other: that none needs a restart is a part of the claim.
-
-    At the end its lake has what the ledger of all of them says.
+    Args:
+        folder: an own one.
+        rules: what act from its start.
     """
-    folder = tmp_path_factory.mktemp("faults-lake")
     faults = DiskFaults(folder)
-    faults.set(_MKDIR)
+    faults.set(*rules)
     with Service(folder / "data", *_FLAGS, environment=faults.environment) as service:
         with load_on(service, rest=1) as load:
             yield service, faults, load
@@ -48,8 +46,14 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
         assert_lake_has_what_was_told(service, load.ledger)
 
 
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
+    """One service for all faults, one after the other: that none needs a restart is a part of the claim."""
+    with _under_load(tmp_path_factory.mktemp("faults-lake")) as faulty:
+        yield faulty
+
+
 _FAULTS = [
-    pytest.param(_MKDIR, "make_folders", id="mkdir EDQUOT"),
     pytest.param(_rule("create", "*/.staging/*.parquet", errno.ENOSPC), "write", id="create staged ENOSPC"),
     pytest.param(_rule("write", "*/.staging/*.parquet", errno.ENOSPC), "write", id="write staged ENOSPC"),
     pytest.param(_rule("write", "*/.staging/*.parquet", errno.EIO), "write", id="write staged EIO"),
@@ -67,6 +71,17 @@ _FAULTS = [
 def test_while_the_lake_refuses_202_goes_on_and_segments_wait_and_it_is_told_once_and_heals_by_itself(
     faulty: Faulty, rule: Rule, cause: str
 ) -> None:
+    _told_once_and_heals(faulty, rule, cause)
+
+
+def test_so_it_is_where_the_folder_of_an_hour_cannot_be_made(tmp_path: Path) -> None:
+    rule = _rule("mkdir", "*/received_hour=*", errno.EDQUOT)
+    # Before the first file is published: later the folder is there.
+    with _under_load(tmp_path, rule) as faulty:
+        _told_once_and_heals(faulty, rule, "make_folders")
+
+
+def _told_once_and_heals(faulty: Faulty, rule: Rule, cause: str) -> None:
     service, faults, load = faulty
     told = Told(service)
     with faults.acting(rule):
