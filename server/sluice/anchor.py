@@ -7,6 +7,7 @@ back, and what stands in its place may belong to another service.
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ __all__ = ["Anchor", "require_folders"]
 
 
 class Anchor:
-    """The name of a folder, and where it led at the first look at which it was there.
+    """The name of a folder, and where it led when this was made, or when it was first there afterwards.
 
     Args:
         path: the name.
@@ -35,10 +36,12 @@ class Anchor:
         self.path = path
         self._place = place
         self.may_be_made_again = may_be_made_again
+        with suppress(OSError):  # then it is looked at later
+            self.check()
 
     @property
     def place(self) -> disk.Place | None:
-        """Where it led at that look; None before it."""
+        """Where it led then; None until it is there."""
         return self._place
 
     def check(self) -> None:

@@ -21,6 +21,7 @@ def test_one_worker_that_serves_is_enough() -> None:
         pytest.param({"recovered": False}, Reason.RECOVERY_RUNS, id="recovery runs"),
         pytest.param({"edge_listens": False}, Reason.EDGE_NOT_LISTENING, id="Envoy does not listen"),
         pytest.param({"edge_answers": False}, Reason.EDGE_SILENT, id="Envoy hangs"),
+        pytest.param({"edge_found_worker": False}, Reason.NO_WORKER_HEALTHY, id="Envoy has found no worker"),
         pytest.param({"workers": ()}, Reason.NO_WORKER_HEALTHY, id="no worker"),
         pytest.param({"workers": (Health.HANGS, Health.STARTING)}, Reason.NO_WORKER_HEALTHY, id="none answers"),
         pytest.param({"workers": (Health.NOT_SERVING,)}, Reason.LOG_UNWRITABLE, id="the log takes nothing"),
@@ -36,6 +37,12 @@ def test_one_worker_that_serves_is_enough() -> None:
 )
 def test_each_condition_makes_it_unready_with_its_own_reason(change: dict[str, object], reason: Reason) -> None:
     assert reasons_not_ready(replace(_READY, **change)) == (reason,)
+
+
+def test_where_workers_refuse_that_is_the_reason_and_not_that_envoy_finds_none() -> None:
+    facts = replace(_READY, workers=(Health.NOT_SERVING,), edge_found_worker=False)
+
+    assert reasons_not_ready(facts) == (Reason.LOG_UNWRITABLE,)
 
 
 def test_a_log_and_descriptors_may_both_be_the_reason() -> None:

@@ -31,6 +31,10 @@ _MAX_GZIP_MEMBERS = 10_000
 _GZIP_STEP_BYTES = 64 * 1024
 
 
+class _TooManyMembersError(Exception):
+    pass
+
+
 def unpacked(body: bytes, encoding: str, *, max_bytes: int) -> bytes | Invalid | TooLarge:
     """Unpack a body.
 
@@ -42,7 +46,11 @@ def unpacked(body: bytes, encoding: str, *, max_bytes: int) -> bytes | Invalid |
     name = encoding.lower()
     if not body or name not in _UNPACK:
         return body
-    data = _UNPACK[name](body, max_bytes)
+    try:
+        data = _UNPACK[name](body, max_bytes)
+    except _TooManyMembersError:
+        expected = f"at most {_MAX_GZIP_MEMBERS:,} members of gzip"
+        return invalid_request("body", expected, "more", mend="pack the whole body as one")
     if data is None:
         mend = "pack the whole body so, or send it without content-encoding"
         return invalid_request("body", name, "something else, or only a part", mend=mend)
@@ -57,7 +65,7 @@ def _gzip(body: bytes, max_bytes: int) -> bytes | None:
     while at < len(body):
         members += 1
         if members > _MAX_GZIP_MEMBERS:
-            return None
+            raise _TooManyMembersError
         member = zlib.decompressobj(_GZIP_WBITS)
         while not member.eof:
             step = view[at : at + _GZIP_STEP_BYTES]

@@ -30,6 +30,7 @@ from sluice.log.appender import SegmentAppender
 from sluice.log.ids import new_request_id
 from sluice.log.refused import RefusedAppender, refused_log
 from sluice.log.segment import LOG_FOLDER
+from sluice.outage import hint_of
 
 __all__ = ["main", "run"]
 
@@ -127,7 +128,7 @@ def main() -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(config))
     except (SluiceError, OSError) as exc:
-        _messages.error("worker failed", error=str(exc), hint=getattr(exc, "hint", ""))
+        _messages.error("worker failed", error=str(exc), hint=hint_of(exc))
         return 1
     return 0
 

@@ -42,7 +42,6 @@ class Keys:
         self._path = path
         self._unreadable = False
         self._home = Anchor(path.parent)
-        self._home.check()
         self._identity = disk.identity(path)
         self._by_hash = _by_hash(read_keys(path))
 

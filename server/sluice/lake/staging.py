@@ -9,7 +9,6 @@ fault, these are to blame.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -35,10 +34,7 @@ class Staging:
     def __init__(self, data_dir: Path) -> None:
         self.folder = data_dir / LAKE_FOLDER / STAGING_FOLDER
         # Another data folder has another writer; below a mount point nobody would find what is published.
-        home = Anchor(data_dir)
-        with suppress(OSError):  # then it is looked at later
-            home.check()
-        self._anchors = (home, Anchor(data_dir / LAKE_FOLDER, may_be_made_again=True))
+        self._anchors = (Anchor(data_dir), Anchor(data_dir / LAKE_FOLDER, may_be_made_again=True))
         self._told: set[str] = set()
 
     def prepare(self) -> None:

@@ -44,6 +44,7 @@ from sluice.lake.turns import Loop, Outcome
 from sluice.lake.written_tables import written_tables
 from sluice.log.ports import DamageReason
 from sluice.log.segment import LOG_FOLDER
+from sluice.outage import hint_of
 from sluice.shut_out import shut_out
 
 if TYPE_CHECKING:
@@ -315,7 +316,7 @@ def main(arguments: Sequence[str]) -> int:
         # All of them hold to the folders that had their names when they were made: those may be another service's.
         require_folders(config.places)
     except OSError as exc:
-        _messages.error("lake writer failed", error=str(exc))
+        _messages.error("lake writer failed", error=str(exc), hint=hint_of(exc))
         return 1
     loop = Loop([LakeWriter(config, table, staging) for table in tables], config.lifeline_fd)
     loop.listen()

@@ -17,7 +17,6 @@ Names, and the folders themselves; nothing here looks at a file.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -138,12 +137,9 @@ class Folders:
         home = Anchor(log.parent)
         # The log of refused requests is made with the first one, and again where somebody removes it when it is empty.
         self._anchors = (home,) if log.name == REFUSED_FOLDER else (home, Anchor(log))
-        for anchor in self._anchors:
-            with suppress(OSError):  # then it is looked at later
-                anchor.check()
 
     def check(self) -> None:
-        """See that the log is the folder that it was at the first look, where it was when this was made.
+        """See that the log is the folder that it was when this was made, where it was.
 
         Raises:
             FileNotFoundError: it isn't, or isn't there.

@@ -42,7 +42,7 @@ class EnvoyChild:
         self._listening = asyncio.create_task(self._wait_listening())
         self._following = asyncio.create_task(self._follow_workers())
         self._healthy_workers = 0
-        self._was_open = False
+        self._found_worker = False
         self._silences = 0
         self._drain: asyncio.Task[None] | None = None
 
@@ -76,9 +76,9 @@ class EnvoyChild:
         return self._end.result() if self._end.done() else None
 
     @property
-    def is_open(self) -> bool:
-        """Whether it takes requests: it listens, and has found a healthy worker."""
-        return self._was_open and not self._end.done()
+    def found_worker(self) -> bool:
+        """Whether it has found a healthy worker since it started; until then it answers 503."""
+        return self._found_worker and not self._end.done()
 
     @property
     def answers(self) -> bool:
@@ -138,8 +138,8 @@ class EnvoyChild:
                         )
             else:
                 self._silences = 0
-                self._was_open = self._was_open or self._healthy_workers > 0
-            await asyncio.sleep(_FOLLOW_EVERY_S if self._was_open else _POLL_S)
+                self._found_worker = self._found_worker or self._healthy_workers > 0
+            await asyncio.sleep(_FOLLOW_EVERY_S if self._found_worker else _POLL_S)
 
     async def _drain_now(self) -> None:
         try:

@@ -66,7 +66,7 @@ class Place:
     def require_folder(self) -> Path:
         """The data folder, if it is still the one whose lock this service holds, with its log and on its disk its lake.
 
-        Log and lake are those that were there when this was first asked.
+        Log and lake are those that were there at the start, or else when they were first there.
 
         Raises:
             OSError: another one stands in its place, or none: it may be another service's by now.

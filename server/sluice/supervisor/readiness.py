@@ -37,8 +37,9 @@ class Facts:
     Attributes:
         draining: a drain has begun.
         recovered: what earlier processes left in the log is sealed.
-        edge_listens: Envoy takes connections, and has found a worker to send requests to; of an external Envoy nobody
-            here can know, and it is taken for granted.
+        edge_listens: Envoy takes connections; of an external one nobody here can know, and this and the next are taken for
+            granted.
+        edge_found_worker: it has found a worker to send requests to since it started; until then it answers 503.
         edge_answers: Envoy answers on its own admin interface; one that doesn't hangs.
         workers: the health of each. One that answers, but not that it serves, can't write its log, or has no file
             descriptors left.
@@ -50,6 +51,7 @@ class Facts:
     draining: bool = False
     recovered: bool = False
     edge_listens: bool = False
+    edge_found_worker: bool = True
     edge_answers: bool = True
     workers: tuple[Health, ...] = ()
     workers_healthy: int = 0
@@ -66,7 +68,7 @@ def reasons_not_ready(facts: Facts) -> tuple[Reason, ...]:
         Reason.RECOVERY_RUNS: not facts.recovered,
         Reason.EDGE_NOT_LISTENING: not facts.edge_listens,
         Reason.EDGE_SILENT: not facts.edge_answers,
-        Reason.NO_WORKER_HEALTHY: not serves and not refuse,
+        Reason.NO_WORKER_HEALTHY: not refuse and not (serves and facts.edge_found_worker),
         # Also of a worker that can't say why: there is no third cause.
         Reason.LOG_UNWRITABLE: refuse and (bool(facts.log_causes) or not facts.without_descriptors),
         Reason.NO_DESCRIPTORS: refuse and facts.without_descriptors > 0,

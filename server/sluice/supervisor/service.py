@@ -146,7 +146,8 @@ class Service:
         return Facts(
             draining=draining,
             recovered=self._recovery.has_run,
-            edge_listens=not self._has_edge or (self._envoy is not None and self._envoy.is_open),
+            edge_listens=not self._has_edge or (self._envoy is not None and self._envoy.address is not None),
+            edge_found_worker=not self._has_edge or (self._envoy is not None and self._envoy.found_worker),
             edge_answers=self._envoy is None or self._envoy.answers,
             workers=health,
             workers_healthy=self._envoy.healthy_workers if self._envoy is not None else self._healthy_without(health),
