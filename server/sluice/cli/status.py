@@ -182,7 +182,7 @@ def _lines(data_dir: Path, found: _Status) -> Iterator[tuple[str, str]]:
     if found.damaged:
         which, rest = command_on(data_dir, "log list"), command_on(data_dir, "log verify")
         yield "see", f"which, and why: {which}; whether the rest is whole: {rest}"
-    yield "disk left", f"{found.disk_free_bytes / 2**30:,.1f} GiB"
+    yield "disk left", f"{found.disk_free_bytes / 2**20:,.0f} MiB"
 
 
 def _in_words(names: Iterable[str]) -> str:

@@ -37,8 +37,7 @@ class Facts:
     Attributes:
         draining: a drain has begun.
         recovered: what earlier processes left in the log is sealed.
-        edge_listens: Envoy takes connections; of an external one nobody here can know, and this and the next are taken for
-            granted.
+        edge_listens: Envoy takes connections; of an external one nobody here can know: this and the next are then true.
         edge_found_worker: it has found a worker to send requests to since it started; until then it answers 503.
         edge_answers: Envoy answers on its own admin interface; one that doesn't hangs.
         workers: the health of each. One that answers, but not that it serves, can't write its log, or has no file
