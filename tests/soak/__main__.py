@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sluice.lake.native.ready import CompiledDecoder
 from tests.soak.plan import Chosen, Plan
 from tests.soak.progress import Progress
 from tests.soak.report import report
@@ -33,9 +34,13 @@ def main() -> int:
     sys.stderr.write(f"seed {seed}, in {folder}\n")
     # Whoever ends it is told how far it came, and nothing is left that runs.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    environment = {"PLANTED_FAULT": asked.plant} if asked.plant else {}
+    if asked.decoder == "compiled":
+        sys.stderr.write("compiling the decoder, unless it was before\n")
+        CompiledDecoder().load()
+        environment["COMPILED_AT_ONCE"] = "1"
     with Progress() as progress:
         plan = Chosen(asked.only, seed=seed) if asked.only else Plan(asked.kills, seed=seed)
-        environment = {"PLANTED_FAULT": asked.plant} if asked.plant else {}
         soak = Soak(folder, limits, plan=plan, seed=seed, environment=environment, tell=progress.say)
         progress.follow(soak, kills=asked.kills)
         result = soak.run()
@@ -66,6 +71,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="ACT", help="these acts or steps alone, in turn, by their names")
     parser.add_argument(
         "--plant", metavar="FAULT", help="let the service break a promise: tests/support/injected/planted.py"
+    )
+    parser.add_argument(
+        "--decoder", choices=["compiled", "plain"], default="compiled", help="what each lake writer has from its start"
     )
     return parser.parse_args()
 

@@ -27,3 +27,8 @@ if os.environ.get("PLANTED_FAULT"):
     import planted
 
     planted.install(os.environ["PLANTED_FAULT"])
+
+if os.environ.get("COMPILED_AT_ONCE"):
+    import compiled_at_once
+
+    compiled_at_once.install()
