@@ -26,20 +26,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
 from bench.baselines.run import BASELINES, measure
-from bench.clients import Asked, Seen, send_all, write_bodies
 from bench.events import Bodies, bodies
 from bench.processes import usage
+from bench.sending import acknowledged, metrics, send, send_to, warm_up
 from tests.support.service import Service
 
 # Events of a cell, by events of a request: enough for some seconds of CPU time.
 _EVENTS = {1: 12_000, 20: 120_000, 100: 300_000, 500: 400_000}
-_WARM_EVENTS = 40_000
-_COMPILES_WITHIN_S = 300
 # Events per CPU-second.
 GOALS = {
     "rest": {1: 3_200, 20: 55_000, 100: 220_000, 500: 400_000},
@@ -47,31 +44,9 @@ GOALS = {
 }
 
 
-def _send(service: Service, transport: str, folder: Path, requests: Bodies, **how: float) -> Seen:
-    return _send_to(service.grpc, service.server_key, transport, folder, requests, **how)
-
-
-def _send_to(address: str, key: str, transport: str, folder: Path, requests: Bodies, **how: float) -> Seen:
-    file = folder / "bodies"
-    write_bodies(file, requests.bodies)
-    asked = Asked(
-        address=address, key=key, transport=transport, file=str(file), clients=int(how["clients"]),
-        rate=how.get("rate", 0), seconds=how.get("seconds", 600),
-    )  # fmt: skip
-    return send_all(asked)
-
-
-def _acknowledged(seen: Seen) -> int:
-    return seen.answers.get("202", 0) + seen.answers.get("OK", 0)
-
-
-def _metrics(service: Service) -> str:
-    return httpx.get(f"http://{service.admin}/metrics", timeout=10).text
-
-
 def _commits(service: Service) -> int:
     """How often the log was synced by now."""
-    counts = re.findall(r"^sluice_log_commit_seconds_count(?:{.*})? (\S+)$", _metrics(service), re.MULTILINE)
+    counts = re.findall(r"^sluice_log_commit_seconds_count(?:{.*})? (\S+)$", metrics(service), re.MULTILINE)
     return sum(int(float(count)) for count in counts)
 
 
@@ -83,40 +58,38 @@ def _cell(transport: str, batch: int, workers: int, options: argparse.Namespace)
         Service(Path(folder) / "data", "--workers", str(workers)) as service,
     ):
         requests = bodies(count, batch=batch, seed=options.seed, typed=typed)
-        warm = _warm_up(service, transport, Path(folder), batch, options)
+        warm = warm_up(service, transport, Path(folder), batch, seed=options.seed + 1)
         parquet_bytes = -_bytes_in_lake(service)
         before, commits = usage(service), _commits(service)
-        sent = _send(service, transport, Path(folder), requests, clients=options.clients)
+        sent = send(service, transport, Path(folder), requests, clients=options.clients)
         service.flush()
         after = usage(service)
         commits = _commits(service) - commits
-        acknowledged = _acknowledged(sent) * batch
+        events = acknowledged(sent) * batch
         used = after.less(before)
         parquet_bytes += _bytes_in_lake(service)
-        rate = _acknowledged(sent) / sent.seconds / 2
+        rate = acknowledged(sent) / sent.seconds / 2
         fewer = int(min(rate * options.latency_seconds, len(requests.bodies)))
         later = Bodies(bodies=requests.bodies[:fewer], events=fewer * batch, json_bytes=0)
-        at_half = _send(
-            service, transport, Path(folder), later, clients=256, rate=rate, seconds=options.latency_seconds
-        )
+        at_half = send(service, transport, Path(folder), later, clients=256, rate=rate, seconds=options.latency_seconds)
         service.flush()
-        told = acknowledged + _acknowledged(at_half) * batch + warm
+        told = events + acknowledged(at_half) * batch + warm
         [[rows]] = service.rows("select count(*) from events")
         peaks = usage(service).peak_mib
     return {
         "transport": transport,
         "batch": batch,
         "workers": workers,
-        "events": acknowledged,
+        "events": events,
         "answers": sent.answers,
-        "events_per_cpu_s": acknowledged / used.total_cpu_s,
+        "events_per_cpu_s": events / used.total_cpu_s,
         "cpu_s": used.cpu_s,
         "clients_cpu_s": sent.cpu_s,
-        "events_per_s": acknowledged / sent.seconds,
-        "commits_per_event": commits / acknowledged,
-        "written_bytes_per_event": used.written_bytes / acknowledged,
+        "events_per_s": events / sent.seconds,
+        "commits_per_event": commits / events,
+        "written_bytes_per_event": used.written_bytes / events,
         "json_bytes_per_event": requests.json_bytes / requests.events,
-        "parquet_bytes_per_event": parquet_bytes / acknowledged,
+        "parquet_bytes_per_event": parquet_bytes / events,
         "rate_at_half": rate,
         "latencies_ms_at_half": at_half.latencies_ms,
         "peak_mib": peaks,
@@ -130,8 +103,8 @@ def _baselines(batch: int, options: argparse.Namespace) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="sluice-bench-", dir=options.folder) as folder:
 
         def send(address: str) -> int:
-            return _acknowledged(
-                _send_to(address, "secret-nobody-asks", "rest", Path(folder), requests, clients=options.clients)
+            return acknowledged(
+                send_to(address, "secret-nobody-asks", "rest", Path(folder), requests, clients=options.clients)
             )
 
         return [measure(name, send, batch=batch) for name in BASELINES]
@@ -139,22 +112,6 @@ def _baselines(batch: int, options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _bytes_in_lake(service: Service) -> int:
     return sum(path.stat().st_size for path in (service.data_dir / "lake/events").rglob("*.parquet"))
-
-
-def _warm_up(service: Service, transport: str, folder: Path, batch: int, options: argparse.Namespace) -> int:
-    """Send so many events as let the lake writer load its compiled decoder, and wait for it; return how many."""
-    some = bodies(_WARM_EVENTS, batch=500, seed=options.seed + 1, typed=False)
-    few = bodies(20 * batch, batch=batch, seed=options.seed + 2, typed=transport == "grpc")
-    _send(service, "rest", folder, some, clients=2)
-    _send(service, transport, folder, few, clients=2)
-    service.flush()
-    deadline = time.monotonic() + _COMPILES_WITHIN_S
-    while not re.search("^sluice_lake_compiled_decoder 1", _metrics(service), re.MULTILINE):
-        if time.monotonic() > deadline:
-            sys.stderr.write("warning: no compiled decoder; what is measured is the plain one\n")
-            break
-        time.sleep(0.2)
-    return some.events + few.events
 
 
 def _median(rounds: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""Requests to a service under test, by clients in a process of their own; and a service that has warmed up."""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+from bench.clients import Asked, Seen, send_all, write_bodies
+from bench.events import Bodies, bodies
+from tests.support.service import Service
+
+__all__ = ["acknowledged", "metrics", "send", "send_to", "warm_up"]
+
+_WARM_EVENTS = 40_000
+_COMPILES_WITHIN_S = 300
+
+
+def send(service: Service, transport: str, folder: Path, requests: Bodies, **how: float) -> Seen:
+    """Send requests to a service; as `send_to`."""
+    return send_to(service.grpc, service.server_key, transport, folder, requests, **how)
+
+
+def send_to(address: str, key: str, transport: str, folder: Path, requests: Bodies, **how: float) -> Seen:
+    """Send each request once.
+
+    Args:
+        address: `host:port`.
+        key: the API key.
+        transport: `rest` or `grpc`.
+        folder: where the bodies are written for the clients to read.
+        requests: their bodies.
+        how: `clients` that send at a time; `rate` and `seconds`, as Asked has them.
+    """
+    file = folder / "bodies"
+    write_bodies(file, requests.bodies)
+    asked = Asked(
+        address=address, key=key, transport=transport, file=str(file), clients=int(how["clients"]),
+        rate=how.get("rate", 0), seconds=how.get("seconds", 600),
+    )  # fmt: skip
+    return send_all(asked)
+
+
+def acknowledged(seen: Seen) -> int:
+    """How many requests were."""
+    return seen.answers.get("202", 0) + seen.answers.get("OK", 0)
+
+
+def metrics(service: Service) -> str:
+    """What /metrics says."""
+    return httpx.get(f"http://{service.admin}/metrics", timeout=10).text
+
+
+def warm_up(service: Service, transport: str, folder: Path, batch: int, *, seed: int) -> int:
+    """Send so many events as let the lake writer load its compiled decoder, and wait for it; return how many."""
+    some = bodies(_WARM_EVENTS, batch=500, seed=seed, typed=False)
+    few = bodies(20 * batch, batch=batch, seed=seed + 1, typed=transport == "grpc")
+    send(service, "rest", folder, some, clients=2)
+    send(service, transport, folder, few, clients=2)
+    service.flush()
+    deadline = time.monotonic() + _COMPILES_WITHIN_S
+    while not re.search("^sluice_lake_compiled_decoder 1", metrics(service), re.MULTILINE):
+        if time.monotonic() > deadline:
+            sys.stderr.write("warning: no compiled decoder; what is measured is the plain one\n")
+            break
+        time.sleep(0.2)
+    return some.events + few.events
