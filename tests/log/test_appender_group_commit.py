@@ -100,7 +100,7 @@ async def test_callers_that_wait_while_a_commit_runs_share_the_next(tmp_path: Pa
     assert len(commits) == 2
 
 
-async def test_callers_that_become_ready_together_share_a_commit(tmp_path: Path) -> None:
+async def test_callers_that_become_ready_together_share_commits(tmp_path: Path) -> None:
     recorder = Recorder()
     log = appender(tmp_path / "log")
     await log.start()
@@ -108,7 +108,8 @@ async def test_callers_that_become_ready_together_share_a_commit(tmp_path: Path)
         await asyncio.gather(*(log.append(entry()) for _ in range(50)))
         await log.close()
 
-    assert [operation.verb for operation in recorder.done].count("datasync") == 1
+    # The first may be on its way before the others are there.
+    assert [operation.verb for operation in recorder.done].count("datasync") <= 2
 
 
 async def test_the_loop_goes_on_while_the_disk_hangs(tmp_path: Path) -> None:

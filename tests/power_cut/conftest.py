@@ -13,9 +13,7 @@ import structlog
 
 from sluice.lake import written_tables
 from sluice.lake.decode import Rows
-from sluice.log import appender
 from sluice.storage.v1.log_record_pb2 import LogRecord
-from tests.power_cut.worker import AtOnce
 
 _IN_MEMORY = Path("/dev/shm")
 
@@ -34,13 +32,6 @@ def _no_messages() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.configure(**before)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _appenders_work_at_once() -> Iterator[None]:
-    # Not where each is started: lives of several workers take turns, and would undo it in another order.
-    with patch.object(appender, "JobThread", AtOnce):
-        yield
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,7 +1,7 @@
 """A worker's appender, driven step by step: the real group commit and its answers, without a thread of its own."""
 
-import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from sluice.log.appender import SegmentAppender
@@ -14,28 +14,7 @@ from tests.support.log_records import HOUR_US, Clock, entry
 # 2026-01-31T07:30Z
 FIRST_TIME_US = 1_769_844_600_000_000
 
-_MENDED_WITHIN_S = 10.0
-
-
-class AtOnce:
-    """In place of the appender's JobThread: work is done where it is asked for, so that runs can be repeated."""
-
-    def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
-        del name
-        self._loop = loop
-
-    def do(self, work: Callable[[], None]) -> asyncio.Future[None]:
-        done: asyncio.Future[None] = self._loop.create_future()
-        try:
-            work()
-        except Exception as exc:  # noqa: BLE001  as JobThread does
-            done.set_exception(exc)
-        else:
-            done.set_result(None)
-        return done
-
-    def end(self) -> None:
-        pass
+_TRIES = 100
 
 
 class Worker:
@@ -53,7 +32,7 @@ class Worker:
         self.clock = Clock(FIRST_TIME_US)
         self._history = history
         self._doubtful: list[Attempt] = []
-        self._loop = asyncio.new_event_loop()
+        self._is_over = False
         self._appender = SegmentAppender(
             data_dir / LOG_FOLDER,
             node,
@@ -63,22 +42,25 @@ class Worker:
             min_free_bytes=0,
             clock=self.clock,
         )
-        try:
-            self._loop.run_until_complete(self._appender.start())
-        except SystemExit:
-            self.die()
-            raise
+        self._do(self._appender.begin)
 
     def send(self, *attempts: Attempt) -> None:
         """Send requests at the same time, which are committed together, and keep what each is answered."""
         for attempt in attempts:
             self._history.note(Answered(attempt, Answer.UNANSWERED))
         mark = len(self._history.entries)
-        self._run(asyncio.gather, *(self._send(attempt, mark) for attempt in attempts))
+        for attempt in attempts:
+            done = partial(self._answered, attempt, mark)
+            try:
+                self._appender.put(entry(attempt.body, event_count=attempt.events), done)
+            except LogUnavailable:
+                done(False)
+        self._do_what_is_to_be_done()
 
     def seal(self) -> None:
         """As `sluice flush` has it done."""
-        self._run(self._appender.seal)
+        self._appender.ask_to_seal(lambda _: None)
+        self._do_what_is_to_be_done()
 
     def pass_an_hour(self) -> None:
         """Let its clock go on; the next record finds its segment due."""
@@ -86,59 +68,56 @@ class Worker:
 
     def mend(self) -> None:
         """Wait until it takes records again; what it could not cut off is cut off then."""
-        self._run(self._until_healthy)
+        for _ in range(_TRIES):
+            if self._appender.healthy:
+                break
+            self._do(self._appender.turn)
+        assert self._appender.healthy
         for attempt in self._doubtful:
             self._history.note(Answered(attempt, Answer.REFUSED))
         self._doubtful.clear()
 
     def close(self) -> None:
         """Seal and end, as a drain has it done."""
-        self._run(self._appender.close)
-        self._end()
+        self._appender.begin_close()
+        while self._do(self._appender.turn):
+            pass
+        self._do(self._appender.end)
+        self._is_over = True
 
     def die(self) -> None:
         """End as by SIGKILL: nothing more is done to the disk, and the kernel gives the locks back."""
-        if self._loop.is_closed():
+        if self._is_over:
             return
-        if self._appender._task is not None:
-            self._appender._task.cancel()
         for segment in (self._appender._writer.open, self._appender._writer._leaving):
             if segment is not None:
                 segment._file.close()
-        self._end()
+        self._is_over = True
 
     @property
     def is_over(self) -> bool:
         """Whether it died, or closed."""
-        return self._loop.is_closed()
+        return self._is_over
 
-    def _run(self, what: Callable[..., object], *arguments: object) -> None:
-        async def work() -> None:
-            await what(*arguments)  # type: ignore[misc]  each is a coroutine function
+    def _do_what_is_to_be_done(self) -> None:
+        # A disk that refuses is tried again where the history says so: mend().
+        while self._appender.healthy and self._do(self._appender.turn):
+            pass
 
+    def _do(self, what: Callable[[], object]) -> object:
         try:
-            self._loop.run_until_complete(work())
+            return what()
         except SystemExit:
             self.die()
             raise
 
-    def _end(self) -> None:
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        while asyncio.all_tasks(self._loop):
-            self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
-
-    async def _send(self, attempt: Attempt, mark: int) -> None:
-        try:
-            await self._appender.append(entry(attempt.body, event_count=attempt.events))
-        except LogUnavailable:
-            if self._could_not_cut(self._history.entries[mark:]):
-                self._doubtful.append(attempt)
-            else:
-                self._history.note(Answered(attempt, Answer.REFUSED))
-        else:
+    def _answered(self, attempt: Attempt, mark: int, is_durable: bool) -> None:
+        if is_durable:
             self._history.note(Answered(attempt, Answer.ACKNOWLEDGED))
+        elif self._could_not_cut(self._history.entries[mark:]):
+            self._doubtful.append(attempt)
+        else:
+            self._history.note(Answered(attempt, Answer.REFUSED))
 
     def _could_not_cut(self, entries: Sequence[object]) -> bool:
         return any(
@@ -148,8 +127,3 @@ class Worker:
             and f"-{self.node}-" in e.operation.path
             for e in entries
         )
-
-    async def _until_healthy(self) -> None:
-        async with asyncio.timeout(_MENDED_WITHIN_S):
-            while not self._appender.healthy:  # noqa: ASYNC110  the appender tells nobody when it mends
-                await asyncio.sleep(0.001)

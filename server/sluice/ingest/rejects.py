@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sluice.ingest import metrics
 from sluice.ingest.refused_body import Refused, entry_of
-from sluice.log.appender import STALLS_AFTER_S
+from sluice.log.group_commit import STALLS_AFTER_S
 from sluice.log.ports import LogUnavailable
 from sluice.telemetry import messages_of
 

@@ -6,17 +6,15 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sluice.log.ports import LogUnavailable
 from sluice.log.segment_writer import Batch
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from sluice.log.sealing import Run
     from sluice.metering import Gauge
 
-__all__ = ["CommitQueue", "Waiting", "unavailable"]
+__all__ = ["CommitQueue", "Waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +25,13 @@ class Waiting:
         buffers: its frame.
         size_bytes: of the frame.
         run: what it may share a segment with.
-        durable: ends when it is, or can't become so.
+        done: is told once whether it is durable.
     """
 
     buffers: tuple[bytes, ...]
     size_bytes: int
     run: Run
-    durable: asyncio.Future[None]
+    done: Callable[[bool], None]
 
 
 class CommitQueue:
@@ -82,27 +80,17 @@ class CommitQueue:
         return Batch(buffers=buffers, records=len(taken), size_bytes=size_bytes, run=run), taken
 
     def take_all(self) -> list[Waiting]:
-        """Take all records, of whatever run."""
+        """Take all records, of whatever run, and let them go."""
         taken = list(self._waiting)
         self._waiting.clear()
+        self.let_go(taken)
         return taken
 
-    def answer(self, taken: list[Waiting], *, durable: bool) -> None:
-        """End what was taken: its records are durable, or not in the log. Callers that went away are passed over."""
+    def let_go(self, taken: list[Waiting]) -> None:
+        """What was taken is durable, or not in the log: it waits no more."""
         self._add(-sum(waiting.size_bytes for waiting in taken))
-        for waiting in taken:
-            if waiting.durable.done():
-                continue
-            if durable:
-                waiting.durable.set_result(None)
-            else:
-                waiting.durable.set_exception(unavailable())
 
     def _add(self, size_bytes: int) -> None:
         self.waiting_bytes += size_bytes
         self._gauge.set(self.waiting_bytes)
 
-
-def unavailable() -> LogUnavailable:
-    """What a refused caller is told: what a caller can do. The figures are the operator's: outage.py."""
-    return LogUnavailable("the log can't take events now; send the batch again later")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.message import DecodeError
 
 from sluice.framing import FIRST_BYTES
-from sluice.log.appender import GroupCommit
+from sluice.log.appender import Appending
 from sluice.log.metrics import REFUSED
 from sluice.log.ports import DamageReason
 from sluice.log.reader import SegmentsOf
@@ -156,7 +156,7 @@ def decode_refused(payload: bytes) -> pb.RefusedRecord | DamageReason:
     return record if is_of_this_version(record) else DamageReason.UNKNOWN_VERSION
 
 
-class RefusedAppender(GroupCommit[RefusedEntry]):
+class RefusedAppender(Appending[RefusedEntry]):
     """Appends refused requests; what can't be kept is nobody's answer but that of events to be set aside."""
 
     _figures = REFUSED
