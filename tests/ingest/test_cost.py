@@ -1,10 +1,10 @@
 """What it costs to take a request, in calls of Python and in operations on the disk: neither grows with its events."""
 
 import asyncio
+import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from google.api.httpbody_pb2 import HttpBody
@@ -25,53 +25,59 @@ from sluice.log.ids import new_request_id
 from tests.support.cost import Cost, counted
 from tests.support.ingest_server import FakeRefusedLog
 
-_METHOD = f"/{service_body.SERVICE}/LogEvent"
+if TYPE_CHECKING:
+    from sluice.ingest.call_server import ServerCall
+
+_WAY = service_body.WAYS[f"/{service_body.SERVICE}/LogEvent"]
 
 
-class _Context:
-    """A call, as far as a door asks."""
+class _Call:
+    """A call, as far as a desk asks."""
+
+    method = ""
 
     def __init__(self, secret: str) -> None:
-        self._metadata = (
+        self.metadata = (
             ("statsig-api-key", secret),
             ("statsig-client-time", "1767225600000"),
             ("x-envoy-original-path", "/v1/log_event"),
         )
+        self.answered = threading.Event()
 
-    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
-        return self._metadata
-
-    async def send_initial_metadata(self, _metadata: Any) -> None:
-        pass
-
-    async def abort(self, code: Any, message: str, _trailers: Any) -> None:
-        raise AssertionError(f"{code}: {message}")
+    def answer(self, _message: bytes, _headers: Any = ()) -> None:
+        self.answered.set()
 
 
 async def _cost(folder: Path, batch: int) -> Cost:
-    """What the second of two requests costs."""
+    """What the second of two requests costs, until it is handed to the log, and there on the disk."""
     _, secret = KeyFile(folder / "keys.json").create(kind=Kind.SERVER)
     log = SegmentAppender(
         folder / "log", node="n1", index=0, seal_age_s=60, seal_size_bytes=2**26, queue_bytes=2**24, min_free_bytes=0
     )
-    await log.start()
-    rejects = Rejects(FakeRefusedLog(), budget=HourBudget(0), waiting_bytes=0)
+    log.begin()
     receiver = Receiver(
         keys=FollowedKeys(Keys(folder / "keys.json")),
         appender=log,
-        rejects=rejects,
+        rejects=Rejects(FakeRefusedLog(), budget=HourBudget(0), waiting_bytes=0),
         admission=Admission(2**26),
         max_body_bytes=2**24,
         clock=time.time,
         event_counts=EventCounts(),
     )
-    details = SimpleNamespace(method=_METHOD, invocation_metadata=())
-    call = service_body.handlers(Desk(receiver, new_request_id)).service(details).unary_unary
+    desk = Desk(receiver, new_request_id, asyncio.get_running_loop())
+
+    def send(body: bytes) -> None:
+        call = _Call(secret)
+        desk.take(_WAY, cast("ServerCall", call), HttpBody(data=body).SerializeToString())
+        log.turn()
+        assert call.answered.is_set()
+
     first, second = bodies(2 * batch, batch=batch, seed=5, typed=False).bodies
-    await call(HttpBody(data=first).SerializeToString(), _Context(secret))
+    send(first)
     with counted() as cost:
-        await call(HttpBody(data=second).SerializeToString(), _Context(secret))
-    await log.close()
+        send(second)
+    log.begin_close()
+    log.end()
     return cost
 
 
@@ -80,4 +86,4 @@ def test_a_request_costs_the_same_however_many_events_it_has(tmp_path: Path, bat
     cost = asyncio.run(_cost(tmp_path, batch))
 
     assert cost.operations == ["write", "datasync"]
-    assert cost.calls <= 450
+    assert cost.calls <= 380

@@ -373,10 +373,11 @@ def test_health_follows_the_log(server: IngestServer, channel: grpc.Channel) -> 
         wait_until(lambda service=service: status(service) == health_pb2.HealthCheckResponse.NOT_SERVING)
 
 
-def test_reflection_shows_the_events_service_alone(channel: grpc.Channel) -> None:
-    names = ProtoReflectionDescriptorDatabase(channel).get_services()
+def test_reflection_shows_the_events_service_alone(server: IngestServer) -> None:
+    with server.channel(tools=True) as tools:
+        names = list(ProtoReflectionDescriptorDatabase(tools).get_services())
 
-    assert list(names) == ["sluice.events.v1.EventsService"]
+    assert names == ["sluice.events.v1.EventsService"]
 
 
 def test_a_new_key_is_taken_while_the_worker_runs(server: IngestServer, channel: grpc.Channel) -> None:

@@ -64,15 +64,16 @@ def test_calls_that_outlast_the_drain_time_are_answered_unavailable(tmp_path: Pa
         assert server.wait_until_stopped(within_s=5)
 
 
-def test_a_watch_of_health_does_not_keep_a_worker_from_ending(server: IngestServer, channel: grpc.Channel) -> None:
-    watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=30)
-    next(watch)
+def test_a_watch_of_health_does_not_keep_a_worker_from_ending(server: IngestServer) -> None:
+    with server.channel(tools=True) as tools:
+        watch = health_pb2_grpc.HealthStub(tools).Watch(health_pb2.HealthCheckRequest(), timeout=30)
+        next(watch)
 
-    server.ask_to_stop()
+        server.ask_to_stop()
 
-    assert server.wait_until_stopped(within_s=5)
-    with pytest.raises(grpc.RpcError):
-        list(watch)
+        assert server.wait_until_stopped(within_s=5)
+        with pytest.raises(grpc.RpcError):
+            list(watch)
 
 
 def test_a_caller_that_goes_away_cancels_nothing_but_its_own_answer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,12 @@ from sluice.ingest.serve import Stop, serve
 from sluice.keys.store import Keys
 from sluice.log.ids import new_request_id
 from sluice.log.ports import Entry, LogUnavailable
+from sluice.worker_sockets import tools_socket
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sluice.log.refused import RefusedEntry
 
 # REST answers go to Envoy, which takes 60 KiB of trailers; a gRPC client takes 8 KiB unless it says otherwise.
@@ -39,6 +43,19 @@ class FakeLog:
     closed: bool = False
     holds: threading.Event = field(default_factory=threading.Event)
     handed_over: threading.Event = field(default_factory=threading.Event)
+
+    def put(self, entry: Entry, done: Callable[[bool], None]) -> None:
+        def append() -> None:
+            while self.holds.is_set():
+                time.sleep(0.005)
+            self.entries.append(entry)
+            done(True)
+
+        self.handed_over.set()
+        self.refuses_so_many -= 1
+        if self.refuses or self.refuses_so_many >= 0:
+            raise LogUnavailable("disk full")
+        threading.Thread(target=append, daemon=True).start()
 
     async def append(self, entry: Entry) -> None:
         self.handed_over.set()
@@ -152,9 +169,10 @@ class IngestServer:
             self.ask_to_stop()
         assert self.wait_until_stopped()
 
-    def channel(self, *options: tuple[str, Any], as_envoy: bool = False) -> grpc.Channel:
+    def channel(self, *options: tuple[str, Any], as_envoy: bool = False, tools: bool = False) -> grpc.Channel:
         options = (("grpc.use_local_subchannel_pool", 1), *options, *(ENVOY_OPTIONS if as_envoy else ()))
-        channel = grpc.insecure_channel(f"unix:{self.config.socket}", options=options)
+        socket = tools_socket(self.config.socket) if tools else self.config.socket
+        channel = grpc.insecure_channel(f"unix:{socket}", options=options)
         grpc.channel_ready_future(channel).result(timeout=10)
         return channel
 

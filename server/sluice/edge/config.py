@@ -9,6 +9,7 @@ from enum import Enum
 
 from sluice.edge.paths import check_extra_paths
 from sluice.errors import SluiceError
+from sluice.worker_sockets import tools_socket
 
 __all__ = ["EdgeConfig", "Transcoding", "UnusableEdgeConfig", "Upstream", "is_ip_address", "read_upstream"]
 
@@ -127,7 +128,7 @@ class EdgeConfig:
         check_extra_paths(self.extra_paths)
         if not self.worker_sockets:
             raise UnusableEdgeConfig("there is no worker to send requests to", hint="start at least one worker")
-        for path in (self.admin_socket, *self.worker_sockets):
+        for path in (self.admin_socket, *self.worker_sockets, *map(tools_socket, self.worker_sockets)):
             if len(path.encode()) > _MAX_SOCKET_PATH_BYTES:
                 raise UnusableEdgeConfig(
                     f"the path of a socket is longer than {_MAX_SOCKET_PATH_BYTES} bytes: {path}",

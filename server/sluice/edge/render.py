@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sluice.edge import limits, native_errors, upstream
 from sluice.edge.config import Transcoding, UnusableEdgeConfig, is_ip_address
 from sluice.edge.paths import EVENT_PATHS, NOT_FOUND, TYPED_PATHS, regex_of
+from sluice.worker_sockets import tools_socket
 
 if TYPE_CHECKING:
     from sluice.edge.config import EdgeConfig
@@ -112,6 +113,7 @@ def render(config: EdgeConfig) -> str:
         upstream_cluster=_indented(of_upstream["upstream_cluster"], _CLUSTER_INDENT),
         upstream_mappers=_indented(Template(of_upstream["upstream_mappers"]).substitute(errors), _MAPPER_INDENT),
         upstream_routes=_indented(of_upstream["upstream_routes"], _ROUTE_INDENT),
+        tools_endpoints=", ".join(_endpoint(tools_socket(path)) for path in config.worker_sockets),
         worker_endpoints=", ".join(_endpoint(path) for path in config.worker_sockets),
         **errors,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from sluice.ingest.answers import answer_to
 from sluice.ingest.caller import caller_of
@@ -13,17 +12,15 @@ from sluice.log.ids import request_id_text
 from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
-    import grpc
-
+    from sluice.ingest.call_server import Sent, ServerCall
     from sluice.ingest.caller import Caller
     from sluice.ingest.receive import Door, Receiver
     from sluice.ingest.violations import Invalid
 
-__all__ = ["Answers", "Context", "Desk"]
-
-Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
+__all__ = ["Answers", "Desk", "Way"]
 
 _messages = messages_of("ingest")
 
@@ -41,74 +38,92 @@ class Answers:
     some_set_aside: Callable[[int], bytes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """What a method leads to.
+
+    Attributes:
+        door: where its requests come in.
+        body_of: finds the body in what was sent, or why there is none.
+        answers: what the door says.
+    """
+
+    door: Door
+    body_of: Callable[[Sent], bytes | Invalid]
+    answers: Answers
+
+
 class Desk:
     """Answers the calls of a worker's doors.
 
     Args:
         receiver: does what a request needs.
         new_request_id: makes a UUIDv7, 16 bytes.
+        loop: where those requests are handled that need time.
     """
 
-    def __init__(self, receiver: Receiver, new_request_id: Callable[[], bytes]) -> None:
+    def __init__(
+        self, receiver: Receiver, new_request_id: Callable[[], bytes], loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._receiver = receiver
         self._new_request_id = new_request_id
-        self._calls = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._loop = loop
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether no call is being answered."""
-        return self._idle.is_set()
-
-    async def idle(self) -> None:
-        """Return when no call is being answered."""
-        await self._idle.wait()
-
-    async def answer(self, context: Context, door: Door, body: bytes | Invalid, answers: Answers) -> bytes:
-        """Answer one call.
-
-        Args:
-            context: the call.
-            door: where it came in.
-            body: what is to be kept of it; or why there is none.
-            answers: the door's, if it is accepted.
-
-        Raises:
-            grpc.aio.AbortError: it is answered with an error; for the framework.
-        """
-        self._calls += 1
-        self._idle.clear()
+    def take(self, way: Way, call: ServerCall, sent: Sent) -> None:
+        """Answer a call, now or later; in the thread that takes the calls."""
+        request_id = self._new_request_id()
+        caller = caller_of(call.metadata)
+        reply = _Reply(call, request_id, caller, way.answers)
         try:
-            request_id = self._new_request_id()
-            caller = caller_of(context.invocation_metadata() or ())
-            outcome = await self._outcome(door, caller, body, request_id)
-            # What `abort` raises keeps this frame until the garbage collector comes; a body may be large.
-            del body
-            return await _reply(context, outcome, request_id_text(request_id), caller, answers)
-        finally:
-            self._calls -= 1
-            if not self._calls:
-                self._idle.set()
-
-    async def _outcome(self, door: Door, caller: Caller, body: bytes | Invalid, request_id: bytes) -> Outcome:
-        try:
-            return await self._receiver.receive(door, caller, body, request_id)
+            body = way.body_of(sent)
+            if isinstance(body, bytes) and self._receiver.take_at_once(way.door, caller, body, request_id, reply):
+                return
+            self._loop.call_soon_threadsafe(self._begin, way.door, caller, body, request_id, reply)
         except Exception:  # noqa: BLE001  whatever it is, the caller gets an answer and the operator a message
-            _messages.exception("request failed by a fault", request_id=request_id_text(request_id))
-            return Unavailable(Why.FAULT)
+            _tell_of_fault(request_id)
+            reply(Unavailable(Why.FAULT))
+
+    def _begin(self, door: Door, caller: Caller, body: bytes | Invalid, request_id: bytes, reply: _Reply) -> None:
+        task = self._loop.create_task(self._receive(door, caller, body, request_id, reply))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _receive(
+        self, door: Door, caller: Caller, body: bytes | Invalid, request_id: bytes, reply: _Reply
+    ) -> None:
+        try:
+            outcome = await self._receiver.receive(door, caller, body, request_id)
+        except Exception:  # noqa: BLE001  as above
+            _tell_of_fault(request_id)
+            outcome = Unavailable(Why.FAULT)
+        reply(outcome)
 
 
-async def _reply(context: Context, outcome: Outcome, request_id: str, caller: Caller, answers: Answers) -> bytes:
-    headers = (("x-request-id", request_id),)
-    if isinstance(outcome, Accepted):
-        await context.send_initial_metadata(headers)
-        return answers.some_set_aside(outcome.set_aside) if outcome.set_aside else answers.accepted
-    answer = answer_to(outcome, transcoded=caller.transcoded)
-    trailers: tuple[tuple[str, str | bytes], ...] = answer.trailers
-    if answer.trailers_only:
-        trailers = (*headers, *trailers)
-    else:
-        await context.send_initial_metadata((*headers, *answer.headers))
-    await context.abort(answer.code, answer.message, trailers)
-    raise AssertionError("abort always raises")
+class _Reply:
+    """Sends the answer that an outcome leads to."""
+
+    __slots__ = ("_answers", "_call", "_caller", "_request_id")
+
+    def __init__(self, call: ServerCall, request_id: bytes, caller: Caller, answers: Answers) -> None:
+        self._call = call
+        self._request_id = request_id
+        self._caller = caller
+        self._answers = answers
+
+    def __call__(self, outcome: Outcome) -> None:
+        headers = (("x-request-id", request_id_text(self._request_id)),)
+        if isinstance(outcome, Accepted):
+            set_aside = outcome.set_aside
+            message = self._answers.some_set_aside(set_aside) if set_aside else self._answers.accepted
+            self._call.answer(message, headers)
+            return
+        answer = answer_to(outcome, transcoded=self._caller.transcoded)
+        if answer.trailers_only:
+            self._call.fail(answer.code, answer.message, trailers=(*headers, *answer.trailers))
+        else:
+            self._call.fail(answer.code, answer.message, headers=(*headers, *answer.headers), trailers=answer.trailers)
+
+
+def _tell_of_fault(request_id: bytes) -> None:
+    _messages.exception("request failed by a fault", request_id=request_id_text(request_id))

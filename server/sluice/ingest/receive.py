@@ -1,5 +1,8 @@
 """What all doors do with a request: admit it, find the key, validate, append, answer.
 
+    take_at_once   what most requests are, small and valid at the first look: in the thread that takes the calls
+    receive        all others, and whatever is refused: in the event loop, and what is slow in threads of its own
+
 Checks run in this order, so a caller without a key learns nothing but that. What is refused of a known key is kept
 (rejects.py); where the key says so, bad events are set aside and the good ones accepted (quarantine.py). Nothing here
 knows gRPC.
@@ -8,6 +11,7 @@ knows gRPC.
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
@@ -129,8 +133,60 @@ class Receiver:
         self._event_counts = event_counts
         self._looking_closer = asyncio.Lock()
         self._waiting: set[asyncio.Task[object]] = set()
+        self._at_once: set[_TakenAtOnce] = set()
         self._stopping = False
         self._given_up = False
+
+    def take_at_once(  # noqa: PLR0911  each way out is one reason to take more time
+        self, door: Door, caller: Caller, body: bytes, request_id: bytes, reply: Callable[[Outcome], None]
+    ) -> bool:
+        """Accept a request of a known key that is small, and valid at the first look.
+
+        Args:
+            door: where it came in.
+            caller: who sent it.
+            body: as it came.
+            request_id: 16 bytes.
+            reply: is told what became of it, by the thread that knows it.
+
+        Returns:
+            Whether it is accepted when it is durable. False: nothing was done, and `receive` does all.
+        """
+        plain = self._small(body, caller.content_encoding)
+        if plain is None or self._stopping:
+            return False
+        source = door.http_source if caller.transcoded else Source.GRPC
+        key = self._key_for(door, source, caller)
+        if not isinstance(key, Key):
+            return False
+        shape = door.shape_of(caller)
+        found = shape.check(plain)
+        if not isinstance(found, Valid) or not found.event_count:
+            return False
+        told = client_time_of(caller)
+        if told is None:
+            told = _client_time_of_body(plain, found, door, caller)
+        if isinstance(told, Invalid):
+            return False
+        request = _known(request_id, door, source, key, caller, client_time_ms=told)
+        entry = request.accepted(shape.to_store(plain), event_count=found.event_count, body_format=found.body_format)
+        if not self._admission.admit(len(plain)):
+            return False
+        taken = _TakenAtOnce(self, entry, len(plain), reply)
+        self._at_once.add(taken)
+        try:
+            self._appender.put(entry, taken)
+        except LogUnavailable:
+            self.let_go(taken)
+            return False
+        if caller.event_count:
+            self._event_counts.compare(caller.event_count, found.event_count, caller, request_id)
+        return True
+
+    def let_go(self, taken: _TakenAtOnce) -> None:
+        """What was taken at once waits no more."""
+        self._at_once.discard(taken)
+        self._admission.release(taken.size_bytes)
 
     async def receive(self, door: Door, caller: Caller, body: bytes | Invalid, request_id: bytes) -> Outcome:
         """Do all that a request needs; return what became of it. Accepted: it is durable.
@@ -173,6 +229,8 @@ class Receiver:
         self._stopping = self._given_up = True
         for task in list(self._waiting):
             task.cancel()
+        for taken in list(self._at_once):
+            taken.give_up()
 
     async def _handle(
         self, door: Door, caller: Caller, sent: bytes | Invalid, body: bytes | Invalid, request_id: bytes
@@ -264,6 +322,15 @@ class Receiver:
                 return plain
         return await asyncio.to_thread(unpacked, body, encoding, max_bytes=self._max_body_bytes)
 
+    def _small(self, body: bytes, encoding: str) -> bytes | None:
+        """The body unpacked, if it is small before and after."""
+        if encoding:
+            if len(body) > _INLINE_PACKED_BYTES:
+                return None
+            plain = unpacked(body, encoding, max_bytes=min(_INLINE_BYTES, self._max_body_bytes))
+            return plain if isinstance(plain, bytes) else None
+        return body if len(body) <= min(_INLINE_BYTES, self._max_body_bytes) else None
+
     def _key_for(self, door: Door, source: Source, caller: Caller) -> Key | Refusal:
         key = self._keys.check(caller.secret, source, from_query=caller.secret_in_query, now=self._clock())
         # What a key may not send as JSON it may not send as protobuf either: pages reach this door by gRPC-Web.
@@ -307,6 +374,39 @@ class Receiver:
         return None
 
 
+class _TakenAtOnce:
+    """A request on its way to the disk; is told by the log whether it is durable."""
+
+    __slots__ = ("_entry", "_receiver", "_reply", "_told", "size_bytes")
+
+    def __init__(self, receiver: Receiver, entry: Entry, size_bytes: int, reply: Callable[[Outcome], None]) -> None:
+        self._receiver = receiver
+        self._entry = entry
+        self._reply = reply
+        self._told = threading.Lock()
+        self.size_bytes = size_bytes
+
+    def __call__(self, is_durable: bool) -> None:
+        if not self._told.acquire(blocking=False):
+            return  # it was given up
+        self._receiver.let_go(self)
+        if is_durable:
+            metrics.count_accepted(self._entry)
+            self._reply(Accepted())
+        else:
+            self._refuse(Why.LOG_UNAVAILABLE)
+
+    def give_up(self) -> None:
+        if self._told.acquire(blocking=False):
+            self._receiver.let_go(self)
+            self._refuse(Why.STOPPING)
+
+    def _refuse(self, why: Why) -> None:
+        outcome = Unavailable(why)
+        metrics.count_refused(outcome)
+        self._reply(outcome)
+
+
 def _known(
     request_id: bytes, door: Door, source: Source, key: Key, caller: Caller, *, client_time_ms: int | Invalid | None
 ) -> KnownRequest:
@@ -322,7 +422,11 @@ def _known(
 
 async def _client_time_in(body: bytes, found: Valid, door: Door, caller: Caller) -> int | Invalid | None:
     """The client's clock of a request that doesn't tell it outside of its body."""
-    told = await _inline_if_small(body, door.shape_of(caller).client_time, body, found)
+    return await _inline_if_small(body, _client_time_of_body, body, found, door, caller)
+
+
+def _client_time_of_body(body: bytes, found: Valid, door: Door, caller: Caller) -> int | Invalid | None:
+    told = door.shape_of(caller).client_time(body, found)
     if told is None and caller.transcoded and door.http_needs_client_time:
         return client_time_missing()
     return told

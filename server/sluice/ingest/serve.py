@@ -88,9 +88,11 @@ async def serve(
         clock=time.time,
         event_counts=EventCounts(),
     )
-    desk = Desk(receiver, new_request_id)
     server = DoorServer(
-        desk, socket=config.socket, max_receive_bytes=config.max_receive_bytes, reflection=config.reflection
+        Desk(receiver, new_request_id, asyncio.get_running_loop()),
+        socket=config.socket,
+        max_receive_bytes=config.max_receive_bytes,
+        reflection=config.reflection,
     )
     await server.start()
     _messages.info("listening", socket=config.socket)
@@ -103,7 +105,7 @@ async def serve(
         look.cancel()
     metrics.READY.set(0)
     await server.show_health(serving=False)
-    await _finish_calls(config, server=server, desk=desk, receiver=receiver, stop=stop)
+    await _finish_calls(config, server=server, receiver=receiver, stop=stop)
     await log.close()
     await rejects.close()
     _messages.info("stopped")
@@ -114,6 +116,8 @@ async def _watch(server: DoorServer, log: WorkerLog, admission: Admission) -> No
     descriptors = Descriptors()
     look_again_at = 0.0
     while True:
+        if not server.is_running:
+            raise RuntimeError("the thread that takes the calls has ended")
         now = time.monotonic()
         if now >= look_again_at:
             descriptors.look()
@@ -127,32 +131,30 @@ async def _watch(server: DoorServer, log: WorkerLog, admission: Admission) -> No
         await asyncio.sleep(_LOOK_AT_HEALTH_S)
 
 
-async def _finish_calls(
-    config: WorkerConfig, *, server: DoorServer, desk: Desk, receiver: Receiver, stop: Stop
-) -> None:
-    await _await_a_pause(desk, stop)
+async def _finish_calls(config: WorkerConfig, *, server: DoorServer, receiver: Receiver, stop: Stop) -> None:
+    await _await_a_pause(server, stop)
     receiver.stop()
     await asyncio.sleep(_PAUSE_S)
     closing = asyncio.create_task(server.stop(within_s=config.drain_timeout_s + _LAST_ANSWERS_S + _ENDLESS_CALLS_S))
-    await _either(desk.idle(), stop.in_a_hurry.wait(), within_s=config.drain_timeout_s)
-    if not desk.is_idle:
+    await _either(server.idle(), stop.in_a_hurry.wait(), within_s=config.drain_timeout_s)
+    if not server.is_idle:
         _messages.warning("calls given up", in_a_hurry=stop.in_a_hurry.is_set())
         receiver.give_up()
-        await _either(desk.idle(), within_s=_LAST_ANSWERS_S)
+        await _either(server.idle(), within_s=_LAST_ANSWERS_S)
     await server.stop(within_s=_ENDLESS_CALLS_S)
     await closing
 
 
-async def _await_a_pause(desk: Desk, stop: Stop) -> None:
+async def _await_a_pause(server: DoorServer, stop: Stop) -> None:
     """Serve on until no call is there for a moment, if one comes soon.
 
     gRPC answers CANCELLED to calls that it has received but not handed over when the socket is closed.
     """
     deadline = time.monotonic() + _LONGEST_WAIT_FOR_A_PAUSE_S
     while (left := deadline - time.monotonic()) > 0 and not stop.in_a_hurry.is_set():
-        await _either(desk.idle(), stop.in_a_hurry.wait(), within_s=left)
+        await _either(server.idle(), stop.in_a_hurry.wait(), within_s=left)
         await asyncio.sleep(_PAUSE_S)
-        if desk.is_idle:
+        if server.is_idle:
             return
 
 

@@ -1,20 +1,30 @@
-"""The gRPC server of a worker: its doors, health and reflection, on one Unix socket."""
+"""The gRPC servers of a worker, each on a Unix socket of its own.
+
+One has the doors, and the health that Envoy and the supervisor ask for; the other what people and their tools ask for:
+watches of health, and reflection.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
 from sluice.errors import SluiceError
 from sluice.ingest import service_body, service_typed
+from sluice.ingest.call_server import CallServer
 from sluice.ingest.first_to_close import closed_first
+from sluice.worker_sockets import tools_socket
 
 if TYPE_CHECKING:
     from sluice.ingest.call import Desk
+    from sluice.ingest.call_server import Sent, ServerCall
 
 __all__ = ["CannotListen", "DoorServer"]
 
@@ -24,9 +34,16 @@ _MAX_METADATA_BYTES = 64 * 1024
 
 # What health is asked for: the whole server, and the service that is shown.
 _HEALTH_OF = ("", service_typed.SERVICE)
+_CHECK_HEALTH = "/grpc.health.v1.Health/Check"
+_WAYS = {**service_body.WAYS, **service_typed.WAYS}
 
 # To connect is to write: an Envoy of another user belongs to the socket's group. The folder keeps others out.
 _SOCKET_MODE = 0o660
+_LOOK_EVERY_S = 0.01
+# For the ends of calls that were cut off.
+_ENDS_WITHIN_S = 1.0
+
+_States = health_pb2.HealthCheckResponse
 
 
 class CannotListen(SluiceError):
@@ -38,56 +55,103 @@ class DoorServer:
 
     Args:
         desk: answers the calls.
-        socket: path of the Unix socket.
+        socket: path of the Unix socket of the doors; that for people and their tools is beside it.
         max_receive_bytes: gRPC's limit for one message.
         reflection: whether it answers.
 
     Raises:
-        CannotListen: the socket can't be made.
+        CannotListen: a socket can't be made.
     """
 
     def __init__(self, desk: Desk, *, socket: str, max_receive_bytes: int, reflection: bool) -> None:
         # Other options (bdp_probe off, optimization_target, write_buffer_size) were measured: no difference beyond the
         # noise. maximum_concurrent_rpcs stays off: it answers RESOURCE_EXHAUSTED.
-        self._server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", max_receive_bytes),
-                ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
-                ("grpc.absolute_max_metadata_size", _MAX_METADATA_BYTES),
-                ("grpc.so_reuseport", 0),
-            ]
-        )
-        self._server.add_generic_rpc_handlers((service_body.handlers(desk), service_typed.handlers(desk)))
+        options = [
+            ("grpc.max_receive_message_length", max_receive_bytes),
+            ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
+            ("grpc.absolute_max_metadata_size", _MAX_METADATA_BYTES),
+            ("grpc.so_reuseport", 0),
+        ]
+        self._desk = desk
+        self._calls = CallServer(self._take, options)
+        self._tools = grpc.aio.server(options=options)
         self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._tools)
         if reflection:
-            enable_server_reflection([service_typed.SERVICE], self._server)
-        try:
-            with closed_first():
-                self._server.add_insecure_port(f"unix:{socket}")
-        except RuntimeError as exc:
-            # gRPC has written why to standard error, and says here only that.
-            raise CannotListen(f"can't listen on {socket}", hint="the line of gRPC above says why") from exc
-        Path(socket).chmod(_SOCKET_MODE)
+            enable_server_reflection([service_typed.SERVICE], self._tools)
+        for path, listen in ((socket, self._calls.listen), (tools_socket(socket), self._tools.add_insecure_port)):
+            try:
+                with closed_first():
+                    listen(f"unix:{path}")
+            except RuntimeError as exc:
+                # gRPC has written why to standard error, and says here only that.
+                raise CannotListen(f"can't listen on {path}", hint="the line of gRPC above says why") from exc
+            Path(path).chmod(_SOCKET_MODE)
         self._serving: bool | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is being answered."""
+        return not self._calls.active
+
+    @property
+    def is_running(self) -> bool:
+        """Whether calls are taken, or answered."""
+        return self._calls.is_running
 
     async def start(self) -> None:
         """Begin to listen; not yet healthy."""
         await self.show_health(serving=False)
-        await self._server.start()
+        await self._tools.start()
+        self._calls.start()
 
     async def show_health(self, *, serving: bool) -> None:
         """Tell those who ask whether requests are taken."""
         if serving == self._serving:
             return
         self._serving = serving
-        states = health_pb2.HealthCheckResponse
         for service in _HEALTH_OF:
-            await self._health.set(service, states.SERVING if serving else states.NOT_SERVING)
+            await self._health.set(service, _States.SERVING if serving else _States.NOT_SERVING)
+
+    async def idle(self) -> None:
+        """Return when no call is being answered."""
+        while not self.is_idle:  # noqa: ASYNC110  another thread counts them
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     async def stop(self, *, within_s: float) -> None:
         """Listen no more; return when no call is left, or when those that are have been cut off after that time.
 
         May be called again with a shorter time.
         """
-        await self._server.stop(within_s)
+        tools = asyncio.create_task(self._tools.stop(within_s))
+        self._calls.stop()
+        await self._until_ended(within_s)
+        if self._calls.is_running:
+            self._calls.cut_off()
+            await self._until_ended(_ENDS_WITHIN_S)
+        await tools
+
+    async def _until_ended(self, within_s: float) -> None:
+        deadline_s = time.monotonic() + within_s
+        while self._calls.is_running and time.monotonic() < deadline_s:  # noqa: ASYNC110  another thread ends
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def _take(self, call: ServerCall, sent: Sent) -> None:
+        way = _WAYS.get(call.method)
+        if way is not None:
+            self._desk.take(way, call, sent)
+        elif call.method == _CHECK_HEALTH:
+            self._answer_health(call, sent)
+        else:
+            call.fail(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+
+    def _answer_health(self, call: ServerCall, sent: Sent) -> None:
+        try:
+            asked = health_pb2.HealthCheckRequest.FromString(sent if isinstance(sent, bytes) else b"")
+        except DecodeError:
+            asked = None
+        if asked is None or asked.service not in _HEALTH_OF:
+            call.fail(grpc.StatusCode.NOT_FOUND, "service unknown")
+            return
+        status = _States.SERVING if self._serving else _States.NOT_SERVING
+        call.answer(health_pb2.HealthCheckResponse(status=status).SerializeToString())

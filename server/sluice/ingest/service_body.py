@@ -1,30 +1,29 @@
 """The door for JSON: HttpEventsService, by which Envoy hands on the bytes of an HTTP body as google.api.HttpBody.
 
-For Envoy alone; it sends a message even for an empty body, so these calls are plain unary ones. The service is named by
-text: if its generated code were loaded, reflection would show it.
+For Envoy alone; it sends a message even for an empty body. The service is named by text: if its generated code were
+loaded, reflection would show it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import grpc
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import DecodeError
 
 from sluice.contract import Source
-from sluice.ingest.call import Answers
+from sluice.ingest.call import Answers, Way
 from sluice.ingest.receive import Door
 from sluice.ingest.validate import CUSTOM_EXPOSURES, LOG_EVENT, WEBHOOK
-from sluice.ingest.violations import Invalid, invalid_request
+from sluice.ingest.violations import MISSING, Invalid, invalid_request
 from sluice.log.ports import Body
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Mapping
 
-    from sluice.ingest.call import Context, Desk
+    from sluice.ingest.call_server import Sent
 
-__all__ = ["SERVICE", "handlers"]
+__all__ = ["SERVICE", "WAYS"]
 
 SERVICE = "sluice.events.v1.HttpEventsService"
 
@@ -54,25 +53,18 @@ def _some_set_aside(events: int) -> bytes:
 _ANSWERS = Answers(accepted=_ACCEPTED, some_set_aside=_some_set_aside)
 
 
-def handlers(desk: Desk) -> grpc.GenericRpcHandler:
-    """The service's calls, on raw bytes."""
-    return grpc.method_handlers_generic_handler(
-        SERVICE, {name: grpc.unary_unary_rpc_method_handler(_call(desk, door)) for name, door in _DOORS.items()}
-    )
-
-
-def _call(desk: Desk, door: Door) -> Callable[[bytes, Context], Awaitable[bytes]]:
-    async def call(message: bytes, context: Context) -> bytes:
-        answered = desk.answer(context, door, _body(message), _ANSWERS)
-        del message  # as Desk.answer does with the body
-        return await answered
-
-    return call
-
-
-def _body(message: bytes) -> bytes | Invalid:
+def _body(message: Sent) -> bytes | Invalid:
+    if not isinstance(message, bytes):
+        return invalid_request(
+            "body", "google.api.HttpBody", MISSING if message is None else "several", mend=_FOR_ENVOY
+        )
     try:
         data: bytes = HttpBody.FromString(message).data
     except DecodeError:
         return invalid_request("body", "google.api.HttpBody", "bytes that are none", mend=_FOR_ENVOY)
     return data
+
+
+WAYS: Mapping[str, Way] = {
+    f"/{SERVICE}/{name}": Way(door=door, body_of=_body, answers=_ANSWERS) for name, door in _DOORS.items()
+}

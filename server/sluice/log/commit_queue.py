@@ -93,4 +93,3 @@ class CommitQueue:
     def _add(self, size_bytes: int) -> None:
         self.waiting_bytes += size_bytes
         self._gauge.set(self.waiting_bytes)
-

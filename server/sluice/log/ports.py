@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from sluice.errors import SluiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sluice.contract import Source
 
@@ -104,6 +104,13 @@ class LogUnavailable(SluiceError):
 
 class Appender(Protocol):
     """Where ingest hands over what it accepted."""
+
+    def put(self, entry: Entry, done: Callable[[bool], None]) -> None:
+        """Hand an entry over, in any thread; `done` is told once whether it is durable, by the thread that knows it.
+
+        Raises:
+            LogUnavailable: as `append`; `done` is told nothing.
+        """
 
     async def append(self, entry: Entry) -> None:
         """Return when the entry is durable.

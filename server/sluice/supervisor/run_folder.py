@@ -37,7 +37,7 @@ _messages = messages_of("supervisor")
 _PREFIX = "sluice-"
 # Only a folder with this file in it is a run folder: anything else may have a name like one's.
 _MARK = "run-folder"
-_LONGEST_NAME = "worker-255.sock"
+_LONGEST_NAME = "worker-255-tools.sock"
 _SOCKETS = "worker-*.sock"
 # The group of a chosen folder may go in to the sockets, as an Envoy of another user does, and change nothing there.
 _FOR_A_GROUP = 0o750
