@@ -3,9 +3,10 @@
     make profile                                         both, REST, 100 events a request
     python -m bench.profile --transport grpc --batch 20
 
-Method: py-spy looks at each process some hundred times a second, for as long as the clients send; what the GIL's holder
-does counts, native code too (--native, where frames without symbols are numbers). The graphs are SVG files to open in a
-browser. What would mislead: a share is one of this process's time, not of the service's; make bench has those.
+Method: a service that has warmed up (the lake writer has loaded its compiled decoder); py-spy looks at each thread that
+runs, some hundred times a second, for as long as the clients send, native code too (--native, where frames without
+symbols are numbers). The graphs are SVG files to open in a browser. What would mislead: a share is one of this
+process's time, not of the service's; make bench has those.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from bench.clients import Asked, send_all, write_bodies
 from bench.events import bodies
+from bench.sending import warm_up
 from tests.support.service import Service
 
 _ROLES = {"worker": "worker-0", "lake": "lake"}
@@ -39,12 +41,13 @@ def main() -> int:
         Service(Path(folder) / "data", *flags) as service,
     ):
         file = Path(folder) / "bodies"
+        warm_up(service, asked.transport, Path(folder), asked.batch, seed=8)
         write_bodies(file, bodies(asked.events, batch=asked.batch, seed=7, typed=asked.transport == "grpc").bodies)
         how = Asked(address=service.grpc, key=service.server_key, transport=asked.transport, file=str(file), clients=32)
         spies = []
         for role, process in _ROLES.items():
             graph = asked.out / f"{role}-{asked.transport}-{asked.batch}.svg"
-            command = [str(spy), "record", "--gil", "--rate", "200", "--duration", "3600", "--output", str(graph)]
+            command = [str(spy), "record", "--rate", "200", "--duration", "3600", "--output", str(graph)]
             command += ["--pid", str(service.pid(process)), *(["--native"] if asked.native else [])]
             spies.append((graph, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)))
         send_all(how)

@@ -38,6 +38,7 @@ class FakeLog:
 
     entries: list[Entry] = field(default_factory=list)
     healthy: bool = True
+    is_running: bool = True
     refuses: bool = False
     refuses_so_many: int = 0
     closed: bool = False

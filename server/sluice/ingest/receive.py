@@ -176,9 +176,11 @@ class Receiver:
         self._at_once.add(taken)
         try:
             self._appender.put(entry, taken)
-        except LogUnavailable:
+        except Exception as exc:
             self.let_go(taken)
-            return False
+            if isinstance(exc, LogUnavailable):
+                return False
+            raise
         if caller.event_count:
             self._event_counts.compare(caller.event_count, found.event_count, caller, request_id)
         return True

@@ -45,6 +45,10 @@ _messages = messages_of("ingest")
 class WorkerLog(Appender, Protocol):
     """The log as its worker has it."""
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it goes on by itself; else nothing will ever be written."""
+
     def look(self) -> None:
         """Let `healthy` tell soon whether there is room, also when nobody posts."""
 
@@ -116,8 +120,8 @@ async def _watch(server: DoorServer, log: WorkerLog, admission: Admission) -> No
     descriptors = Descriptors()
     look_again_at = 0.0
     while True:
-        if not server.is_running:
-            raise RuntimeError("the thread that takes the calls has ended")
+        if not (server.is_running and log.is_running):
+            raise RuntimeError("the thread that takes the calls has ended, or the log's")
         now = time.monotonic()
         if now >= look_again_at:
             descriptors.look()

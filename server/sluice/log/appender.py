@@ -15,6 +15,7 @@ from sluice.log.group_commit import GroupCommit, unavailable
 from sluice.log.metrics import ACCEPTED
 from sluice.log.ports import Entry
 from sluice.log.record import encode
+from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,8 @@ __all__ = ["Appending", "SegmentAppender"]
 _LOOKS_FOR_STALL = 10
 
 _EntryT = TypeVar("_EntryT")
+
+_messages = messages_of("log")
 
 
 class Appending(GroupCommit[_EntryT]):
@@ -41,6 +44,11 @@ class Appending(GroupCommit[_EntryT]):
         threading.Thread(target=self._run, args=(has_begun, self._ended), name=name, daemon=True).start()
         threading.Thread(target=self._look_for_stalls, args=(self._ended,), name=f"{name}-watch", daemon=True).start()
         await has_begun
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and has not ended."""
+        return self._ended is not None and not self._ended.is_set()
 
     async def append(self, entry: _EntryT) -> None:
         """Return when the entry is durable; see `sluice.log.ports.Appender.append`."""
@@ -72,6 +80,8 @@ class Appending(GroupCommit[_EntryT]):
             while self.turn(wait=True):
                 pass
             self.end()
+        except Exception:  # noqa: BLE001  whatever it is, the operator is told; who watches sees that it runs no more
+            _messages.exception("the log's thread has ended by a fault")
         finally:
             # However it ends, nobody waits for an answer that can't come.
             self.begin_close()
