@@ -13,7 +13,15 @@ __all__ = ["NewMessages", "leftovers"]
 
 _SETTLES_WITHIN_S = 30.0
 _DATA_FOLDER = {".keys.lock", "first-keys", "keys.json", "lake", "log", "run.json"}
-_RUN_FOLDER = ("envoy", "metrics", "run-folder", "worker-0.sock", "worker-1.sock")
+_RUN_FOLDER = (
+    "envoy",
+    "metrics",
+    "run-folder",
+    "worker-0.sock",
+    "worker-0-tools.sock",
+    "worker-1.sock",
+    "worker-1-tools.sock",
+)
 
 
 def leftovers(data_dir: Path, run_folders: Path, *, mark: str, set_aside: Collection[str]) -> list[Finding]:

@@ -537,12 +537,12 @@ def _log_unavailable(stack: Stack) -> Told:
         return stack.rest()
 
 
-async def _fail(_entry: object) -> None:
+def _fail(*_: object) -> None:
     raise RuntimeError("a bug")
 
 
 def _fault(stack: Stack) -> Told:
-    with stack.log_that(append=_fail):
+    with stack.log_that(put=_fail):
         return stack.rest()
 
 

@@ -15,6 +15,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from sluice.events.v1 import events_pb2, events_service_pb2
+from sluice.worker_sockets import tools_socket
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -119,7 +120,8 @@ class FakeWorker:
         reflection.enable_server_reflection(
             [events_service_pb2.DESCRIPTOR.services_by_name["EventsService"].full_name], self._server
         )
-        self._server.add_insecure_port(f"unix:{self.socket}")
+        for path in (str(self.socket), tools_socket(str(self.socket))):
+            self._server.add_insecure_port(f"unix:{path}")
         await self._server.start()
 
     async def _stop(self) -> None:

@@ -122,7 +122,7 @@ class CallServer:
 
     def start(self) -> None:
         """Begin to take calls."""
-        self._server.start()
+        self._server.start(backup_queue=False)  # that is for a server that is not told to shut down
         for _ in range(_CALLS_ASKED_FOR):
             self._ask_for_call()
         self._thread.start()

@@ -286,12 +286,10 @@ class GroupCommit(ABC, Generic[_EntryT]):
             if self._in_commit is None:
                 return error  # they are answered: it took too long
             self._in_commit = None
-            if error is not None:
-                self._outage = self._outage or LogOutage(self._figures)
-                self._outage.refused(len(taken))
             self._queue.let_go(taken)
+        self._begin_outage_after(error, refused=len(taken))
         _tell((each.done for each in taken), error is None)
-        return error
+        return None
 
     def _mend(self, outage: LogOutage, *, wait: bool) -> bool:
         """Try again, after a pause; False: there is no more time for that."""
@@ -318,13 +316,14 @@ class GroupCommit(ABC, Generic[_EntryT]):
             self._busy_since_s = None
         return None
 
-    def _begin_outage_after(self, error: Exception | None) -> None:
+    def _begin_outage_after(self, error: Exception | None, *, refused: int = 0) -> None:
+        """If there was an error, take no more until it is mended; before any caller hears of it."""
         if error is None:
             return
         with self._lock:
             outage = self._outage = self._outage or LogOutage(self._figures)
         outage.failed(error)
-        refused = self.refuse_what_waits()
+        refused += self.refuse_what_waits()
         with self._lock:
             outage.refused(refused)
 
