@@ -33,7 +33,7 @@ from tests.support.compiled import read_json, read_messages
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sluice.ingest.receive import Shape
+    from sluice.ingest.door import Shape
 
 __all__ = ["TARGETS", "Target"]
 

@@ -12,21 +12,20 @@ from google.api.httpbody_pb2 import HttpBody
 from bench.events import bodies
 from sluice.ingest import service_body
 from sluice.ingest.admission import Admission
+from sluice.ingest.at_once import AtOnce
 from sluice.ingest.call import Desk
 from sluice.ingest.event_count import EventCounts
 from sluice.ingest.follow_keys import FollowedKeys
-from sluice.ingest.receive import Receiver
-from sluice.ingest.rejects import HourBudget, Rejects
 from sluice.keys.key import Kind
 from sluice.keys.key_file import KeyFile
 from sluice.keys.store import Keys
 from sluice.log.appender import SegmentAppender
 from sluice.log.ids import new_request_id
 from tests.support.cost import Cost, counted
-from tests.support.ingest_server import FakeRefusedLog
 
 if TYPE_CHECKING:
     from sluice.ingest.call_server import ServerCall
+    from sluice.ingest.receive import Receiver
 
 _WAY = service_body.WAYS[f"/{service_body.SERVICE}/LogEvent"]
 
@@ -55,16 +54,15 @@ async def _cost(folder: Path, batch: int) -> Cost:
         folder / "log", node="n1", index=0, seal_age_s=60, seal_size_bytes=2**26, queue_bytes=2**24, min_free_bytes=0
     )
     log.begin()
-    receiver = Receiver(
+    at_once = AtOnce(
         keys=FollowedKeys(Keys(folder / "keys.json")),
         appender=log,
-        rejects=Rejects(FakeRefusedLog(), budget=HourBudget(0), waiting_bytes=0),
         admission=Admission(2**26),
         max_body_bytes=2**24,
         clock=time.time,
         event_counts=EventCounts(),
     )
-    desk = Desk(receiver, new_request_id, asyncio.get_running_loop())
+    desk = Desk(at_once, cast("Receiver", None), new_request_id, asyncio.get_running_loop())
 
     def send(body: bytes) -> None:
         call = _Call(secret)

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from sluice.ingest.at_once import AtOnce
     from sluice.ingest.call_server import Sent, ServerCall
     from sluice.ingest.caller import Caller
-    from sluice.ingest.receive import Door, Receiver
+    from sluice.ingest.door import Door
+    from sluice.ingest.receive import Receiver
     from sluice.ingest.violations import Invalid
 
 __all__ = ["Answers", "Desk", "Way"]
@@ -57,14 +59,16 @@ class Desk:
     """Answers the calls of a worker's doors.
 
     Args:
-        receiver: does what a request needs.
+        at_once: takes what most requests are.
+        receiver: does what the others need.
         new_request_id: makes a UUIDv7, 16 bytes.
-        loop: where those requests are handled that need time.
+        loop: the receiver's.
     """
 
     def __init__(
-        self, receiver: Receiver, new_request_id: Callable[[], bytes], loop: asyncio.AbstractEventLoop
+        self, at_once: AtOnce, receiver: Receiver, new_request_id: Callable[[], bytes], loop: asyncio.AbstractEventLoop
     ) -> None:
+        self._at_once = at_once
         self._receiver = receiver
         self._new_request_id = new_request_id
         self._loop = loop
@@ -77,7 +81,7 @@ class Desk:
         reply = _Reply(call, request_id, caller, way.answers)
         try:
             body = way.body_of(sent)
-            if isinstance(body, bytes) and self._receiver.take_at_once(way.door, caller, body, request_id, reply):
+            if isinstance(body, bytes) and self._at_once.take(way.door, caller, body, request_id, reply):
                 return
             self._loop.call_soon_threadsafe(self._begin, way.door, caller, body, request_id, reply)
         except Exception:  # noqa: BLE001  whatever it is, the caller gets an answer and the operator a message

@@ -26,7 +26,7 @@ from sluice.log.ports import Body
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sluice.ingest.receive import Shape
+    from sluice.ingest.door import Shape
 
 __all__ = ["Parted", "parted"]
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sluice.ingest import metrics
 from sluice.ingest.admission import Admission
+from sluice.ingest.at_once import AtOnce
 from sluice.ingest.call import Desk
 from sluice.ingest.descriptors import Descriptors
 from sluice.ingest.event_count import EventCounts
@@ -83,6 +84,15 @@ async def serve(
     """Serve until told to stop; return when all is answered and sealed."""
     admission = Admission(config.in_flight_bytes)
     followed = FollowedKeys(keys)
+    event_counts = EventCounts()
+    at_once = AtOnce(
+        keys=followed,
+        appender=log,
+        admission=admission,
+        max_body_bytes=config.max_body_bytes,
+        clock=time.time,
+        event_counts=event_counts,
+    )
     receiver = Receiver(
         keys=followed,
         appender=log,
@@ -90,10 +100,10 @@ async def serve(
         admission=admission,
         max_body_bytes=config.max_body_bytes,
         clock=time.time,
-        event_counts=EventCounts(),
+        event_counts=event_counts,
     )
     server = DoorServer(
-        Desk(receiver, new_request_id, asyncio.get_running_loop()),
+        Desk(at_once, receiver, new_request_id, asyncio.get_running_loop()),
         socket=config.socket,
         max_receive_bytes=config.max_receive_bytes,
         reflection=config.reflection,
@@ -109,7 +119,7 @@ async def serve(
         look.cancel()
     metrics.READY.set(0)
     await server.show_health(serving=False)
-    await _finish_calls(config, server=server, receiver=receiver, stop=stop)
+    await _finish_calls(config, server=server, takers=(at_once, receiver), stop=stop)
     await log.close()
     await rejects.close()
     _messages.info("stopped")
@@ -135,15 +145,19 @@ async def _watch(server: DoorServer, log: WorkerLog, admission: Admission) -> No
         await asyncio.sleep(_LOOK_AT_HEALTH_S)
 
 
-async def _finish_calls(config: WorkerConfig, *, server: DoorServer, receiver: Receiver, stop: Stop) -> None:
+async def _finish_calls(
+    config: WorkerConfig, *, server: DoorServer, takers: tuple[AtOnce, Receiver], stop: Stop
+) -> None:
     await _await_a_pause(server, stop)
-    receiver.stop()
+    for taker in takers:
+        taker.stop()
     await asyncio.sleep(_PAUSE_S)
     closing = asyncio.create_task(server.stop(within_s=config.drain_timeout_s + _LAST_ANSWERS_S + _ENDLESS_CALLS_S))
     await _either(server.idle(), stop.in_a_hurry.wait(), within_s=config.drain_timeout_s)
     if not server.is_idle:
         _messages.warning("calls given up", in_a_hurry=stop.in_a_hurry.is_set())
-        receiver.give_up()
+        for taker in takers:
+            taker.give_up()
         await _either(server.idle(), within_s=_LAST_ANSWERS_S)
     await server.stop(within_s=_ENDLESS_CALLS_S)
     await closing

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from sluice.contract import Source
 from sluice.ingest.call import Answers, Way
-from sluice.ingest.receive import Door
+from sluice.ingest.door import Door
 from sluice.ingest.validate import CUSTOM_EXPOSURES, LOG_EVENT, WEBHOOK
 from sluice.ingest.violations import MISSING, Invalid, invalid_request
 from sluice.log.ports import Body

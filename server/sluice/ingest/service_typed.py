@@ -8,7 +8,7 @@ from sluice.contract import Source
 from sluice.events.v1 import events_pb2 as pb
 from sluice.events.v1 import events_service_pb2
 from sluice.ingest.call import Answers, Way
-from sluice.ingest.receive import Door
+from sluice.ingest.door import Door
 from sluice.ingest.validate_proto import (
     LOG_EVENT_REQUEST,
     LOG_EVENT_REQUEST_OF_JSON,
