@@ -119,7 +119,7 @@ def test_a_caller_that_is_gone_is_counted_out_and_its_answer_goes_nowhere(tmp_pa
         assert following.result() == b"in time"
 
 
-def test_a_fault_in_one_call_ends_no_other(tmp_path: Path) -> None:
+def test_a_fault_in_one_call_is_answered_and_ends_no_other(tmp_path: Path) -> None:
     def take(call: ServerCall, sent: Sent) -> None:
         if sent == b"fault":
             raise ValueError
@@ -129,7 +129,8 @@ def test_a_fault_in_one_call_ends_no_other(tmp_path: Path) -> None:
         broken = _call(channel, b"fault")
 
         assert _call(channel, b"").result() == b"fine"
-        broken.cancel()
+        assert broken.code() is grpc.StatusCode.UNAVAILABLE
+        assert broken.details() == "a fault of this server; send the batch again later"
     assert [message["event"] for message in told] == ["a call failed by a fault"]
 
 
@@ -158,6 +159,54 @@ def test_calls_that_are_cut_off_end(tmp_path: Path) -> None:
 
         assert call.code() is not grpc.StatusCode.OK
         wait_until(lambda: not server.is_running)
+
+
+def test_a_method_that_is_no_text_is_one_that_nobody_has(tmp_path: Path) -> None:
+    with _serving(tmp_path, lambda call, _: call.answer(call.method.encode())) as (server, channel):
+        assert channel.unary_unary(b"/\xff/\xff")(b"", timeout=10) == "/\ufffd/\ufffd".encode()
+        wait_until(lambda: server.active == 0)
+
+
+def test_a_caller_that_goes_before_it_has_sent_a_message_is_not_taken_for_one_that_sends_none(tmp_path: Path) -> None:
+    taken: list[Sent] = []
+
+    def take(call: ServerCall, sent: Sent) -> None:
+        taken.append(sent)
+        call.answer(b"")
+
+    with _serving(tmp_path, take) as (_, channel):
+        for _ in range(100):
+            waits = threading.Event()
+            gone = channel.stream_unary(_METHOD).future(
+                iter(lambda waits=waits: waits.wait(20) and None, None), timeout=20
+            )
+            gone.cancel()
+            waits.set()
+        assert _call(channel, b"last").result() == b""
+
+    assert taken == [b"last"]
+
+
+def test_a_stop_amid_calls_answers_or_refuses_each_and_ends(tmp_path: Path) -> None:
+    for round_ in range(20):
+        folder = tmp_path / str(round_)
+        folder.mkdir()
+        with structlog.testing.capture_logs() as told, _serving(folder, _echo) as (server, channel):
+            calls = [_call(channel, b"") for _ in range(20)]
+            server.stop()
+            calls += [_call(channel, b"") for _ in range(5)]
+            server.cut_off()
+            for call in calls:
+                assert call.exception() is None or call.code() is not grpc.StatusCode.OK
+            wait_until(lambda server=server: not server.is_running, what="the server has ended")
+        assert told == []
+
+
+def test_an_address_that_cannot_be_had_is_an_error(tmp_path: Path) -> None:
+    server = CallServer(_echo, [])
+
+    with pytest.raises(RuntimeError):
+        server.listen(f"unix:{tmp_path}/nowhere/s.sock")
 
 
 def test_nothing_of_a_call_that_is_over_is_kept(tmp_path: Path) -> None:

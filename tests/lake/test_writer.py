@@ -131,7 +131,7 @@ def test_the_writer_ends_with_its_supervisor(tmp_path: Path) -> None:
     ("limits", "is_due"),
     [
         ({}, False),
-        ({"max_log_bytes": 1000}, True),
+        ({"max_log_bytes": 1900}, True),
         ({"max_log_bytes": 10**6}, False),
         ({"min_free_bytes": 10**6}, False),
         ({"min_free_bytes": 2**61}, True),

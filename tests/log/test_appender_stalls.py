@@ -174,6 +174,19 @@ async def test_a_commit_that_hangs_and_then_fails_is_an_outage_like_any_other(tm
     assert messages[-1]["refused_requests"] == 1
 
 
+async def test_a_stall_that_is_seen_when_the_disk_has_just_gone_on_is_mended_all_the_same(tmp_path: Path) -> None:
+    log = await _started(tmp_path)
+    for _ in range(20):
+        # What the watch saw of a job that has ended by the time at which it acts.
+        with log._lock:
+            log._begin_outage(RuntimeError("it hung"), refused=0)
+        await until(lambda: log.healthy)
+    await log.append(entry(b"behind"))
+    await log.close()
+
+    assert bodies_in(tmp_path) == [b"before", b"behind"]
+
+
 async def test_a_death_while_the_disk_hangs_leaves_what_was_given_up_whole_or_not_at_all(tmp_path: Path) -> None:
     log = await _started(tmp_path)
     with _hanging("datasync") as hangs:

@@ -82,7 +82,7 @@ def verify(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config 
             [(_state(name, f.state), f.segment, f.offset, f.bytes, f.reason, f.detail) for name, f in faults],
             right={2, 3},
         )
-    say(f"{len(faults)} faults" if faults else "no fault")
+    say(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}" if faults else "no fault")
     if faults:
         raise typer.Exit(1)
 

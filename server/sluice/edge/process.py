@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sluice.edge.config import EdgeConfig
 
-__all__ = ["AddressTaken", "EnvoyFailed", "EnvoyProcess", "envoy_arguments"]
+__all__ = ["AddressTaken", "EnvoyFailed", "EnvoyProcess", "envoy_arguments", "must_be_free"]
 
 _messages = messages_of("edge")
 
@@ -74,7 +74,7 @@ class EnvoyProcess:
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("Envoy would end with this thread: start it in the main thread")
         envoy = find_envoy()
-        _must_be_free(self._config.listen_host, self._config.listen_port)
+        must_be_free(self._config.listen_host, self._config.listen_port)
         self._config_path.write_text(render(self._config), encoding="utf-8")
         self._process = await asyncio.create_subprocess_exec(
             *dying_with_this(str(envoy), *envoy_arguments(self._config, self._config_path)),
@@ -205,8 +205,12 @@ def envoy_arguments(config: EdgeConfig, config_path: Path | str) -> list[str]:
     return [*arguments, "--log-format", _JSON_MESSAGE] if config.json_messages else arguments
 
 
-def _must_be_free(host: str, port: int) -> None:
-    """Say it in our own words; Envoy's own check, when it binds, is what counts."""
+def must_be_free(host: str, port: int) -> None:
+    """See whether an address can be listened on, in our own words; Envoy's own check, when it binds, is what counts.
+
+    Raises:
+        AddressTaken: it can't.
+    """
     if port == 0:
         return
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,7 +1,7 @@
 """What most requests are: of a known key, small, valid at the first look. They go to the log where they arrive.
 
-The thread that takes the calls does it; all that needs more, or is refused, goes to receive.py, which does it from the
-beginning. So nothing is judged here: a request is accepted, or left.
+The thread that takes the calls does it; all that needs more, or has something wrong with it, goes to receive.py, which
+does it from the beginning. So no request is judged here: it goes to the log, or is left.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class AtOnce:
         self._event_counts = event_counts
         self._waiting: set[_Waiting] = set()
         self._is_stopping = False
+        self._has_given_up = False
 
     def take(
         self, door: Door, caller: Caller, body: bytes, request_id: bytes, reply: Callable[[Outcome], None]
@@ -77,23 +78,32 @@ class AtOnce:
         Returns:
             Whether `reply` is told. False: nothing was done.
         """
+        if self._is_stopping or not self._appender.healthy:
+            return False
         plain = self._small(body, caller.content_encoding)
-        if plain is None or self._is_stopping:
+        if plain is None or not self._admission.admit(len(plain)):
             return False
-        entry = self._entry(door, caller, plain, request_id)
-        if entry is None or not self._admission.admit(len(plain)):
+        try:
+            entry = self._entry(door, caller, plain, request_id)
+        except BaseException:
+            self._admission.release(len(plain))
+            raise
+        if entry is None:
+            self._admission.release(len(plain))
             return False
+        if caller.event_count:
+            self._event_counts.compare(caller.event_count, entry.event_count, caller, request_id)
         waiting = _Waiting(self, entry, len(plain), reply)
         self._waiting.add(waiting)
         try:
             self._appender.put(entry, waiting)
-        except Exception as exc:
+        except LogUnavailable:
+            waiting(False)
+        except BaseException:
             self.let_go(waiting)
-            if isinstance(exc, LogUnavailable):
-                return False
             raise
-        if caller.event_count:
-            self._event_counts.compare(caller.event_count, entry.event_count, caller, request_id)
+        if self._has_given_up:
+            waiting.give_up()  # it came just then
         return True
 
     def let_go(self, waiting: _Waiting) -> None:
@@ -107,7 +117,7 @@ class AtOnce:
 
     def give_up(self) -> None:
         """Let requests that wait for the disk be answered UNAVAILABLE. What was handed over may yet be written."""
-        self._is_stopping = True
+        self._is_stopping = self._has_given_up = True
         for waiting in list(self._waiting):
             waiting.give_up()
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from grpc import StatusCode
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # it has no public name, nor types
 
 from sluice.telemetry import messages_of
@@ -20,12 +21,10 @@ from sluice.telemetry import messages_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from grpc import StatusCode
-
 __all__ = ["CallServer", "Metadata", "Sent", "ServerCall"]
 
 Metadata: TypeAlias = "Sequence[tuple[str, str | bytes]]"
-# The message of a call; None where the caller sent none, all of them where it sent several.
+# The message of a call; None where the caller sent none, the first two where it sent several.
 Sent: TypeAlias = bytes | list[bytes] | None
 
 _NO_FLAGS = 0
@@ -34,6 +33,8 @@ _NEW_CALL = "new call"
 _SHUT_DOWN = "shut down"
 # How many calls the core may hand over before this thread has asked for more.
 _CALLS_ASKED_FOR = 16
+
+_FAULT = "a fault of this server; send the batch again later"
 
 _messages = messages_of("ingest")
 
@@ -102,10 +103,10 @@ class CallServer:
         self._server.register_completion_queue(self._queue)
         self._thread = threading.Thread(target=self._run, name="calls", daemon=True)
         self._is_shutting_down = False
-        # The core must not be destroyed while it is told to shut down.
-        self._shutting_down = threading.Lock()
+        # The core must not be destroyed while another thread tells it something.
+        self._telling = threading.Lock()
         self.active = 0
-        """How many calls have begun, and are not over."""
+        """How many calls were taken, and are not over."""
 
     @property
     def is_running(self) -> bool:
@@ -118,7 +119,9 @@ class CallServer:
         Raises:
             RuntimeError: it can't be had; gRPC has written why to standard error.
         """
-        self._server.add_http2_port(address.encode())
+        # It returns the port; of a Unix socket, 1.
+        if not self._server.add_http2_port(address.encode()):
+            raise RuntimeError(address)
 
     def start(self) -> None:
         """Begin to take calls."""
@@ -129,14 +132,15 @@ class CallServer:
 
     def stop(self) -> None:
         """Take no more. Those that have begun go on; the thread ends behind the last."""
-        with self._shutting_down:
+        with self._telling:
             if not self._is_shutting_down:
                 self._is_shutting_down = True
                 self._server.shutdown(self._queue, _SHUT_DOWN)
 
     def cut_off(self) -> None:
         """End all calls that are not over."""
-        self._server.cancel_all_calls()
+        with self._telling:
+            self._server.cancel_all_calls()
 
     def _ask_for_call(self) -> None:
         self._server.request_call(self._queue, self._queue, _NEW_CALL)
@@ -146,7 +150,7 @@ class CallServer:
             event = self._queue.poll()
             tag = event.tag
             if tag is _SHUT_DOWN:
-                with self._shutting_down:
+                with self._telling:
                     self._server.destroy()
                 return
             try:
@@ -162,38 +166,66 @@ class CallServer:
     def _begin(self, event: Any) -> None:
         if not event.success:
             return  # what was asked for before the server shut down
-        self._ask_for_call()
+        with self._telling:
+            # While it shuts down the core hands over what had arrived, and may not be asked for more.
+            if not self._is_shutting_down:
+                self._ask_for_call()
+        # Where it is no UTF-8 no method has that name.
+        method = event.call_details.method.decode(errors="replace")
+        _Reading(self, event.call, ServerCall(event.call, method, event.invocation_metadata)).begin()
+
+    def take(self, call: ServerCall, sent: Sent) -> None:
+        """A call has sent all that it will."""
         self.active += 1
-        call = ServerCall(event.call, event.call_details.method.decode(), event.invocation_metadata)
-        event.call.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),), self._end)
-        _Message(event.call, call, self._take).read()
+        try:
+            self._take(call, sent)
+        except Exception:  # noqa: BLE001  whatever it is, the caller gets an answer and the operator a message
+            _messages.exception("a call failed by a fault")
+            call.fail(StatusCode.UNAVAILABLE, _FAULT)
 
-    def _end(self, _event: Any) -> None:
-        self.active -= 1
 
+class _Reading:
+    """Reads what a call sends, two messages at most: nobody must hear OK for the first of several."""
 
-class _Message:
-    """Reads what a call sends: of several messages all, so that nobody hears OK for the first alone."""
+    __slots__ = ("_call", "_is_over", "_is_taken", "_looks_for_end", "_messages", "_raw_call", "_server")
 
-    __slots__ = ("_call", "_messages", "_raw_call", "_take")
-
-    def __init__(self, raw_call: Any, call: ServerCall, take: Callable[[ServerCall, Sent], None]) -> None:
+    def __init__(self, server: CallServer, raw_call: Any, call: ServerCall) -> None:
+        self._server = server
         self._raw_call = raw_call
         self._call = call
-        self._take = take
         self._messages: list[bytes] = []
+        self._looks_for_end = False
+        self._is_taken = False
+        self._is_over = False
 
-    def read(self) -> None:
+    def begin(self) -> None:
+        self._raw_call.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(_NO_FLAGS),), self._end)
+        self._read()
+
+    def _read(self) -> None:
         self._raw_call.start_server_batch((cygrpc.ReceiveMessageOperation(_NO_FLAGS),), self._have_read)
 
     def _have_read(self, event: Any) -> None:
         message = event.batch_operations[0].message()
-        if message is None or self._messages:
-            messages = [*self._messages, *([] if message is None else [message])]
-            self._take(self._call, messages if len(messages) > 1 else messages[0] if messages else None)
-        else:
+        if message is not None:
             self._messages.append(message)
-            self.read()
+        if self._is_over:
+            return
+        if message is not None and len(self._messages) == 1:
+            self._read()
+        elif not self._messages and not self._looks_for_end:
+            # Either it sends none, or its caller is gone: by the next event that is known.
+            self._looks_for_end = True
+            self._read()
+        else:
+            self._is_taken = True
+            sent = self._messages
+            self._server.take(self._call, sent if len(sent) > 1 else sent[0] if sent else None)
+
+    def _end(self, _event: Any) -> None:
+        self._is_over = True
+        if self._is_taken:
+            self._server.active -= 1
 
 
 def _nothing(_event: Any) -> None:

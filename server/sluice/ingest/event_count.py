@@ -7,6 +7,7 @@ SDKs tell the number in the header `statsig-event-count` (js-client and the Rust
 from __future__ import annotations
 
 import re
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ _TELL_EVERY_S = 60.0
 
 
 class EventCounts:
-    """Compares; tells the operator of one difference a minute, with the number of those that went untold.
+    """Compares, in any thread; tells of one difference a minute, with the number of those that went untold.
 
     Args:
         monotonic: seconds on a clock that never runs backwards.
@@ -38,6 +39,7 @@ class EventCounts:
         self._monotonic = monotonic
         self._tell_from_s = 0.0
         self._untold = 0
+        self._lock = threading.Lock()
 
     def compare(self, told: str, arrived: int, caller: Caller, request_id: bytes) -> None:
         """Compare one request.
@@ -51,18 +53,20 @@ class EventCounts:
         if told == str(arrived) or _COUNT.fullmatch(told) is None or int(told) == arrived:
             return
         metrics.count_other_event_count(fewer=arrived < int(told))
-        now_s = self._monotonic()
-        if now_s < self._tell_from_s:
-            self._untold += 1
-            return
-        _messages.warning(
-            "a request has another number of events than its sender says",
-            request_id=request_id_text(request_id),
-            told=int(told),
-            arrived=arrived,
-            sdk_type=caller.sdk_type,
-            sdk_version=caller.sdk_version,
-            others_untold=self._untold,
-            hint="if fewer arrive, look for a proxy between them that changes bodies",
-        )
+        with self._lock:
+            now_s = self._monotonic()
+            if now_s < self._tell_from_s:
+                self._untold += 1
+                return
+            untold = self._untold
+            _messages.warning(
+                "a request has another number of events than its sender says",
+                request_id=request_id_text(request_id),
+                told=int(told),
+                arrived=arrived,
+                sdk_type=caller.sdk_type,
+                sdk_version=caller.sdk_version,
+                others_untold=untold,
+                hint="if fewer arrive, look for a proxy between them that changes bodies",
+            )
         self._tell_from_s, self._untold = now_s + _TELL_EVERY_S, 0

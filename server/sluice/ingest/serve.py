@@ -12,6 +12,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from sluice.errors import SluiceError
 from sluice.ingest import metrics
 from sluice.ingest.admission import Admission
 from sluice.ingest.at_once import AtOnce
@@ -30,17 +31,21 @@ if TYPE_CHECKING:
     from sluice.ingest.config import WorkerConfig
     from sluice.ingest.rejects import Rejects
 
-__all__ = ["Stop", "WorkerLog", "serve"]
+__all__ = ["Stop", "ThreadEnded", "WorkerLog", "serve"]
 
 _LOOK_AGAIN_S = 1.0
 _LOOK_AT_HEALTH_S = 0.1
-# For the answers of given-up calls, and then for calls that never end by themselves: health watches, reflection.
+# For the answers of given-up calls, and then for what never ends by itself: calls that send nothing, watches of health.
 _LAST_ANSWERS_S = 2.0
 _ENDLESS_CALLS_S = 0.5
 _PAUSE_S = 0.02
 _LONGEST_WAIT_FOR_A_PAUSE_S = 1.0
 
 _messages = messages_of("ingest")
+
+
+class ThreadEnded(SluiceError):
+    """Nothing can be done any more: the worker is to be started anew."""
 
 
 class WorkerLog(Appender, Protocol):
@@ -81,7 +86,12 @@ async def serve(
     new_request_id: Callable[[], bytes],
     stop: Stop,
 ) -> None:
-    """Serve until told to stop; return when all is answered and sealed."""
+    """Serve until told to stop; return when all is answered and sealed.
+
+    Raises:
+        CannotListen: a socket can't be made.
+        ThreadEnded: by a fault.
+    """
     admission = Admission(config.in_flight_bytes)
     followed = FollowedKeys(keys)
     event_counts = EventCounts()
@@ -118,7 +128,7 @@ async def serve(
             look.result()
         look.cancel()
     metrics.READY.set(0)
-    await server.show_health(serving=False)
+    await server.show_end()
     await _finish_calls(config, server=server, takers=(at_once, receiver), stop=stop)
     await log.close()
     await rejects.close()
@@ -131,7 +141,9 @@ async def _watch(server: DoorServer, log: WorkerLog, admission: Admission) -> No
     look_again_at = 0.0
     while True:
         if not (server.is_running and log.is_running):
-            raise RuntimeError("the thread that takes the calls has ended, or the log's")
+            raise ThreadEnded(
+                "the thread that takes the calls has ended, or the log's", hint="the message before this one says why"
+            )
         now = time.monotonic()
         if now >= look_again_at:
             descriptors.look()

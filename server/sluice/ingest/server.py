@@ -7,6 +7,7 @@ watches of health, and reflection.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ _LOOK_EVERY_S = 0.01
 # For the ends of calls that were cut off.
 _ENDS_WITHIN_S = 1.0
 # What is said of health holds for so long; it is said again each tenth of a second.
-_HANGS_AFTER_S = 10.0
+_HANGS_AFTER_S = 5.0
 
 _States = health_pb2.HealthCheckResponse
 
@@ -90,6 +91,7 @@ class DoorServer:
                 raise CannotListen(f"can't listen on {path}", hint="the line of gRPC above says why") from exc
             Path(path).chmod(_SOCKET_MODE)
         self._serving: bool | None = None
+        self._shown_at_s = math.inf
 
     @property
     def is_idle(self) -> bool:
@@ -115,6 +117,11 @@ class DoorServer:
         self._serving = serving
         for service in _HEALTH_OF:
             await self._health.set(service, _States.SERVING if serving else _States.NOT_SERVING)
+
+    async def show_end(self) -> None:
+        """Tell that no more requests are taken, from now on without being told again."""
+        await self.show_health(serving=False)
+        self._shown_at_s = math.inf
 
     async def idle(self) -> None:
         """Return when no call is being answered."""
@@ -156,7 +163,7 @@ class DoorServer:
         if asked is None or asked.service not in _HEALTH_OF:
             call.fail(grpc.StatusCode.NOT_FOUND, "service unknown")
             return
-        if self._serving and time.monotonic() - self._shown_at_s > _HANGS_AFTER_S:
+        if time.monotonic() - self._shown_at_s > _HANGS_AFTER_S:
             return  # the event loop hangs: whoever asks is to take this worker for one that does
         status = _States.SERVING if self._serving else _States.NOT_SERVING
         call.answer(health_pb2.HealthCheckResponse(status=status).SerializeToString())

@@ -28,7 +28,7 @@ from sluice.keys.file_format import KEYS_FILE_NAME
 from sluice.keys.store import Keys
 from sluice.log.appender import SegmentAppender
 from sluice.log.ids import new_request_id
-from sluice.log.refused import RefusedAppender, refused_log
+from sluice.log.refused import KEEPS_FREE_TIMES, RefusedAppender, refused_log
 from sluice.log.segment import LOG_FOLDER
 from sluice.outage import hint_of
 
@@ -80,8 +80,7 @@ def _rejects(config: WorkerConfig, data_dir: Path) -> Rejects:
         seal_size_bytes=config.seal_size_bytes,
         # What is wrong with them comes on top of what they are.
         queue_bytes=2 * config.rejects_waiting_bytes,
-        # What is refused leaves the last of the disk to what is accepted.
-        min_free_bytes=2 * config.min_free_bytes,
+        min_free_bytes=KEEPS_FREE_TIMES * config.min_free_bytes,
         max_log_bytes=config.max_rejects_log_bytes,
     )
     budget = HourBudget(config.rejects_per_hour_bytes)

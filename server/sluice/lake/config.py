@@ -16,7 +16,8 @@ class WriterConfig:
         lake_size_bytes: an hour's segments are published when they hold this much.
         lake_age_s: they are published when the oldest was opened this long ago.
         min_free_bytes: what the log leaves free on its disk: near it all that is sealed is due.
-        max_log_bytes: what may wait in the log: near it too; None: only the disk bounds it.
+        max_log_bytes: what may wait in the log: at half of it too; None: only the disk bounds it.
+        max_rejects_log_bytes: as max_log_bytes, in the log of refused requests.
         archive: whether segments are kept below log/archive/ when they are in the lake.
         places: of folders that must be the supervisor's: path, device and inode.
         lifeline_fd: read end of a pipe that ends with the supervisor; None: there is no supervisor.
@@ -31,6 +32,7 @@ class WriterConfig:
     lake_age_s: float
     min_free_bytes: int = 0
     max_log_bytes: int | None = None
+    max_rejects_log_bytes: int | None = None
     archive: bool = False
     places: tuple[tuple[str, int, int], ...] = ()
     lifeline_fd: int | None = None

@@ -34,7 +34,7 @@ from sluice.lake.metrics import Failure
 from sluice.lake.native.ready import COMPILED
 from sluice.lake.niceness import be_nice
 from sluice.lake.parquet import UnreadableFile
-from sluice.lake.partition import LAKE_FOLDER
+from sluice.lake.partition import LAKE_FOLDER, REJECTS_FOLDER
 from sluice.lake.plan import Suspects, next_file
 from sluice.lake.publish import Lake, Publication, let_go_of_published, publish
 from sluice.lake.published import Published
@@ -43,6 +43,7 @@ from sluice.lake.troubles import Troubles
 from sluice.lake.turns import Loop, Outcome
 from sluice.lake.written_tables import written_tables
 from sluice.log.ports import DamageReason
+from sluice.log.refused import KEEPS_FREE_TIMES
 from sluice.log.segment import LOG_FOLDER
 from sluice.outage import hint_of
 from sluice.shut_out import shut_out
@@ -61,8 +62,8 @@ MAX_DEATHS = 3
 # Some 0.2 s of decoding: who decodes less has no use for what is compiled.
 _EVENTS_WORTH_COMPILING = 30_000
 
-# A part of what may wait in the log.
-_NEARLY_FULL = 0.9
+# Of what must stay free on the disk.
+_NEAR = 1.1
 
 # How long until it is tried again to set aside what can't be.
 _SET_ASIDE_AGAIN_S = 10.0
@@ -87,6 +88,9 @@ class LakeWriter:
         data_dir = Path(config.data_dir)
         table = data_dir / LAKE_FOLDER / source.name
         self._config = config
+        self._limits = (config.max_log_bytes, config.min_free_bytes)
+        if source.name == REJECTS_FOLDER:
+            self._limits = (config.max_rejects_log_bytes, KEEPS_FREE_TIMES * config.min_free_bytes)
         self._log = source.log
         self._figures = source.figures
         self._lake = Lake(
@@ -190,14 +194,14 @@ class LakeWriter:
 
     def _fills_the_log(self, waiting: Sequence[Sealed]) -> bool:
         """Whether the log soon takes nothing for what waits: then callers are refused while it waits to be due."""
-        limit_bytes = self._config.max_log_bytes
-        if limit_bytes is not None and sum(segment.size_bytes for segment in waiting) > _NEARLY_FULL * limit_bytes:
-            return True
+        limit_bytes, min_free_bytes = self._limits
+        if limit_bytes is not None and sum(segment.size_bytes for segment in waiting) > limit_bytes / 2:
+            return True  # what is still open takes of it, too
         try:
             free_bytes = disk.free_bytes(Path(self._config.data_dir) / LOG_FOLDER) if waiting else None
         except OSError:
             return False  # whoever writes there knows more of it
-        return free_bytes is not None and free_bytes < self._config.min_free_bytes / _NEARLY_FULL
+        return free_bytes is not None and free_bytes < _NEAR * min_free_bytes
 
     def _publish(self, chosen: Sequence[Sealed]) -> None:
         try:

@@ -87,6 +87,7 @@ class Appending(GroupCommit[_EntryT]):
             self.begin_close()
             self.refuse_what_waits()
             ended.set()
+            has_begun(False)  # for who still waits for that
             for is_closed in self._closing:
                 is_closed(True)
 

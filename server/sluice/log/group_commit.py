@@ -202,38 +202,32 @@ class GroupCommit(ABC, Generic[_EntryT]):
         finally:
             self.refuse_what_waits()
 
-    def refuse_what_waits(self) -> int:
-        """Answer all that wait: nothing of it was written. Returns how many records it is."""
+    def refuse_what_waits(self) -> None:
+        """Answer all that wait: nothing of it was written."""
         with self._lock:
-            waiting = self._queue.take_all()
-            asked, self._asked_to_seal = self._asked_to_seal, []
-        _tell((each.done for each in waiting), False)
-        _tell(asked, False)
-        return len(waiting)
+            waiting = self._take_who_waits()
+        _tell(waiting, False)
 
     def look_for_stall(self) -> None:
         """See whether the disk hangs in what `turn` does: then answer all that wait, and take no more until it ends."""
-        since_s = self._busy_since_s
-        if since_s in {None, self._seen_to_hang} or time.monotonic() - since_s < self._stalls_after_s:
-            return
-        self._seen_to_hang = since_s
-        self._begin_outage_after(
-            WriterFailed(
+        with self._lock:
+            since_s = self._busy_since_s
+            if since_s in {None, self._seen_to_hang} or time.monotonic() - since_s < self._stalls_after_s:
+                return
+            self._seen_to_hang = since_s
+            hangs = WriterFailed(
                 f"the disk has not answered for {self._stalls_after_s:g} s",
                 cause=Failure.STALL,
                 path=self._folder,
                 hint=DISK_HANGS,
             )
-        )
-        with self._lock:
+            taken: list[Waiting] = []
             # Where it just became durable after all, its answer is on its way.
-            if self._in_commit is None or not self._in_commit[0].decide():
-                return
-            (_, taken), self._in_commit = self._in_commit, None
-            if self._outage is not None:
-                self._outage.refused(len(taken))
-            self._queue.let_go(taken)
-        _tell((each.done for each in taken), False)
+            if self._in_commit is not None and self._in_commit[0].decide():
+                (_, taken), self._in_commit = self._in_commit, None
+                self._queue.let_go(taken)
+            waiting = self._begin_outage(hangs, refused=len(taken))
+        _tell([*(each.done for each in taken), *waiting], False)
 
     def _require_that_it_takes(self, size: int) -> None:
         if self._outage is not None:
@@ -247,9 +241,11 @@ class GroupCommit(ABC, Generic[_EntryT]):
             )
             raise unavailable()
 
-    def _next_job(self, *, wait: bool) -> Job | None:
+    def _next_job(self, *, wait: bool) -> Job | None:  # noqa: PLR0911  one for each thing to do, in their order
         with self._lock:
             while True:
+                if self._outage is not None:
+                    return _nothing  # it began just now; the next turn mends
                 if self._asked_to_seal:
                     return self._seal_as_asked
                 if self._queue:
@@ -298,12 +294,12 @@ class GroupCommit(ABC, Generic[_EntryT]):
             if self._is_closing or (wait and self._something_to_do.wait_for(lambda: self._is_closing, pause_s)):
                 return False
         error = self._try(self._writer.mend)
-        if error is not None:
-            outage.failed(error)
-            return True
         with self._lock:
-            self._outage = None
-        outage.over()
+            if error is not None:
+                outage.failed(error)
+            else:
+                self._outage = None
+                outage.over()
         return True
 
     def _try(self, work: Callable[[], None]) -> Exception | None:
@@ -321,11 +317,21 @@ class GroupCommit(ABC, Generic[_EntryT]):
         if error is None:
             return
         with self._lock:
-            outage = self._outage = self._outage or LogOutage(self._figures)
-        outage.failed(error)
-        refused += self.refuse_what_waits()
-        with self._lock:
-            outage.refused(refused)
+            waiting = self._begin_outage(error, refused=refused)
+        _tell(waiting, False)
+
+    def _begin_outage(self, error: Exception, *, refused: int) -> list[Callable[[bool], None]]:
+        """Take no more; under the lock. Returns who waits in vain."""
+        self._outage = self._outage or LogOutage(self._figures)
+        self._outage.failed(error)
+        waiting = self._take_who_waits()
+        self._outage.refused(refused + len(waiting))
+        self._something_to_do.notify()
+        return waiting
+
+    def _take_who_waits(self) -> list[Callable[[bool], None]]:
+        asked, self._asked_to_seal = self._asked_to_seal, []
+        return [*(each.done for each in self._queue.take_all()), *asked]
 
     def _room_left(self) -> int:
         segment = self._writer.open
@@ -343,6 +349,10 @@ class GroupCommit(ABC, Generic[_EntryT]):
             return None
         age_left_s = segment.opened_at_s + self._limits.age_s - time.monotonic()
         return max(0.0, min(age_left_s, self._arrivals.seconds_to_next_hour())) + _EARLY_S
+
+
+def _nothing() -> None:
+    pass
 
 
 def unavailable() -> LogUnavailable:

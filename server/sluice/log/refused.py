@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sluice.log.ports import Body
 
 __all__ = [
+    "KEEPS_FREE_TIMES",
     "RefusedAppender",
     "RefusedEntry",
     "RefusedSegments",
@@ -38,6 +39,9 @@ __all__ = [
     "encode_refused",
     "refused_log",
 ]
+
+# What is refused leaves the last of the disk to what is accepted: it keeps so many times as much free.
+KEEPS_FREE_TIMES = 2
 
 _REQUEST_ID_BYTES = 16
 # Of a record without errors and body, about.

@@ -1,4 +1,4 @@
-"""When the open segment is sealed. Decisions only; appender.py asks, segment_writer.py seals.
+"""When the open segment is sealed. Decisions only; group_commit.py asks, segment_writer.py seals.
 
 A segment begins with its first record, so idle time makes none.
 """

@@ -16,7 +16,7 @@ So an acknowledged record is durable, and a refused one is not in the log, with 
 a write hangs, and the process dies before a later try succeeds, a refused record may turn up whole. Its callers are
 not kept waiting for that: they could only give up and send it again all the same.
 
-Blocks while the disk works; appender.py calls it in a thread of its own, one call at a time.
+Blocks while the disk works; group_commit.py calls it, one call at a time.
 """
 
 from __future__ import annotations

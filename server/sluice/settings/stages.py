@@ -66,7 +66,7 @@ def worker_config(
         # Each worker keeps its share, so that they need not tell each other what they keep.
         rejects_per_hour_bytes=settings.rejects_per_hour // settings.workers,
         rejects_waiting_bytes=2 * settings.max_body,
-        max_rejects_log_bytes=min(settings.log_limit, _HOURS_OF_REJECTS * settings.rejects_per_hour),
+        max_rejects_log_bytes=_max_rejects_log_bytes(settings),
         places=tuple(places),
         lifeline_fd=lifeline_fd,
         drain_timeout_s=drain_timeout_s,
@@ -97,12 +97,17 @@ def writer_config(
         lake_age_s=settings.lake_age,
         min_free_bytes=settings.min_free,
         max_log_bytes=settings.log_limit,
+        max_rejects_log_bytes=_max_rejects_log_bytes(settings),
         archive=settings.archive,
         places=tuple(places),
         lifeline_fd=lifeline_fd,
         blamed=dict(blamed),
         last=tuple(last),
     )
+
+
+def _max_rejects_log_bytes(settings: Settings) -> int:
+    return min(settings.log_limit, _HOURS_OF_REJECTS * settings.rejects_per_hour)
 
 
 def edge_config(

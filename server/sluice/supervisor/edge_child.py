@@ -148,7 +148,8 @@ class EnvoyChild:
             await self._process.close_listeners()
             await self._idle()
         except AdminUnreachable as exc:
-            _messages.warning(exc.message, hint=exc.hint)
+            if not self._end.done():
+                _messages.warning(exc.message, hint=exc.hint)
 
     async def _idle(self) -> None:
         looks = 0

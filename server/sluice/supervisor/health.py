@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["ASK_EVERY_S", "HANGS_AFTER_S", "MAY_START_IN_S", "Health", "HealthWatch"]
 
 ASK_EVERY_S = 0.5
-# Longer than a worker's loop is ever busy with one body of the largest size, on a slow machine.
+# Beside what a worker itself gives its event loop, before it answers no more (ingest/server.py).
 HANGS_AFTER_S = 10.0
+# It is looked at some ten times a second.
+_NO_PAUSE_S = 2.0
 MAY_START_IN_S = 60.0
 
 _ASK_AGAIN_WHILE_STARTING_S = 0.05
@@ -53,17 +55,27 @@ class HealthWatch:
     def __init__(self, socket: Path, *, now: float) -> None:
         self._target = f"unix:{socket}"
         self._started_at = now
+        self._looked_at = now
         self._answered_at: float | None = None
         self._serving = False
         self._task = asyncio.create_task(self._watch())
 
     def health(self, now: float) -> Health:
         """What is known now; of a worker that has stopped answering only that, once it is certain."""
+        self._pass_over_a_pause(now)
         if self._answered_at is None:
             return Health.HANGS if now - self._started_at > MAY_START_IN_S else Health.STARTING
         if now - self._answered_at > HANGS_AFTER_S:
             return Health.HANGS
         return Health.SERVING if self._serving else Health.NOT_SERVING
+
+    def _pass_over_a_pause(self, now: float) -> None:
+        """While this process was stopped it asked nobody, so nobody failed to answer."""
+        pause_s, self._looked_at = now - self._looked_at, now
+        if pause_s > _NO_PAUSE_S:
+            self._started_at += pause_s
+            if self._answered_at is not None:
+                self._answered_at = min(now, self._answered_at + pause_s)
 
     async def close(self) -> None:
         """Stop watching."""

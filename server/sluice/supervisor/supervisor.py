@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sluice import metering, telemetry
+from sluice.edge.process import must_be_free
 from sluice.settings.units import Address
 from sluice.supervisor import metrics
 from sluice.supervisor.admin import AdminServer, Snapshot
@@ -98,7 +99,9 @@ def serve(
             lock_fd=lock_fd,
             lifeline_fd=lifeline_read,
         )
-        # Not before the admin port is known to be free: keys that are made must be told.
+        # Not before the ports are known to be free: keys that are made must be told.
+        if settings.edge == "embedded":
+            must_be_free(settings.listen.host, settings.listen.port)
         first_keys = make_first_keys(data_dir)
         line = StatusLine(messages) if sys.stderr.isatty() and not json_messages else None
         supervisor = Supervisor(settings, place, admin, first_keys=first_keys, line=line, json_messages=json_messages)
