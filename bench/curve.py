@@ -1,6 +1,6 @@
 """How latency grows with throughput, up to the most that a machine does; drawn.
 
-    python -m bench.curve --batches 20,100 --out docs/throughput-latency.svg
+    python -m bench.curve --batches 20 100 --out docs/throughput-latency.svg
 
 Method: one service with its defaults for each size of request. First as fast as --clients can, which finds the highest
 load; then an open loop at shares of it, --seconds each: a request's latency counts from the moment at which it was due,
@@ -89,16 +89,20 @@ def _draw(found: dict[int, list[dict[str, Any]]], out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", default="20,100", help="events of a request: 1, 20, 100, 500")
+    parser.add_argument(
+        "--batches", nargs="+", type=int, default=[20, 100], choices=_REQUESTS_AT_MOST, help="events of a request"
+    )
     parser.add_argument("--seconds", type=float, default=8.0, help="of each load")
     parser.add_argument("--clients", type=int, default=32, help="that look for the highest load")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path("build/bench/throughput-latency.svg"))
     asked = parser.parse_args()
     sys.stdout.write(f"{os.cpu_count()} cores, which the clients share\n")
-    found = {batch: _points(batch, asked) for batch in map(int, asked.batches.split(","))}
+    found = {batch: _points(batch, asked) for batch in asked.batches}
     _draw(found, asked.out)
-    asked.out.with_suffix(".json").write_text(json.dumps(found, indent=1))
+    figures = Path("build/bench/curve.json")
+    figures.parent.mkdir(parents=True, exist_ok=True)
+    figures.write_text(json.dumps(found, indent=1))
     sys.stdout.write(f"drawn: {asked.out}\n")
 
 

@@ -95,7 +95,7 @@ _CHANGES: dict[str, Callable[[_Config], None]] = {
 @contextmanager
 def _worker(folder: Path) -> Iterator[Path]:
     socket = folder / "w.sock"
-    process = subprocess.Popen([sys.executable, "-m", "bench.baselines.ack_only", str(socket)])
+    process = subprocess.Popen([sys.executable, "-m", "bench.baselines.ack_only", "calls", str(socket)])
     try:
         wait_until(socket.exists, within_s=20, what="the worker listens")
         yield socket

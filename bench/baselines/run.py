@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,9 @@ def _envoy_passing_on(folder: Path) -> Iterator[_Running]:
 
 
 @contextmanager
-def _ack_only(folder: Path) -> Iterator[_Running]:
+def _ack_only(folder: Path, how: str) -> Iterator[_Running]:
     worker_socket = folder / "w.sock"
-    worker = subprocess.Popen([sys.executable, "-m", "bench.baselines.ack_only", str(worker_socket)])
+    worker = subprocess.Popen([sys.executable, "-m", "bench.baselines.ack_only", how, str(worker_socket)])
     config = EdgeConfig(
         listen_host="127.0.0.1",
         listen_port=0,
@@ -81,7 +82,8 @@ def _afternoon(folder: Path) -> Iterator[_Running]:
 BASELINES = {
     "Envoy answers by itself": _envoy_answering,
     "Envoy passes on": _envoy_passing_on,
-    "our Envoy, a worker that only acknowledges": _ack_only,
+    "our Envoy, grpc.aio that only acknowledges": partial(_ack_only, how="aio"),
+    "our Envoy, our server that only acknowledges": partial(_ack_only, how="calls"),
     "FastAPI, pydantic, pyarrow": _afternoon,
 }
 
