@@ -10,7 +10,7 @@ from bench.processes import bounds_mib, peaks_mib, pids
 from tests.support.hostile import CONNECTIONS, REQUESTS, Connections, Request, Target, status_of
 from tests.support.service import Service
 
-_HOLD_S = 2.0
+_HOLDS_S = (2.0, 4.0, 8.0)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,25 +46,32 @@ def test_others_are_served_while_somebody_keeps_the_service_busy(
     service: Service, target: Target, attack: Connections
 ) -> None:
     over = threading.Event()
-    neighbours: list[int] = []
-    began_late = 0
-    attacked_s = time.monotonic()
+    neighbours: list[tuple[float, float, int]] = []
 
     def post() -> None:
-        nonlocal began_late
         while not over.is_set():
             began_s = time.monotonic()
-            neighbours.append(service.post("neighbour").status_code)
-            began_late += began_s > attacked_s + _HOLD_S / 2 and not over.is_set()
+            status = service.post("neighbour").status_code
+            neighbours.append((began_s, time.monotonic(), status))
+
+    def is_served(begin_s: float, end_s: float) -> bool:
+        return any(begin_s < began_s and ended_s < end_s for began_s, ended_s, _ in neighbours)
 
     posting = threading.Thread(target=post)
     posting.start()
+    answers: list[int] = []
     try:
-        answers = attack.keep_up(target, _HOLD_S)
+        # Longer where the machine is slow, but not as long as Envoy waits for what comes slowly.
+        for hold_s in _HOLDS_S:
+            begin_s = time.monotonic() + hold_s / 4
+            answers += attack.keep_up(target, hold_s)
+            if is_served(begin_s, time.monotonic()):
+                break
+        else:
+            raise AssertionError(f"none was served while the attack lasted: {neighbours}")
     finally:
         over.set()
         posting.join(timeout=60)
 
     assert set(answers) <= set(attack.answers)
-    assert began_late, "none was served while the attack lasted"
-    assert set(neighbours) == {202}
+    assert {status for *_, status in neighbours} == {202}

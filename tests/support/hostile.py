@@ -319,6 +319,22 @@ def _half_closed(target: Target, seconds: float) -> list[int]:
     return answers
 
 
+def _many_explanations(target: Target, seconds: float) -> list[int]:
+    """Small bodies, each of which takes long to say what is wrong with."""
+    body = b'{"events":[' + b",".join([b"{}"] * 80_000) + b"]}"
+    answers: list[int] = []
+    with ExitStack() as stack:
+        held = [stack.enter_context(target.connect()) for _ in range(8)]
+        for connection in held:
+            connection.sendall(_head(target, len(body)) + body)
+        end_s = time.monotonic() + seconds
+        for connection in held:
+            connection.settimeout(max(0.01, end_s - time.monotonic()))
+            with suppress(TimeoutError):
+                answers.append(_status(connection))
+    return answers
+
+
 def _gone_at_once(target: Target, seconds: float) -> list[int]:
     """Whole requests whose clients are gone, by a reset, before the answer."""
     body = _many(_EVENT + "}")[: 2 * _MIB]
@@ -438,6 +454,7 @@ def _unknown_keys(target: Target, seconds: float) -> list[int]:
 CONNECTIONS: tuple[Connections, ...] = (
     Connections("slow headers", (0, 408), _slow_headers),
     Connections("slow bodies", (0, 408), _slow_bodies),
+    Connections("small bodies of 80,000 bad events", (400,), _many_explanations),
     Connections("half-closed connections", (0, 202), _half_closed),
     Connections("clients gone before the answer", (), _gone_at_once),
     Connections("answers that nobody reads", (), _unread_answers),
