@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import time
+from collections import deque
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -322,16 +323,20 @@ def _half_closed(target: Target, seconds: float) -> list[int]:
 def _many_explanations(target: Target, seconds: float) -> list[int]:
     """Small bodies, each of which takes long to say what is wrong with."""
     body = b'{"events":[' + b",".join([b"{}"] * 80_000) + b"]}"
+    request = _head(target, len(body)) + body
     answers: list[int] = []
+    end_s = time.monotonic() + seconds
     with ExitStack() as stack:
-        held = [stack.enter_context(target.connect()) for _ in range(8)]
+        held = deque(stack.enter_context(target.connect()) for _ in range(8))
         for connection in held:
-            connection.sendall(_head(target, len(body)) + body)
-        end_s = time.monotonic() + seconds
-        for connection in held:
-            connection.settimeout(max(0.01, end_s - time.monotonic()))
+            connection.sendall(request)
+        while (left_s := end_s - time.monotonic()) > 0:
+            held.rotate()
+            held[0].settimeout(left_s)
             with suppress(TimeoutError):
-                answers.append(_status(connection))
+                answers.append(_status(held[0]))
+                held[0].settimeout(_TIMEOUT_S)
+                held[0].sendall(request)
     return answers
 
 
