@@ -52,7 +52,7 @@ def test_a_fault_is_told_with_its_place_and_ends_with_1(sluice: InProcess, data_
     [fault] = json.loads(result.out)
     assert (fault["segment"], fault["offset"], fault["reason"]) == (segment, 0, "broken_payload")
     assert "broken_payload" in table.out
-    assert table.err == "1 faults\n"
+    assert table.err == "1 fault\n"
 
 
 def test_records_are_dumped_with_their_body_only_when_it_is_asked_for(sluice: InProcess, data_dir: Path) -> None:

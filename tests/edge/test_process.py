@@ -49,7 +49,7 @@ def test_a_taken_port_is_named_before_anything_starts(short_folder):
 
 
 def test_a_second_envoy_never_shares_a_port(short_folder, edge, monkeypatch):
-    monkeypatch.setattr("sluice.edge.process._must_be_free", lambda *_: None)
+    monkeypatch.setattr("sluice.edge.process.must_be_free", lambda *_: None)
 
     async def start_on_the_same_port():
         envoy = EnvoyProcess(_config(short_folder, listen_port=edge.address[1]), short_folder)

@@ -102,7 +102,7 @@ def _told_once_and_heals(faulty: Faulty, rule: Rule, cause: str) -> None:
     assert told.counted("sluice_lake_failures_by_cause_total", cause=cause) > 0
     # Of segments that can't be read the first are told each, since the others are published.
     assert len(told.messages(level="error")) <= (20 if cause == "unreadable_segment" else 1)
-    assert set(load.not_acknowledged()) == {0}
+    assert set(load.not_acknowledged()) == {0}, load.answers()
 
 
 def test_a_worker_that_dies_while_segments_cannot_be_sealed_is_recovered_later(faulty: Faulty) -> None:

@@ -431,11 +431,23 @@ def test_on_a_terminal_the_first_start_prints_three_things_that_work_when_pasted
     assert not (tmp_path / "data/first-keys").exists()
 
 
-def test_keys_that_a_failed_first_start_has_made_are_not_lost(tmp_path: Path) -> None:
+def test_a_first_start_on_a_port_that_is_taken_makes_no_keys(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         done = _up(*_free_ports(tmp_path / "data"), "--listen", f"127.0.0.1:{taken.getsockname()[1]}")
+
+    assert done.returncode == 1
+    assert "can't listen on" in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "data/keys.json").exists()
+
+
+def test_keys_that_a_failed_first_start_has_made_are_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nif 'sluice.ingest.worker' in sys.orig_argv: os._exit(7)\n"
+    )
+    done = _up(*_free_ports(tmp_path / "data"), environment={"PYTHONPATH": str(tmp_path)})
 
     assert done.returncode == 1
     assert done.stdout == f"{tmp_path / 'data/first-keys'}\n"

@@ -118,8 +118,7 @@ class Service:
 
     def pid(self, role: str) -> int:
         """The process id of a child: `envoy`, `worker-0` …, `lake`, which comes up a moment after the rest."""
-        wait_until(lambda: role in self.run_file.children, within_s=20, what=f"{role} is there")
-        return self.run_file.children[role].pid
+        return wait_until(lambda: self.run_file.children.get(role), within_s=20, what=f"{role} is there").pid
 
     @property
     def run_file(self) -> RunFile:
