@@ -40,6 +40,12 @@ _Request: TypeAlias = pb.LogEventRequest | pb.ReceiveWebhookEventRequest
 _MAYBE_NOT_FINITE = re.compile(rb"\x11.{6}[\xf0-\xff][\x7f\xff]", re.DOTALL)
 
 
+# What is looked at quickly: of so many bytes, so many events, and where all numbers are gone through so many bytes.
+_QUICK_BYTES = 256 * 1024
+_QUICK_EVENTS = 1_000
+_QUICK_BYTES_TO_GO_THROUGH = 8 * 1024
+
+
 class ProtoShape:
     """What a typed door's message must be.
 
@@ -52,9 +58,20 @@ class ProtoShape:
         self._message = message
         self._of_json = of_json
 
-    def check(self, body: bytes) -> Unclear:  # noqa: ARG002  the same for all bodies
-        """Leave it to `look_closer`: there is no quicker way, and a body of 10 MiB can hold 5 million events."""
-        return Unclear()
+    def check(self, body: bytes) -> Valid | Invalid | Unclear:
+        """Check a message that takes a millisecond or two at most; a body of 10 MiB can hold 5 million events."""
+        if len(body) > _QUICK_BYTES:
+            return Unclear()
+        maybe_not_finite = _MAYBE_NOT_FINITE.search(body) is not None
+        if maybe_not_finite and len(body) > _QUICK_BYTES_TO_GO_THROUGH:
+            return Unclear()
+        try:
+            request = self._message.FromString(body)
+        except DecodeError:
+            return self._not_a_message()
+        if len(request.events) > _QUICK_EVENTS:
+            return Unclear()
+        return self._judge(request, maybe_not_finite=maybe_not_finite)
 
     def look_closer(self, body: bytes) -> Valid | Invalid:
         """Check a message, whatever is wrong with it. 1.5 µs per event."""
@@ -62,8 +79,10 @@ class ProtoShape:
             request = self._message.FromString(body)
         except DecodeError:
             return self._not_a_message()
+        return self._judge(request, maybe_not_finite=_MAYBE_NOT_FINITE.search(body) is not None)
+
+    def _judge(self, request: _Request, *, maybe_not_finite: bool) -> Valid | Invalid:
         of_event = _of_json_event if self._of_json else _of_event
-        maybe_not_finite = _MAYBE_NOT_FINITE.search(body) is not None
         shares_user = request.HasField("user")
         of_user = _of_shared_user(request.user) if shares_user and maybe_not_finite else ()
         named, invalid_events = violations_of_events(
