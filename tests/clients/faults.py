@@ -1,6 +1,8 @@
 """What befalls a service while SDKs have events to send, and how each fault is begun, seen by all and ended."""
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -91,12 +93,16 @@ class LogFull(_ThroughAFront):
     flags = ("--log-limit", "1MiB", "--seal-age", "1h", "--lake-age", "1h")
 
     def begin(self) -> None:
+        # Else it would publish at once what fills the log.
+        self._lake = self._service.pid("lake")
+        os.kill(self._lake, signal.SIGSTOP)
         self._wait_for_all_workers(503, "x" * 300_000)
 
     def wait_until_met(self, keys: set[str]) -> None:
         _wait_for_all(keys, lambda: self.front.keys(lambda post: post.status == 503))
 
     def end(self) -> None:
+        os.kill(self._lake, signal.SIGCONT)
         self._service.flush()
         self._wait_for_all_workers(202, "")
 
