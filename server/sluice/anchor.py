@@ -36,8 +36,9 @@ class Anchor:
         self.path = path
         self._place = place
         self.may_be_made_again = may_be_made_again
-        with suppress(OSError):  # then it is looked at later
-            self.check()
+        if place is None:
+            with suppress(OSError):  # then it is looked at later
+                self.check()
 
     @property
     def place(self) -> disk.Place | None:

@@ -14,6 +14,7 @@ from sluice.ingest import metrics, service_body
 from sluice.ingest.admission import Admission
 from sluice.ingest.at_once import AtOnce
 from sluice.ingest.caller import Caller
+from sluice.ingest.context import IngestContext
 from sluice.ingest.door import INLINE_BYTES
 from sluice.ingest.event_count import EventCounts
 from sluice.ingest.outcome import Accepted, Outcome, Unavailable, Why
@@ -52,7 +53,7 @@ class _World:
         _, self.secret = KeyFile(folder / "keys.json").create(kind=Kind.SERVER)
         self.log = _Log()
         self.admission = Admission(2**20)
-        self.at_once = AtOnce(
+        context = IngestContext(
             keys=Keys(folder / "keys.json"),  # type: ignore[arg-type]  nobody catches up here
             appender=self.log,
             admission=self.admission,
@@ -60,6 +61,7 @@ class _World:
             clock=time.time,
             event_counts=EventCounts(),
         )
+        self.at_once = AtOnce(context)
         self.told: list[Outcome] = []
 
     def take(self, body: bytes = _GOOD, **caller: Any) -> bool:

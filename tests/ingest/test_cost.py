@@ -14,6 +14,7 @@ from sluice.ingest import service_body
 from sluice.ingest.admission import Admission
 from sluice.ingest.at_once import AtOnce
 from sluice.ingest.call import Desk
+from sluice.ingest.context import IngestContext
 from sluice.ingest.event_count import EventCounts
 from sluice.ingest.follow_keys import FollowedKeys
 from sluice.keys.key import Kind
@@ -54,7 +55,7 @@ async def _cost(folder: Path, batch: int) -> Cost:
         folder / "log", node="n1", index=0, seal_age_s=60, seal_size_bytes=2**26, queue_bytes=2**24, min_free_bytes=0
     )
     log.begin()
-    at_once = AtOnce(
+    context = IngestContext(
         keys=FollowedKeys(Keys(folder / "keys.json")),
         appender=log,
         admission=Admission(2**26),
@@ -62,7 +63,7 @@ async def _cost(folder: Path, batch: int) -> Cost:
         clock=time.time,
         event_counts=EventCounts(),
     )
-    desk = Desk(at_once, cast("Receiver", None), new_request_id, asyncio.get_running_loop())
+    desk = Desk(AtOnce(context), cast("Receiver", None), new_request_id, asyncio.get_running_loop())
 
     def send(body: bytes) -> None:
         call = _Call(secret)

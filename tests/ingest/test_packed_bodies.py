@@ -167,7 +167,8 @@ def test_what_unpacks_to_much_does_not_hold_up_other_calls(
         last_threads.append(threading.current_thread().name)
         return unpacked(body, encoding, max_bytes=max_bytes)
 
-    monkeypatch.setattr("sluice.ingest.receive.unpacked", watched)
+    for room in ("context", "receive"):
+        monkeypatch.setattr(f"sluice.ingest.{room}.unpacked", watched)
     rest(
         channel,
         gzip.compress(_of_size(size)),

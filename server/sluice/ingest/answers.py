@@ -30,7 +30,7 @@ import grpc
 
 from sluice.error_details import DETAILS_TRAILER, too_large_message
 from sluice.ingest.error_body import error_body
-from sluice.ingest.outcome import Error, KeyRefused, TooLarge, Unavailable, Why
+from sluice.ingest.outcome import FAULT_MESSAGE, Error, KeyRefused, TooLarge, Unavailable, Why
 from sluice.ingest.rich_status import RETRY_DELAY_S, rich_status
 from sluice.ingest.violations import Invalid
 from sluice.keys.key import Refusal
@@ -67,7 +67,7 @@ _UNAVAILABLE_MESSAGES = {
     Why.OVERLOADED: "too many requests at once; send the batch again later",
     Why.LOG_UNAVAILABLE: "the log can't take events now; send the batch again later",
     Why.STOPPING: "this server is stopping; send the batch again",
-    Why.FAULT: "a fault of this server; send the batch again later",
+    Why.FAULT: FAULT_MESSAGE,
 }
 
 

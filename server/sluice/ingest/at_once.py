@@ -11,21 +11,18 @@ from typing import TYPE_CHECKING
 
 from sluice.ingest import metrics
 from sluice.ingest.caller import client_time_of
-from sluice.ingest.door import INLINE_BYTES, INLINE_PACKED_BYTES
 from sluice.ingest.outcome import Accepted, Outcome, Unavailable, Why
-from sluice.ingest.unpack import unpacked
 from sluice.ingest.validate import Valid
 from sluice.ingest.violations import Invalid
 from sluice.keys.key import Key
-from sluice.log.ports import Appender, LogUnavailable
+from sluice.log.ports import LogUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sluice.ingest.admission import Admission
     from sluice.ingest.caller import Caller
-    from sluice.ingest.door import Door, KeysInForce
-    from sluice.ingest.event_count import EventCounts
+    from sluice.ingest.context import IngestContext
+    from sluice.ingest.door import Door
     from sluice.log.ports import Entry
 
 __all__ = ["AtOnce"]
@@ -35,30 +32,12 @@ class AtOnce:
     """Takes requests of all doors of one worker, in any thread.
 
     Args:
-        keys: the keys in force.
-        appender: where accepted requests become durable.
-        admission: bytes that may be in flight.
-        max_body_bytes: of a body.
-        clock: seconds since the epoch.
-        event_counts: compares how many events there are with how many the caller says it sends.
+        context: of the worker.
     """
 
-    def __init__(
-        self,
-        *,
-        keys: KeysInForce,
-        appender: Appender,
-        admission: Admission,
-        max_body_bytes: int,
-        clock: Callable[[], float],
-        event_counts: EventCounts,
-    ) -> None:
-        self._keys = keys
-        self._appender = appender
-        self._admission = admission
-        self._most_bytes = min(INLINE_BYTES, max_body_bytes)
-        self._clock = clock
-        self._event_counts = event_counts
+    def __init__(self, context: IngestContext) -> None:
+        self._context = context
+        self._most_bytes = context.inline_bytes
         self._waiting: set[_Waiting] = set()
         self._is_stopping = False
         self._has_given_up = False
@@ -78,25 +57,26 @@ class AtOnce:
         Returns:
             Whether `reply` is told. False: nothing was done.
         """
-        if self._is_stopping or not self._appender.healthy:
+        context = self._context
+        if self._is_stopping or not context.appender.healthy:
             return False
         plain = self._small(body, caller.content_encoding)
-        if plain is None or not self._admission.admit(len(plain)):
+        if plain is None or not context.admission.admit(len(plain)):
             return False
+        entry: Entry | None = None
         try:
             entry = self._entry(door, caller, plain, request_id)
-        except BaseException:
-            self._admission.release(len(plain))
-            raise
+        finally:
+            if entry is None:
+                context.admission.release(len(plain))
         if entry is None:
-            self._admission.release(len(plain))
             return False
         if caller.event_count:
-            self._event_counts.compare(caller.event_count, entry.event_count, caller, request_id)
+            context.event_counts.compare(caller.event_count, entry.event_count, caller, request_id)
         waiting = _Waiting(self, entry, len(plain), reply)
         self._waiting.add(waiting)
         try:
-            self._appender.put(entry, waiting)
+            context.appender.put(entry, waiting)
         except LogUnavailable:
             waiting(False)
         except BaseException:
@@ -109,7 +89,7 @@ class AtOnce:
     def let_go(self, waiting: _Waiting) -> None:
         """A request waits for the disk no more."""
         self._waiting.discard(waiting)
-        self._admission.release(waiting.size_bytes)
+        self._context.admission.release(waiting.size_bytes)
 
     def stop(self) -> None:
         """Take no more requests; those on their way go on."""
@@ -123,16 +103,12 @@ class AtOnce:
 
     def _small(self, body: bytes, encoding: str) -> bytes | None:
         """The body unpacked, if it is small before and after."""
-        if not encoding:
-            return body if len(body) <= self._most_bytes else None
-        if len(body) > INLINE_PACKED_BYTES:
-            return None
-        plain = unpacked(body, encoding, max_bytes=self._most_bytes)
-        return plain if isinstance(plain, bytes) else None
+        plain = self._context.unpacked_inline(body, encoding) if encoding else body
+        return plain if isinstance(plain, bytes) and len(plain) <= self._most_bytes else None
 
     def _entry(self, door: Door, caller: Caller, body: bytes, request_id: bytes) -> Entry | None:
         """What goes to the log; None where anything is missing, or isn't as it should be."""
-        key = door.key_for(caller, self._keys, now=self._clock())
+        key = self._context.key_for(door, caller)
         if not isinstance(key, Key):
             return None
         shape = door.shape_of(caller)
@@ -162,21 +138,17 @@ class _Waiting:
         self.size_bytes = size_bytes
 
     def __call__(self, is_durable: bool) -> None:
-        if not self._told.acquire(blocking=False):
-            return  # it was given up
-        self._at_once.let_go(self)
-        if is_durable:
-            metrics.count_accepted(self._entry)
-            self._reply(Accepted())
-        else:
-            self._refuse(Why.LOG_UNAVAILABLE)
+        self._tell(Accepted() if is_durable else Unavailable(Why.LOG_UNAVAILABLE))
 
     def give_up(self) -> None:
-        if self._told.acquire(blocking=False):
-            self._at_once.let_go(self)
-            self._refuse(Why.STOPPING)
+        self._tell(Unavailable(Why.STOPPING))
 
-    def _refuse(self, why: Why) -> None:
-        outcome = Unavailable(why)
-        metrics.count_refused(outcome)
+    def _tell(self, outcome: Accepted | Unavailable) -> None:
+        if not self._told.acquire(blocking=False):
+            return  # something was told before
+        self._at_once.let_go(self)
+        if isinstance(outcome, Accepted):
+            metrics.count_accepted(self._entry)
+        else:
+            metrics.count_refused(outcome)
         self._reply(outcome)

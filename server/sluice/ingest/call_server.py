@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from grpc import StatusCode
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # it has no public name, nor types
 
+from sluice.ingest.outcome import FAULT_MESSAGE
 from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ _NEW_CALL = "new call"
 _SHUT_DOWN = "shut down"
 # How many calls the core may hand over before this thread has asked for more.
 _CALLS_ASKED_FOR = 16
-
-_FAULT = "a fault of this server; send the batch again later"
 
 _messages = messages_of("ingest")
 
@@ -181,7 +180,7 @@ class CallServer:
             self._take(call, sent)
         except Exception:  # noqa: BLE001  whatever it is, the caller gets an answer and the operator a message
             _messages.exception("a call failed by a fault")
-            call.fail(StatusCode.UNAVAILABLE, _FAULT)
+            call.fail(StatusCode.UNAVAILABLE, FAULT_MESSAGE)
 
 
 class _Reading:

@@ -12,7 +12,7 @@ from sluice.ingest.violations import Invalid
 if TYPE_CHECKING:
     from sluice.keys.key import Refusal
 
-__all__ = ["Accepted", "Error", "KeyRefused", "Outcome", "TooLarge", "Unavailable", "Why", "reason_of"]
+__all__ = ["FAULT_MESSAGE", "Accepted", "Error", "KeyRefused", "Outcome", "TooLarge", "Unavailable", "Why", "reason_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,9 @@ class TooLarge:
     """The body is larger than it may be, in bytes, once it is unpacked."""
 
     limit_bytes: int
+
+
+FAULT_MESSAGE = "a fault of this server; send the batch again later"
 
 
 class Why(Enum):

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from sluice.ingest import metrics
 from sluice.ingest.caller import client_time_of
-from sluice.ingest.door import INLINE_BYTES, INLINE_PACKED_BYTES
+from sluice.ingest.door import INLINE_BYTES
 from sluice.ingest.outcome import Accepted, KeyRefused, Outcome, TooLarge, Unavailable, Why
 from sluice.ingest.quarantine import parted
 from sluice.ingest.unpack import unpacked
@@ -29,14 +29,13 @@ from sluice.log.ports import LogUnavailable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sluice.ingest.admission import Admission
     from sluice.ingest.caller import Caller
-    from sluice.ingest.door import Door, KeysInForce, Shape
-    from sluice.ingest.event_count import EventCounts
+    from sluice.ingest.context import IngestContext
+    from sluice.ingest.door import Door, Shape
     from sluice.ingest.known_request import KnownRequest
     from sluice.ingest.quarantine import Parted
     from sluice.ingest.rejects import Rejects
-    from sluice.log.ports import Appender, Body, Entry
+    from sluice.log.ports import Body, Entry
 
 __all__ = ["Receiver"]
 
@@ -52,34 +51,13 @@ class Receiver:
     """Takes requests of all doors of one worker.
 
     Args:
-        keys: the keys in force.
-        appender: where accepted requests become durable.
+        context: of the worker.
         rejects: keeps what is refused.
-        admission: bytes that may be in flight.
-        max_body_bytes: of a body. Envoy refuses what comes larger; here it is what unpacks to more, or is more when
-            Envoy has made a typed message of it.
-        clock: seconds since the epoch.
-        event_counts: compares how many events there are with how many the caller says it sends.
     """
 
-    def __init__(
-        self,
-        *,
-        keys: KeysInForce,
-        appender: Appender,
-        rejects: Rejects,
-        admission: Admission,
-        max_body_bytes: int,
-        clock: Callable[[], float],
-        event_counts: EventCounts,
-    ) -> None:
-        self._keys = keys
-        self._appender = appender
+    def __init__(self, context: IngestContext, *, rejects: Rejects) -> None:
+        self._context = context
         self._rejects = rejects
-        self._admission = admission
-        self._max_body_bytes = max_body_bytes
-        self._clock = clock
-        self._event_counts = event_counts
         self._looking_closer = asyncio.Lock()
         self._waiting: set[asyncio.Task[object]] = set()
         self._stopping = False
@@ -97,8 +75,8 @@ class Receiver:
         plain: bytes | Invalid | TooLarge = body
         if caller.content_encoding and isinstance(body, bytes):
             plain = await self._unpacked(body, caller.content_encoding)
-        if isinstance(plain, bytes) and len(plain) > self._max_body_bytes:
-            plain = TooLarge(self._max_body_bytes)
+        if isinstance(plain, bytes) and len(plain) > self._context.max_body_bytes:
+            plain = TooLarge(self._context.max_body_bytes)
         size = len(plain) if isinstance(plain, bytes) else 0
         if self._stopping:
             outcome: Outcome = Unavailable(Why.STOPPING)
@@ -106,13 +84,13 @@ class Receiver:
             # Before the key, as Envoy does it for bodies that it can judge.
             outcome = plain
             self._keep_too_large(door, caller, body, plain, request_id)
-        elif not self._admission.admit(size):
+        elif not self._context.admission.admit(size):
             outcome = Unavailable(Why.OVERLOADED)
         else:
             try:
                 outcome = await self._handle(door, caller, body, plain, request_id)
             finally:
-                self._admission.release(size)
+                self._context.admission.release(size)
         if not isinstance(outcome, Accepted):
             metrics.count_refused(outcome)
         return outcome
@@ -130,10 +108,10 @@ class Receiver:
     async def _handle(
         self, door: Door, caller: Caller, sent: bytes | Invalid, body: bytes | Invalid, request_id: bytes
     ) -> Outcome:
-        key = self._key_for(door, caller)
+        key = self._context.key_for(door, caller)
         # A key that was made this moment opens at once; but for one that nobody knows no large body is kept.
-        if key is Refusal.UNKNOWN and _is_small(body) and await self._keys.catch_up():
-            key = self._key_for(door, caller)
+        if key is Refusal.UNKNOWN and _is_small(body) and await self._context.keys.catch_up():
+            key = self._context.key_for(door, caller)
         if isinstance(key, Refusal):
             return KeyRefused(refusal=key, prefix=_prefix(caller.secret))
         told = client_time_of(caller)
@@ -173,7 +151,9 @@ class Receiver:
         if client_time_ms != request.client_time_ms:
             request = structs.replace(request, client_time_ms=client_time_ms)
         if request.caller.event_count:
-            self._event_counts.compare(request.caller.event_count, found.event_count, request.caller, request.id)
+            self._context.event_counts.compare(
+                request.caller.event_count, found.event_count, request.caller, request.id
+            )
         if parts is not None:
             return await self._accept_part(request, parts)
         if not found.event_count:
@@ -204,21 +184,17 @@ class Receiver:
     def _keep_too_large(
         self, door: Door, caller: Caller, sent: bytes | Invalid, error: TooLarge, request_id: bytes
     ) -> None:
-        key = self._key_for(door, caller)
+        key = self._context.key_for(door, caller)
         if isinstance(key, Key):
             request = door.known(request_id, key, caller, client_time_ms=client_time_of(caller))
             self._rejects.keep(request.refused(error, sent=sent, plain=error))
 
     async def _unpacked(self, body: bytes, encoding: str) -> bytes | Invalid | TooLarge:
         """Unpack, in a thread what is large or becomes so: a MiB takes some milliseconds."""
-        if len(body) <= INLINE_PACKED_BYTES:
-            plain = unpacked(body, encoding, max_bytes=min(INLINE_BYTES, self._max_body_bytes))
-            if not isinstance(plain, TooLarge):
-                return plain
-        return await asyncio.to_thread(unpacked, body, encoding, max_bytes=self._max_body_bytes)
-
-    def _key_for(self, door: Door, caller: Caller) -> Key | Refusal:
-        return door.key_for(caller, self._keys, now=self._clock())
+        plain = self._context.unpacked_inline(body, encoding)
+        if plain is not None:
+            return plain
+        return await asyncio.to_thread(unpacked, body, encoding, max_bytes=self._context.max_body_bytes)
 
     async def _validate(self, shape: Shape, body: bytes) -> Valid | Invalid:
         found = shape.check(body)
@@ -230,7 +206,7 @@ class Receiver:
             return await asyncio.to_thread(shape.look_closer, body)
 
     async def _append(self, entry: Entry) -> Accepted | Unavailable:
-        refused = await self._durably(self._appender.append(entry))
+        refused = await self._durably(self._context.appender.append(entry))
         if refused is not None:
             return refused
         metrics.count_accepted(entry)

@@ -17,6 +17,7 @@ from sluice.ingest import metrics
 from sluice.ingest.admission import Admission
 from sluice.ingest.at_once import AtOnce
 from sluice.ingest.call import Desk
+from sluice.ingest.context import IngestContext
 from sluice.ingest.descriptors import Descriptors
 from sluice.ingest.event_count import EventCounts
 from sluice.ingest.follow_keys import FollowedKeys, KeyStore
@@ -94,24 +95,15 @@ async def serve(
     """
     admission = Admission(config.in_flight_bytes)
     followed = FollowedKeys(keys)
-    event_counts = EventCounts()
-    at_once = AtOnce(
+    context = IngestContext(
         keys=followed,
         appender=log,
         admission=admission,
         max_body_bytes=config.max_body_bytes,
         clock=time.time,
-        event_counts=event_counts,
+        event_counts=EventCounts(),
     )
-    receiver = Receiver(
-        keys=followed,
-        appender=log,
-        rejects=rejects,
-        admission=admission,
-        max_body_bytes=config.max_body_bytes,
-        clock=time.time,
-        event_counts=event_counts,
-    )
+    at_once, receiver = AtOnce(context), Receiver(context, rejects=rejects)
     server = DoorServer(
         Desk(at_once, receiver, new_request_id, asyncio.get_running_loop()),
         socket=config.socket,

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sluice.log.sealing import Run
     from sluice.log.segment_writer import Batch
 
-    Job = Callable[[], Exception | None]
+    Job = Callable[[], object]
 
 __all__ = ["STALLS_AFTER_S", "GroupCommit", "unavailable"]
 
@@ -168,7 +168,7 @@ class GroupCommit(ABC, Generic[_EntryT]):
 
     def begin(self) -> None:
         """Make the folders and try the disk. Blocks as `turn`; returns when the disk refuses, too, and then mends."""
-        self._begin_outage_after(self._try(self._writer.mend))
+        self._do(self._writer.mend)
         with self._lock:
             self._is_accepting = not self._is_closing
 
@@ -185,7 +185,7 @@ class GroupCommit(ABC, Generic[_EntryT]):
             return self._mend(self._outage, wait=wait)
         job = self._next_job(wait=wait)
         if job is not None:
-            self._begin_outage_after(job())
+            job()
         return job is not None
 
     def begin_close(self) -> None:
@@ -198,7 +198,7 @@ class GroupCommit(ABC, Generic[_EntryT]):
     def end(self) -> None:
         """Seal, when `turn` has nothing to do any more. What can't be sealed is left to recovery, with an ERROR."""
         try:
-            self._begin_outage_after(self._try(self._writer.close))
+            self._do(self._writer.close)
         finally:
             self.refuse_what_waits()
 
@@ -254,38 +254,34 @@ class GroupCommit(ABC, Generic[_EntryT]):
                     return self._seal_if_due
                 if self._look_due:
                     self._look_due = False
-                    return partial(self._try, self._writer.require_room)
+                    return partial(self._do, self._writer.require_room)
                 if self._is_closing or not wait:
                     return None
                 if not self._something_to_do.wait(self._seconds_to_seal()):
                     return self._seal_if_due
 
-    def _seal_as_asked(self) -> Exception | None:
+    def _seal_as_asked(self) -> None:
         with self._lock:
             asked, self._asked_to_seal = self._asked_to_seal, []
-        error = self._try(partial(self._writer.seal, SealReason.ASKED))
-        self._begin_outage_after(error)
-        _tell(asked, error is None)
-        return None
+        _tell(asked, self._do(partial(self._writer.seal, SealReason.ASKED)))
 
-    def _seal_if_due(self) -> Exception | None:
+    def _seal_if_due(self) -> None:
         with self._lock:
             _, now = self._arrivals.next()
-        return self._try(partial(self._writer.seal_if_due, now))
+        self._do(partial(self._writer.seal_if_due, now))
 
-    def _commit(self) -> Exception | None:
+    def _commit(self) -> None:
         with self._lock:
             self._look_due = False
             batch, taken = self._in_commit = self._queue.take(self._room_for)
         error = self._try(partial(self._writer.commit, batch))
         with self._lock:
             if self._in_commit is None:
-                return error  # they are answered: it took too long
+                taken = []  # they are answered: it took too long
             self._in_commit = None
             self._queue.let_go(taken)
         self._begin_outage_after(error, refused=len(taken))
         _tell((each.done for each in taken), error is None)
-        return None
 
     def _mend(self, outage: LogOutage, *, wait: bool) -> bool:
         """Try again, after a pause; False: there is no more time for that."""
@@ -301,6 +297,12 @@ class GroupCommit(ABC, Generic[_EntryT]):
                 self._outage = None
                 outage.over()
         return True
+
+    def _do(self, work: Callable[[], None]) -> bool:
+        """Do what the disk may refuse; then an outage begins. Returns whether it was done."""
+        error = self._try(work)
+        self._begin_outage_after(error)
+        return error is None
 
     def _try(self, work: Callable[[], None]) -> Exception | None:
         self._busy_since_s = time.monotonic()
