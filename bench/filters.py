@@ -12,11 +12,8 @@ has an Envoy that only passes on.
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +23,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.baselines.envoys import free_port, running
+from bench.baselines.run import ack_only_worker, in_front_of
 from bench.clients import Asked, send_all, write_bodies
 from bench.events import bodies
 from bench.processes import cpu_seconds
-from sluice.edge.config import EdgeConfig
 from sluice.edge.render import render
 from tests.support.waiting import wait_until
 
@@ -92,18 +89,6 @@ _CHANGES: dict[str, Callable[[_Config], None]] = {
 }
 
 
-@contextmanager
-def _worker(folder: Path) -> Iterator[Path]:
-    socket = folder / "w.sock"
-    process = subprocess.Popen([sys.executable, "-m", "bench.baselines.ack_only", "calls", str(socket)])
-    try:
-        wait_until(socket.exists, within_s=20, what="the worker listens")
-        yield socket
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
 def _us_per_request(config: _Config, folder: Path, requests: int) -> float:
     port = config["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"]
     address = f"127.0.0.1:{port}"
@@ -130,21 +115,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
     found: dict[str, list[float]] = {name: [] for name in (_WHOLE, *_CHANGES)}
-    with tempfile.TemporaryDirectory(prefix="f-", dir="/tmp") as name, _worker(Path(name)) as socket:
+    with (
+        tempfile.TemporaryDirectory(prefix="f-", dir="/tmp") as name,
+        ack_only_worker(Path(name), "calls") as (_, socket),
+    ):
         folder = Path(name)
         write_bodies(
             folder / "bodies", bodies(asked.requests * asked.batch, batch=asked.batch, seed=7, typed=False).bodies
         )
-        text = render(
-            EdgeConfig(
-                listen_host="127.0.0.1",
-                listen_port=free_port(),
-                admin_socket=str(folder / "envoy.sock"),
-                worker_sockets=(str(socket),),
-                supervisor_host="127.0.0.1",
-                supervisor_port=9,  # nobody: it is not asked
-            )
-        )
+        text = render(in_front_of(socket, folder, port=free_port()))
         for number in range(asked.rounds):
             for change, costs in found.items():
                 config = yaml.safe_load(text)

@@ -17,9 +17,8 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from bench.clients import Asked, send_all, write_bodies
 from bench.events import bodies
-from bench.sending import warm_up
+from bench.sending import send, warm_up
 from tests.support.service import Service
 
 _ROLES = {"worker": "worker-0", "lake": "lake"}
@@ -40,17 +39,15 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder,
         Service(Path(folder) / "data", *flags) as service,
     ):
-        file = Path(folder) / "bodies"
         warm_up(service, asked.transport, Path(folder), asked.batch, seed=8)
-        write_bodies(file, bodies(asked.events, batch=asked.batch, seed=7, typed=asked.transport == "grpc").bodies)
-        how = Asked(address=service.grpc, key=service.server_key, transport=asked.transport, file=str(file), clients=32)
+        requests = bodies(asked.events, batch=asked.batch, seed=7, typed=asked.transport == "grpc")
         spies = []
         for role, process in _ROLES.items():
             graph = asked.out / f"{role}-{asked.transport}-{asked.batch}.svg"
             command = [str(spy), "record", "--rate", "200", "--duration", "3600", "--output", str(graph)]
             command += ["--pid", str(service.pid(process)), *(["--native"] if asked.native else [])]
             spies.append((graph, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)))
-        send_all(how)
+        send(service, asked.transport, Path(folder), requests, clients=32)
         service.flush()
         for _, each in spies:
             each.send_signal(signal.SIGINT)

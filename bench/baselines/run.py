@@ -19,7 +19,7 @@ from sluice.edge.config import EdgeConfig
 from sluice.edge.process import EnvoyProcess
 from tests.support.waiting import wait_until
 
-__all__ = ["BASELINES", "measure"]
+__all__ = ["BASELINES", "ack_only_worker", "in_front_of", "measure"]
 
 # Where a baseline listens, and the process ids by what they are.
 _Running = tuple[str, dict[str, int]]
@@ -38,31 +38,41 @@ def _envoy_passing_on(folder: Path) -> Iterator[_Running]:
 
 
 @contextmanager
-def _ack_only(folder: Path, how: str) -> Iterator[_Running]:
-    worker_socket = folder / "w.sock"
-    worker = subprocess.Popen([sys.executable, "-m", "bench.baselines.ack_only", how, str(worker_socket)])
-    config = EdgeConfig(
-        listen_host="127.0.0.1",
-        listen_port=0,
-        admin_socket=str(folder / "envoy.sock"),
-        worker_sockets=(str(worker_socket),),
-        supervisor_host="127.0.0.1",
-        supervisor_port=9,  # nobody: it is not asked
-    )
-    envoy = EnvoyProcess(config, folder)
+def ack_only_worker(folder: Path, how: str) -> Iterator[tuple[int, str]]:
+    """A worker that only acknowledges, as ack_only.py has it: its process id and its socket."""
+    socket = folder / "w.sock"
+    worker = subprocess.Popen([sys.executable, "-m", "bench.baselines.ack_only", how, str(socket)])
     try:
-        wait_until(worker_socket.exists, within_s=20, what="the worker listens")
-        with asyncio.Runner() as runner:
-            runner.run(envoy.start())
-            try:
-                runner.run(envoy.wait_listening(20))
-                wait_until(lambda: runner.run(envoy.healthy_workers()) == 1, within_s=20, what="the worker is healthy")
-                yield f"127.0.0.1:{envoy.address[1]}", {"envoy": envoy.pid, "workers": worker.pid}
-            finally:
-                runner.run(envoy.stop(10))
+        wait_until(socket.exists, within_s=20, what="the worker listens")
+        yield worker.pid, str(socket)
     finally:
         worker.terminate()
         worker.wait(20)
+
+
+def in_front_of(worker_socket: str, folder: Path, *, port: int) -> EdgeConfig:
+    """What our Envoy is told in front of one worker and without a supervisor."""
+    return EdgeConfig(
+        listen_host="127.0.0.1",
+        listen_port=port,
+        admin_socket=str(folder / "envoy.sock"),
+        worker_sockets=(worker_socket,),
+        supervisor_host="127.0.0.1",
+        supervisor_port=9,  # nobody: it is not asked
+    )
+
+
+@contextmanager
+def _ack_only(folder: Path, how: str) -> Iterator[_Running]:
+    with ack_only_worker(folder, how) as (worker, socket), asyncio.Runner() as runner:
+        envoy = EnvoyProcess(in_front_of(socket, folder, port=0), folder)
+        runner.run(envoy.start())
+        try:
+            runner.run(envoy.wait_listening(20))
+            wait_until(lambda: runner.run(envoy.healthy_workers()) == 1, within_s=20, what="the worker is healthy")
+            yield f"127.0.0.1:{envoy.address[1]}", {"envoy": envoy.pid, "workers": worker}
+        finally:
+            runner.run(envoy.stop(10))
 
 
 @contextmanager

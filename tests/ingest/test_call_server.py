@@ -34,6 +34,14 @@ def _serving(folder: Path, take: _Take) -> Iterator[tuple[CallServer, grpc.Chann
             wait_until(lambda: not server.is_running, what="the server has ended")
 
 
+@contextmanager
+def _holding(folder: Path) -> Iterator[tuple[CallServer, grpc.Channel, list[ServerCall]]]:
+    """A server whose calls wait for the answers that a test gives them."""
+    taken: list[ServerCall] = []
+    with _serving(folder, lambda call, _: taken.append(call)) as (server, channel):
+        yield server, channel, taken
+
+
 def _call(channel: grpc.Channel, *messages: bytes, metadata: tuple[tuple[str, str], ...] = ()) -> grpc.Future:
     return channel.stream_unary(_METHOD).future(iter(messages), metadata=metadata, timeout=20)
 
@@ -79,8 +87,7 @@ def test_an_error_has_its_code_message_and_trailers(tmp_path: Path, headers: tup
 
 
 def test_of_several_answers_the_first_is_sent_and_any_thread_may_give_it(tmp_path: Path) -> None:
-    taken: list[ServerCall] = []
-    with _serving(tmp_path, lambda call, _: taken.append(call)) as (_, channel):
+    with _holding(tmp_path) as (_, channel, taken):
         call = _call(channel, b"")
         wait_until(lambda: len(taken) == 1)
         taken[0].answer(b"first")
@@ -91,8 +98,7 @@ def test_of_several_answers_the_first_is_sent_and_any_thread_may_give_it(tmp_pat
 
 
 def test_calls_are_taken_while_others_wait_for_their_answers(tmp_path: Path) -> None:
-    taken: list[ServerCall] = []
-    with _serving(tmp_path, lambda call, _: taken.append(call)) as (server, channel):
+    with _holding(tmp_path) as (server, channel, taken):
         calls = [_call(channel, b"%d" % number) for number in range(200)]
         wait_until(lambda: len(taken) == 200)
         assert server.active == 200
@@ -105,8 +111,7 @@ def test_calls_are_taken_while_others_wait_for_their_answers(tmp_path: Path) -> 
 
 
 def test_a_caller_that_is_gone_is_counted_out_and_its_answer_goes_nowhere(tmp_path: Path) -> None:
-    taken: list[ServerCall] = []
-    with _serving(tmp_path, lambda call, _: taken.append(call)) as (server, channel):
+    with _holding(tmp_path) as (server, channel, taken):
         gone = _call(channel, b"")
         wait_until(lambda: len(taken) == 1)
         gone.cancel()
@@ -135,8 +140,7 @@ def test_a_fault_in_one_call_is_answered_and_ends_no_other(tmp_path: Path) -> No
 
 
 def test_when_it_is_stopped_calls_that_have_begun_are_answered_and_no_others_are_taken(tmp_path: Path) -> None:
-    taken: list[ServerCall] = []
-    with _serving(tmp_path, lambda call, _: taken.append(call)) as (server, channel):
+    with _holding(tmp_path) as (server, channel, taken):
         begun = _call(channel, b"")
         wait_until(lambda: len(taken) == 1)
         server.stop()
