@@ -13,6 +13,7 @@ from sluice.lake.fields import EVENT_FIELDS
 from sluice.lake.native import found as of
 from sluice.lake.native.gather import gather, room_of
 from sluice.lake.native.scan_exposures import KINDS, scan_exposures
+from sluice.lake.native.vectors import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +110,7 @@ def text_column(buffer: Bytes, spans: Spans, kind: int, rows: int) -> pa.Array:
     if nulls == rows:
         return pa.nulls(rows, pa.string())
     offsets = np.empty(rows + 1, np.int32)
-    data = np.empty(room, np.uint8)
+    data = np.empty(room + WIDTH, np.uint8)
     valid = np.zeros((rows + 7) // 8, np.uint8)
     gather(buffer, begins, sizes, rows, offsets, data, valid)
     return pa.StringArray.from_buffers(

@@ -10,6 +10,7 @@ from numba import types
 from sluice.lake.native.arrays import widened
 from sluice.lake.native.compiled import BYTES, INT32S, ROOM, compiled, entry
 from sluice.lake.native.json_text import BACKSLASH, HEX, UNESCAPED
+from sluice.lake.native.vectors import WIDTH, copy_bytes
 
 if TYPE_CHECKING:
     from sluice.lake.native.arrays import Bytes, Places
@@ -69,12 +70,12 @@ def gather(buffer: Bytes, begins: Places, sizes: Places, rows: int, offsets: Pla
     """Copy the first texts, one behind the other.
 
     Args:
-        buffer: where they stand, without more checks: the pass found them there.
+        buffer: where they stand, without more checks: the pass found them there. Padded.
         begins: where each begins; a negative number where it holds escapes, which are resolved.
         sizes: of each; negative: null.
         rows: how many.
         offsets: rows + 1: filled.
-        data: as many bytes as `room_of` says: filled.
+        data: as many bytes as `room_of` says, and padding: filled.
         valid: a bit of each row, zero so far.
     """
     to = 0
@@ -86,7 +87,8 @@ def gather(buffer: Bytes, begins: Places, sizes: Places, rows: int, offsets: Pla
         if begins[row] < 0:
             to = _unescape(buffer, -begins[row], sizes[row], data, to)
         else:
-            for place in range(sizes[row]):
-                data[to + place] = buffer[begins[row] + place]
-            to += sizes[row]
+            begin, size = widened(begins[row]), widened(sizes[row])
+            for place in range(0, size, WIDTH):
+                copy_bytes(buffer, begin + place, data, to + place)
+            to += size
     offsets[rows] = to

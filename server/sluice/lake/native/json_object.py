@@ -20,32 +20,48 @@ from sluice.lake.native.json_text import (
     skip_string,
     skip_value,
 )
+from sluice.lake.native.vectors import WIDTH, same_bytes
 
 if TYPE_CHECKING:
     from sluice.lake.native.arrays import Bytes
     from sluice.lake.native.found import Spans
 
-__all__ = ["begins_with", "behind_value", "next_key", "open_or_null", "raw_or_null", "table_of", "text_or_null"]
+__all__ = [
+    "begins_with",
+    "behind_value",
+    "next_key",
+    "open_or_null",
+    "raw_or_null",
+    "size_of",
+    "table_of",
+    "text_or_null",
+]
+
+# Where in a row of a table the key's length stands.
+_LENGTH = WIDTH - 1
 
 
 def table_of(*keys: str) -> Bytes:
-    """Keys as `next_key` wants them, each with its length before it. They are fewer than 16."""
-    longest = max(map(len, keys))
-    return np.array([[len(key), *key.encode().ljust(longest, b"\0")] for key in keys], np.uint8)
+    """Keys as `next_key` wants them, each with its closing quote, and its length at the end. They are fewer than 16."""
+    rows = [[*f'{key}"'.encode().ljust(_LENGTH, b"\0"), len(key)] for key in keys]
+    return np.array(rows, np.uint8).reshape(-1, WIDTH)
+
+
+@compiled
+def size_of(table: Bytes, key: int) -> int:
+    """How long one of a table's keys is."""
+    return widened(table[key, _LENGTH])
 
 
 @compiled
 def begins_with(table: Bytes, key: int, buffer: Bytes, at: int) -> bool:
     """Whether one of a table's keys stands there, whatever follows it."""
-    place = 0
-    while place < table[key, 0] and table[key, place + 1] == buffer[at + place]:
-        place += 1
-    return place == table[key, 0]
+    return same_bytes(table, key, buffer, at) >= size_of(table, key)
 
 
 @compiled
 def _stands_there(table: Bytes, key: int, buffer: Bytes, at: int) -> bool:
-    return begins_with(table, key, buffer, at) and buffer[at + widened(table[key, 0])] == QUOTE
+    return same_bytes(table, key, buffer, at) > size_of(table, key)
 
 
 @compiled
@@ -83,7 +99,7 @@ def next_key(table: Bytes, follows: Bytes, last: int, buffer: Bytes, at: int) ->
             if key == table.shape[0]:
                 return REFUSED, REFUSED
         follows[last + 1] = key
-    at = skip_space(buffer, at + widened(table[key, 0]) + 2)
+    at = skip_space(buffer, at + size_of(table, key) + 2)
     return (key, skip_space(buffer, at + 1)) if buffer[at] == COLON else (REFUSED, REFUSED)
 
 

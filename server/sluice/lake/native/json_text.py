@@ -1,8 +1,8 @@
 """How one JSON value is passed over, compiled: RFC 8259's grammar, refused by REFUSED wherever it isn't met.
 
 Each function is given a buffer and a place in it, and reads on from there up to the first byte that fits no rule.
-Bodies stand in the buffer with a zero byte behind each, which fits none: so nothing is read beyond the end of a body,
-whatever it holds. What is legal but rare is refused too: deep nesting, escaped surrogates.
+Bodies stand in the buffer with a zero byte behind each, which fits none: so nothing is taken from beyond the end of a
+body, whatever it holds. What is legal but rare is refused too: deep nesting, escaped surrogates.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from sluice.lake.native.arrays import widened
 from sluice.lake.native.compiled import compiled
+from sluice.lake.native.vectors import WIDTH, plain_bytes
 
 if TYPE_CHECKING:
     from sluice.lake.native.arrays import Bytes
@@ -51,8 +52,6 @@ _IS_SPACE = _marked(b" \n\r\t")
 IS_DIGIT = _marked(b"0123456789")
 _IS_EXPONENT = _marked(b"eE")
 _IS_SIGN = _marked(b"+-")
-# What stands for itself within a string.
-_IS_PLAIN = 1 - _marked(bytes(range(0x20)) + b'"\\')
 
 # What the letter behind a backslash stands for; 0: no letter that may stand there, or u.
 UNESCAPED = np.zeros(256, np.uint8)
@@ -100,8 +99,10 @@ def skip_string(buffer: Bytes, at: int) -> tuple[int, bool]:
     """Where a string's closing quote stands, whose opening one stands before `at`, and whether it holds an escape."""
     escaped = False
     while True:
-        while _IS_PLAIN[buffer[at]]:
-            at += 1
+        plain = plain_bytes(buffer, at)
+        at += plain
+        if plain == WIDTH:
+            continue
         if buffer[at] == QUOTE:
             return at, escaped
         if buffer[at] != BACKSLASH:

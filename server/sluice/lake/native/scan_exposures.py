@@ -12,7 +12,7 @@ from sluice.lake.exposures import INTERNAL_PREFIXES
 from sluice.lake.native import found as of
 from sluice.lake.native.compiled import BYTES, compiled, entry
 from sluice.lake.native.found import NULL, room_for
-from sluice.lake.native.json_object import begins_with, behind_value, table_of, text_or_null
+from sluice.lake.native.json_object import begins_with, behind_value, size_of, table_of, text_or_null
 from sluice.lake.native.json_text import (
     CLOSE_OBJECT,
     COLON,
@@ -65,10 +65,10 @@ _FIELDS = np.array(
 @compiled
 def _kind_of(names: Bytes, at: int, size: int) -> int:
     for kind in range(_WHOLE_NAMES):
-        if size == _NAMES[kind, 0] and begins_with(_NAMES, kind, names, at):
+        if size == size_of(_NAMES, kind) and begins_with(_NAMES, kind, names, at):
             return kind
     for prefix in range(_PREFIXES.shape[0]):
-        if size >= _PREFIXES[prefix, 0] and begins_with(_PREFIXES, prefix, names, at):
+        if size >= size_of(_PREFIXES, prefix) and begins_with(_PREFIXES, prefix, names, at):
             return _INTERNAL
     return _CUSTOM
 
@@ -100,7 +100,7 @@ def _scan_members(objects: Bytes, at: int, found: Found, row: int) -> int:
             return REFUSED
         size, member = end - at - 1, 0
         while member < _MEMBERS.shape[0]:
-            if size == _MEMBERS[member, 0] and begins_with(_MEMBERS, member, objects, at + 1):
+            if size == size_of(_MEMBERS, member) and begins_with(_MEMBERS, member, objects, at + 1):
                 break
             member += 1
         at = skip_space(objects, end + 1)

@@ -23,6 +23,7 @@ from sluice.lake.native.found import Spans, room_for
 from sluice.lake.native.scan_json import scan_bodies
 from sluice.lake.native.scan_proto import scan_messages
 from sluice.lake.native.struct_json import LONGER, room_for_texts
+from sluice.lake.native.vectors import PADDING
 from sluice.lake.value import number_in_text
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decode
     Returns:
         The indices of the bodies that it read, and what they hold; None where there are none.
     """
-    text = b"\0".join([*bodies, b""])
+    text = b"\0".join([*bodies, PADDING])
     try:
         str(text, "utf-8")  # of all together: none that is read begins or ends within a character
     except UnicodeDecodeError:
@@ -86,7 +87,7 @@ def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decode
 
 def decode_messages(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decoded | None]:
     """As `decode_json`, of the bytes of LogEventRequests."""
-    text = b"".join(bodies)
+    text = b"".join([*bodies, PADDING])
     if len(text) > _MOST_BYTES:
         return [], None
     buffer = np.frombuffer(text, np.uint8)

@@ -30,6 +30,7 @@ from sluice.lake.native.json_text import (
     ZERO,
 )
 from sluice.lake.native.order import order_of
+from sluice.lake.native.vectors import WIDTH, copy_bytes, plain_bytes
 from sluice.lake.native.wire import FIXED64, LENGTH, VARINT, is_utf8, map_entry, next_field, varint
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ _OBJECT, _ARRAY = range(2)
 
 _NULL_VALUE, _NUMBER_VALUE, _STRING_VALUE, _BOOL_VALUE, _STRUCT_VALUE, _LIST_VALUE = range(1, 7)
 
-# The letter behind the backslash; 1: none, but \u00…; 0: the byte stands for itself.
+# The letter behind the backslash; 1: none, but \u00…. Only of what plain_bytes doesn't pass over.
 _ESCAPED = np.zeros(256, np.uint8)
 _ESCAPED[:0x20] = 1
 _ESCAPED[list(b'"\\\b\f\n\r\t')] = list(b'"\\bfnrt')
@@ -81,7 +82,7 @@ class Texts(NamedTuple):
 def room_for_texts(size_bytes: int) -> Texts:
     """Room for what all Structs in so many bytes may become."""
     return Texts(
-        text=np.empty(LONGER * size_bytes, np.uint8),
+        text=np.empty(LONGER * size_bytes + WIDTH, np.uint8),
         members=np.empty((4, _MAX_MEMBERS), np.int32),
         open_ones=np.empty((4, _MAX_DEPTH), np.int32),
     )
@@ -143,13 +144,15 @@ def _write_string(buffer: Bytes, at: int, end: int, text: Bytes, to: int) -> int
         return REFUSED
     text[to] = QUOTE
     to += 1
-    for place in range(at, end):
-        byte = buffer[place]
-        letter = _ESCAPED[byte]
-        if letter == 0:
-            text[to] = byte
-            to += 1
+    while at < end:
+        plain = min(plain_bytes(buffer, at), end - at)
+        if plain:
+            copy_bytes(buffer, at, text, to)
+            at, to = at + plain, to + plain
             continue
+        byte = buffer[at]
+        letter = _ESCAPED[byte]
+        at += 1
         text[to] = BACKSLASH
         if letter != 1:
             text[to + 1] = letter

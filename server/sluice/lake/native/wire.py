@@ -1,6 +1,6 @@
 """How protobuf's wire format is gone through, compiled: refused by REFUSED wherever it isn't met.
 
-Each function is given where what it reads ends, and reads nothing from there on.
+Each function is given where what it reads ends, and takes nothing from there on.
 
 Source: protobuf.dev/programming-guides/encoding; RFC 3629, section 4.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sluice.lake.native.arrays import widened
 from sluice.lake.native.compiled import compiled
 from sluice.lake.native.json_text import REFUSED
+from sluice.lake.native.vectors import ascii_bytes
 
 if TYPE_CHECKING:
     from sluice.lake.native.arrays import Bytes
@@ -82,10 +83,11 @@ def _continues(buffer: Bytes, at: int, end: int) -> bool:
 def is_utf8(buffer: Bytes, at: int, end: int) -> bool:
     """Whether bytes are text."""
     while at < end:
-        first = buffer[at]
-        if first < 0x80:
-            at += 1
+        ascii_ones = min(ascii_bytes(buffer, at), end - at)
+        if ascii_ones:
+            at += ascii_ones
             continue
+        first = buffer[at]
         if not _continues(buffer, at + 1, end):
             return False
         second = buffer[at + 1]
