@@ -107,7 +107,10 @@ def _extra(request: pa.Array, event: pa.Array, user: pa.Array) -> pa.Array:
     parts = [
         pc.coalesce(pc.binary_join_element_wise(f',"{level}":', column, ""), "")
         for level, column in (("request", request), ("event", event), ("user", user))
+        if column.null_count < len(column)
     ]
+    if not parts:
+        return pa.nulls(len(event), pa.string())
     joined = pc.binary_join_element_wise(*parts, "")
     members = pc.utf8_slice_codeunits(pc.if_else(pc.equal(joined, ""), None, joined), start=1)
     return pc.binary_join_element_wise("{", members, "}", "")
