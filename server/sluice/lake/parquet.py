@@ -46,6 +46,9 @@ _VERSION_KEY = b"sluice.schema_version"
 # Larger row groups compress hardly better; one is held in memory as Arrow and once more as encoded pages.
 _ROW_GROUP_BYTES = 32 * 1024 * 1024
 
+# pyarrow writes each page by itself: some hundred of a few KiB in a file.
+_WRITE_BYTES = 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
@@ -181,7 +184,8 @@ class FileRows:
 
     def __init__(self, file: File, layout: Layout = EVENTS_LAYOUT) -> None:
         self._sink = _Sink(file)
-        self._writer = pq.ParquetWriter(self._sink, layout.schema, **layout.settings)
+        self._buffered = io.BufferedWriter(self._sink, _WRITE_BYTES)
+        self._writer = pq.ParquetWriter(self._buffered, layout.schema, **layout.settings)
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = 0
         self.rows = 0
@@ -211,6 +215,7 @@ class FileRows:
         named = json.dumps([{"id": segment.id, "records": segment.records} for segment in segments])
         self._writer.add_key_value_metadata({_SEGMENTS_KEY: named.encode(), _VERSION_KEY: str(TABLE_VERSION).encode()})
         self._writer.close()
+        self._buffered.flush()
 
     def _write_row_group(self) -> None:
         rows = sum(batch.num_rows for batch in self._waiting)
