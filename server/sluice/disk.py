@@ -225,7 +225,7 @@ class File(io.RawIOBase):
             OSError: a part may have been written; the caller cuts it off.
         """
         with _step("write", self.path, offset=offset, data=buffers):
-            waiting = [memoryview(buffer).cast("B") for buffer in buffers if memoryview(buffer).nbytes]
+            waiting = [view for buffer in buffers if (view := memoryview(buffer).cast("B"))]
             while waiting:
                 written = os.pwritev(self._fd, waiting[:_MAX_BUFFERS], offset)
                 offset += written

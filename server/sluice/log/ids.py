@@ -69,4 +69,5 @@ def _packed(ms: int, random: int) -> bytes:
 
 def request_id_text(request_id: bytes) -> str:
     """A UUID's usual text, as rows and answers carry it: 36 characters, lower case."""
-    return str(uuid.UUID(bytes=request_id))
+    text = request_id.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

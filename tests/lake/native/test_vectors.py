@@ -1,4 +1,4 @@
-"""What looks at 32 bytes at once: compiled, it says the same as in plain Python, which refuses to look behind an end."""
+"""What looks at 32 bytes at once: compiled it says the same as in plain Python, which refuses to look behind an end."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sluice.lake.native.vectors import WIDTH, ascii_bytes, copy_bytes, plain_bytes, same_bytes
 
 # Plain ones mostly, so that what ends a run stands anywhere in it.
@@ -16,18 +17,27 @@ SOME_BYTES = st.binary(min_size=2 * WIDTH, max_size=2 * WIDTH) | st.lists(
 ).map(bytes)
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, called by a compiled one."""
-    if function is copy_bytes:
-        return numba.njit(lambda buffer, at, data, to: copy_bytes(buffer, at, data, to))
-    if function is same_bytes:
-        return numba.njit(lambda rows, row, buffer, at: same_bytes(rows, row, buffer, at))
-    if function is ascii_bytes:
-        return numba.njit(lambda buffer, at: ascii_bytes(buffer, at))
-    return numba.njit(lambda buffer, at: plain_bytes(buffer, at))
+@numba.njit
+def _plain(buffer: Any, at: int) -> int:
+    return plain_bytes(buffer, at)
 
 
-COMPILED = {function: compiled(function) for function in (plain_bytes, ascii_bytes, same_bytes, copy_bytes)}
+@numba.njit
+def _ascii(buffer: Any, at: int) -> int:
+    return ascii_bytes(buffer, at)
+
+
+@numba.njit
+def _same(rows: Any, row: int, buffer: Any, at: int) -> int:
+    return same_bytes(rows, row, buffer, at)
+
+
+@numba.njit
+def _copy(buffer: Any, at: int, data: Any, to: int) -> None:
+    copy_bytes(buffer, at, data, to)
+
+
+COMPILED = {plain_bytes: _plain, ascii_bytes: _ascii, same_bytes: _same, copy_bytes: _copy}
 
 
 @pytest.mark.parametrize("function", [plain_bytes, ascii_bytes])
@@ -59,13 +69,13 @@ def test_compiled_it_finds_as_much_of_a_row(rows: bytes, row: int, same: int, re
     table = np.frombuffer(rows, np.uint8).reshape(2, WIDTH)
     buffer = np.frombuffer(rest, np.uint8).copy()
     buffer[at : at + same] = table[row, :same]
-    assert same <= same_bytes(table, row, buffer, at) == COMPILED[same_bytes](table, row, buffer, at)
+    assert same <= same_bytes(table, row, buffer, at) == _same(table, row, buffer, at)
 
 
 @given(found=SOME_BYTES, at=st.integers(0, WIDTH), to=st.integers(0, WIDTH))
 def test_compiled_it_copies_the_same(found: bytes, at: int, to: int) -> None:
     buffer = np.frombuffer(found, np.uint8)
-    for copy in (copy_bytes, COMPILED[copy_bytes]):
+    for copy in (copy_bytes, _copy):
         data = np.zeros(2 * WIDTH, np.uint8)
         copy(buffer, at, data, to)
         assert data[to : to + WIDTH].tolist() == buffer[at : at + WIDTH].tolist()
