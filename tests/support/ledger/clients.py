@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +26,7 @@ _PAUSE_AFTER_NONE_S = 0.1
 _MANY_SEGMENTS = 200
 _TIMES_SLOWER = 8
 _LOOK_AT_BACKLOG_EVERY_S = 1.0
+_MOST_NOT_SERVED = 20
 # A client that begins anew connects anew, too.
 _SHARE_OF_NEW_CONNECTIONS = 0.1
 _EVENTS_WITH_TEXT = 3
@@ -93,6 +94,7 @@ class Client(threading.Thread):
     Attributes:
         protocol: what it speaks.
         answers: how often it was answered what, by the protocol's status; with the errors that were all that came.
+        not_served: the latest other answers than acknowledgements, in words, each with how long it took.
         rests: whether it has nothing in hand, and begins nothing.
         served_at: when it began what was acknowledged last, on the monotonic clock.
         waits_since: when it began what it has in hand.
@@ -119,6 +121,7 @@ class Client(threading.Thread):
         self._ended = ended
         self._habits = habits
         self.answers: Counter[str] = Counter()
+        self.not_served: deque[str] = deque(maxlen=_MOST_NOT_SERVED)
         self.rests = False
         self.served_at = 0.0
         self.waits_since: float | None = None
@@ -177,6 +180,8 @@ class Client(threading.Thread):
         self.answers[answer.status] += 1
         if answer.outcome is Outcome.ACKNOWLEDGED:
             self.served_at = began
+        else:
+            self.not_served.append(f"after {time.monotonic() - began:.3f} s {answer.status}: {answer.words}")
         answered = answer.outcome in (Outcome.ACKNOWLEDGED, Outcome.REFUSED)
         pause_s = _PAUSE_AFTER_AN_ANSWER_S if answered else _PAUSE_AFTER_NONE_S
         time.sleep(self._chance.random() * pause_s * self._look_at_backlog())
@@ -232,11 +237,12 @@ class RestClient(Client):
                 timeout=attempt.sending.timeout_s,
             )
         except httpx.HTTPError as exc:
-            return Answer(outcome=Outcome.UNANSWERED, status=type(exc).__name__)
+            return Answer(outcome=Outcome.UNANSWERED, status=type(exc).__name__, words=str(exc))
         return Answer(
             outcome=_outcome_of(answer.status_code),
             status=str(answer.status_code),
             request_id=answer.headers.get("x-request-id", ""),
+            words=answer.text,
         )
 
 
@@ -267,7 +273,7 @@ class NativeClient(Client):
                 compression=grpc.Compression.Gzip if attempt.sending.fault == "compressed" else None,
             )
         except grpc.RpcError as exc:
-            return _answer_of(exc.code())
+            return _answer_of(exc.code(), exc.details() or "")
         request_id = dict(call.initial_metadata()).get("x-request-id", "")
         return Answer(outcome=Outcome.ACKNOWLEDGED, status="OK", request_id=request_id)
 
@@ -281,8 +287,8 @@ def _outcome_of(status: int) -> Outcome:
     return Outcome.FAILED
 
 
-def _answer_of(code: grpc.StatusCode) -> Answer:
+def _answer_of(code: grpc.StatusCode, words: str) -> Answer:
     if code in _REFUSING:
-        return Answer(outcome=Outcome.REFUSED, status=code.name)
+        return Answer(outcome=Outcome.REFUSED, status=code.name, words=words)
     outcome = Outcome.UNANSWERED if code is grpc.StatusCode.DEADLINE_EXCEEDED else Outcome.FAILED
-    return Answer(outcome=outcome, status=code.name)
+    return Answer(outcome=outcome, status=code.name, words=words)

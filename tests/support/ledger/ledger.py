@@ -39,11 +39,13 @@ class Answer:
         outcome: its class.
         status: as the protocol has it, or the error.
         request_id: of the rows, where it was told.
+        words: of what failed.
     """
 
     outcome: Outcome
     status: str
     request_id: str = ""
+    words: str = ""
 
 
 _IN_LAKE = 0x80

@@ -117,9 +117,9 @@ class Load:
         """Of each client, how many attempts were answered otherwise, or not at all."""
         return [sum(client.answers.values()) - client.answers["202"] - client.answers["OK"] for client in self._clients]
 
-    def answers(self) -> list[dict[str, int]]:
-        """What each client was answered, how often."""
-        return [dict(client.answers) for client in self._clients]
+    def not_served(self) -> list[str]:
+        """What clients were answered that was no acknowledgement: of each the latest."""
+        return [words for client in self._clients for words in client.not_served]
 
     def _answered(self, status: str) -> int:
         return sum(client.answers[status] for client in self._clients)
