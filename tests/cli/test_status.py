@@ -25,6 +25,8 @@ sluice_requests_accepted_total{source="sdk"} 7.0
 # TYPE sluice_requests_refused_total counter
 sluice_requests_refused_total{reason="invalid"} 3.0
 sluice_requests_refused_total{reason="key_unknown"} 1.0
+# TYPE sluice_requests_turned_away_total counter
+sluice_requests_turned_away_total 5.0
 """
 
 
@@ -71,6 +73,7 @@ def test_a_ready_service_tells_its_counts_and_ends_with_0(
     assert (told["ready"], told["reasons"], told["pid"]) == (True, [], os.getpid())
     assert (told["events_accepted"], told["requests_accepted"]) == (42, 7)
     assert told["refused"] == {"invalid": 3, "key_unknown": 1}
+    assert told["turned_away"] == 5
     assert (told["listen"], told["workers_healthy"]) == ("127.0.0.1:8080", 1)
 
 
@@ -83,6 +86,7 @@ def test_a_service_that_is_not_ready_tells_why_and_ends_with_1(
 
     assert result.code == 1
     assert result.out.splitlines()[0] == "state              not ready: edge not listening, log unwritable"
+    assert "turned away        5 requests, by Envoy with 503 while no worker took any" in result.out.splitlines()
 
 
 def test_without_a_service_the_folder_tells_what_it_can(sluice: InProcess, data_dir: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sluice.edge import binary
-from sluice.edge.admin import AdminUnreachable
+from sluice.edge.admin import AdminUnreachable, WorkersSeen
 from sluice.edge.binary import EnvoyMissing
 from sluice.edge.config import EdgeConfig
 from sluice.edge.process import AddressTaken, EnvoyFailed, EnvoyProcess
@@ -67,16 +67,16 @@ def test_a_missing_envoy_is_named(short_folder, monkeypatch):
         asyncio.run(EnvoyProcess(_config(short_folder), short_folder).start())
 
 
-def test_it_listens_without_any_worker_and_answers_503(short_folder):
+def test_it_listens_without_any_worker_answers_503_and_counts_it(short_folder):
     async def run():
         envoy = EnvoyProcess(_config(short_folder), short_folder)
         await envoy.start()
         await envoy.wait_listening(10)
-        answer = await asyncio.to_thread(post, envoy.address)
-        healthy = await envoy.healthy_workers()
-        return answer.status, healthy, await envoy.stop(5), await envoy.stop(5)
+        answers = [await asyncio.to_thread(post, envoy.address) for _ in range(3)]
+        seen = await envoy.workers()
+        return {answer.status for answer in answers}, seen, await envoy.stop(5), await envoy.stop(5)
 
-    assert asyncio.run(run()) == (503, 0, 0, 0)
+    assert asyncio.run(run()) == ({503}, WorkersSeen(healthy=0, turned_away=3), 0, 0)
 
 
 def test_one_that_hangs_is_killed_at_the_deadline(short_folder):

@@ -29,3 +29,18 @@ def test_the_name_of_the_data_folder_is_durable_before_anything_is_kept_in_it(
 
     assert data_dir.is_dir()
     assert recorder.done[-1] == disk.Operation(verb="sync_folder", path=str(tmp_path))
+
+
+def test_where_no_data_folder_can_be_made_it_is_told_which_and_how_to_mend_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start.telemetry, "configure", lambda **_: None)
+    taken = tmp_path / "file"
+    taken.touch()
+
+    for data_dir in (taken, taken / "below"):
+        with pytest.raises(start.UnusableFolder) as told:
+            start.up(load({"data_dir": str(data_dir)}, environ={}))
+
+        assert told.value.message == f"{taken}: no data folder can be made: File exists"
+        assert "--data-dir" in told.value.hint

@@ -124,7 +124,7 @@ class Edge:
         return post(self.address, *arguments, **named)
 
     def await_healthy(self, count: int) -> None:
-        wait_until(lambda: self.run(self.envoy.healthy_workers()) == count)
+        wait_until(lambda: self.run(self.envoy.workers()).healthy == count)
 
     def forget(self) -> None:
         """Begin a new test: no calls, and workers that acknowledge."""

@@ -47,7 +47,8 @@ class Counts:
     Attributes:
         requests_accepted: acknowledged.
         events_accepted: in those requests.
-        refused: requests that were answered with an error, by reason.
+        refused: requests that workers answered with an error, by reason.
+        turned_away: requests that Envoy answered with 503, as no worker took any.
         events_set_aside: invalid events of acknowledged requests.
         rejects_kept: refused requests that are kept, by reason.
         rejects_dropped: those of known keys that are not, by why.
@@ -57,6 +58,7 @@ class Counts:
     requests_accepted: int
     events_accepted: int
     refused: Mapping[str, int]
+    turned_away: int
     events_set_aside: int
     rejects_kept: Mapping[str, int]
     rejects_dropped: Mapping[str, int]
@@ -103,6 +105,7 @@ def ask_counts(admin: str) -> Counts:
             requests_accepted=totals.of("sluice_requests_accepted_total"),
             events_accepted=totals.of("sluice_events_accepted_total"),
             refused=totals.by("sluice_requests_refused_total", "reason"),
+            turned_away=totals.of("sluice_requests_turned_away_total"),
             events_set_aside=sum(totals.by("sluice_events_quarantined_total", "source").values()),
             rejects_kept=totals.by("sluice_rejects_kept_total", "reason"),
             rejects_dropped=totals.by("sluice_rejects_dropped_total", "reason"),

@@ -70,6 +70,7 @@ def verify(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config 
     """
     from sluice.log.inspect import verify_segments  # noqa: PLC0415  as above
     from sluice.log.refused import decode_refused  # noqa: PLC0415  as above
+    from sluice.supervisor.figures import count_damaged  # noqa: PLC0415  as above
 
     logs = _logs_of(data_dir, config)
     faults = [("accepted", fault) for fault in verify_segments(logs["accepted"])]
@@ -83,6 +84,8 @@ def verify(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config 
             right={2, 3},
         )
     say(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}" if faults else "no fault")
+    for path, count in count_damaged(logs["accepted"].parent).items():
+        say(f"{count:,} set aside before, in {path}")
     if faults:
         raise typer.Exit(1)
 

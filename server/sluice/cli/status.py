@@ -34,6 +34,7 @@ class _Status:
     requests_accepted: int | None
     events_accepted: int | None
     refused: Mapping[str, int] | None
+    turned_away: int | None
     events_set_aside: int | None
     rejects_kept: Mapping[str, int] | None
     rejects_dropped: Mapping[str, int] | None
@@ -113,6 +114,7 @@ def _find(data_dir: Path) -> _Status:
         requests_accepted=None if counts is None else counts.requests_accepted,
         events_accepted=None if counts is None else counts.events_accepted,
         refused=None if counts is None else counts.refused,
+        turned_away=None if counts is None else counts.turned_away,
         events_set_aside=None if counts is None else counts.events_set_aside,
         rejects_kept=None if counts is None else counts.rejects_kept,
         rejects_dropped=None if counts is None else _counted(counts.rejects_dropped),
@@ -163,6 +165,8 @@ def _lines(data_dir: Path, found: _Status) -> Iterator[tuple[str, str]]:
         yield "events accepted", f"{found.events_accepted:,} in {found.requests_accepted:,} requests since the start"
         refused = ", ".join(f"{count:,} {reason}" for reason, count in sorted((found.refused or {}).items()))
         yield "requests refused", refused or "none"
+        if found.turned_away:
+            yield "turned away", f"{found.turned_away:,} requests, by Envoy with 503 while no worker took any"
         if found.events_set_aside:
             yield "events set aside", f"{found.events_set_aside:,}"
         if found.rejects_dropped:

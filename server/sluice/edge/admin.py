@@ -10,22 +10,37 @@ import http.client
 import json
 import re
 import socket
+from dataclasses import dataclass
 from typing import cast
 from urllib.parse import quote
 
 from sluice.errors import SluiceError
 
-__all__ = ["AdminUnreachable", "EnvoyAdmin"]
+__all__ = ["AdminUnreachable", "EnvoyAdmin", "WorkersSeen"]
 
 _TIMEOUT_S = 5.0
 
 _ACTIVE_REQUESTS = "http.edge.downstream_rq_active"
 _HEALTHY_WORKERS = "cluster.workers.membership_healthy"
+_TURNED_AWAY = "cluster.workers.upstream_cx_none_healthy"
 _ACTIVE_TOOL_CALLS = "cluster.tools.upstream_rq_active"
 
 
 class AdminUnreachable(SluiceError):
     """Envoy does not answer on its admin socket: it has not started yet, hangs, or has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkersSeen:
+    """What Envoy sees of the workers.
+
+    Attributes:
+        healthy: to how many it would send a request.
+        turned_away: how many requests it has answered with 503 since its start because there was none.
+    """
+
+    healthy: int
+    turned_away: int
 
 
 class EnvoyAdmin:
@@ -53,12 +68,13 @@ class EnvoyAdmin:
 
     async def active_requests(self) -> int:
         """How many requests Envoy has begun and not yet answered, but for gRPC's own health and reflection."""
-        found = await self._gauges(_ACTIVE_REQUESTS, _ACTIVE_TOOL_CALLS)
+        found = await self._values(_ACTIVE_REQUESTS, _ACTIVE_TOOL_CALLS)
         return max(0, found.get(_ACTIVE_REQUESTS, 0) - found.get(_ACTIVE_TOOL_CALLS, 0))
 
-    async def healthy_workers(self) -> int:
-        """How many workers Envoy would send a request to."""
-        return (await self._gauges(_HEALTHY_WORKERS)).get(_HEALTHY_WORKERS, 0)
+    async def workers(self) -> WorkersSeen:
+        """What Envoy sees of the workers."""
+        found = await self._values(_HEALTHY_WORKERS, _TURNED_AWAY)
+        return WorkersSeen(healthy=found.get(_HEALTHY_WORKERS, 0), turned_away=found.get(_TURNED_AWAY, 0))
 
     async def fail_health_check(self) -> None:
         """Tell load balancers in front, by answers to their health checks, to look elsewhere."""
@@ -72,7 +88,7 @@ class EnvoyAdmin:
         """Take no new connection from now on; requests in flight go on."""
         await self._request("POST", "/drain_listeners")
 
-    async def _gauges(self, *names: str) -> dict[str, int]:
+    async def _values(self, *names: str) -> dict[str, int]:
         wanted = quote("|".join(re.escape(name) for name in names))
         _, body = await self._request("GET", f"/stats?format=json&filter=^({wanted})$")
         stats = cast("list[dict[str, str | int]]", json.loads(body)["stats"])

@@ -13,7 +13,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from sluice.edge.admin import AdminUnreachable, EnvoyAdmin
+from sluice.edge.admin import AdminUnreachable, EnvoyAdmin, WorkersSeen
 from sluice.edge.binary import find_envoy
 from sluice.edge.die_with_parent import dying_with_this
 from sluice.edge.render import render
@@ -142,13 +142,13 @@ class EnvoyProcess:
         """
         return await self._admin.active_requests()
 
-    async def healthy_workers(self) -> int:
-        """How many workers have passed their last health check.
+    async def workers(self) -> WorkersSeen:
+        """What it sees of the workers, by their last health checks.
 
         Raises:
             AdminUnreachable: Envoy does not answer.
         """
-        return await self._admin.healthy_workers()
+        return await self._admin.workers()
 
     async def stop(self, deadline_s: float) -> int:
         """End it: SIGTERM, and SIGKILL after the deadline. Requests in flight are cut; drain before. Idempotent.

@@ -96,4 +96,4 @@ def _in_our_words(exc: Exception) -> str:
         return "nested too deep"
     # msgspec names types and the path, never a value, but for unknown fields and enum values.
     text = str(exc)
-    return text[:1].lower() + text[1:]
+    return text if text.startswith("JSON") else text[:1].lower() + text[1:]

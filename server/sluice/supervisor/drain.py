@@ -126,7 +126,11 @@ class Drain:
             step = self._left[0]
             late = now - self._began_at >= self._within_s * step.until
             if late and self._gave_up_on is not step:
-                _messages.warning("gave up waiting while stopping", waits_for=step.waits_for)
+                _messages.warning(
+                    "gave up waiting while stopping",
+                    waits_for=step.waits_for,
+                    hint=f"nothing is lost; all of it may take as long as --drain-timeout says, {self._within_s:g} s",
+                )
                 self._gave_up_on = step
             if not await (step.give_up() if late else step.do()):
                 return

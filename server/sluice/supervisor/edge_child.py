@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sluice import telemetry
 from sluice.edge.admin import AdminUnreachable
 from sluice.edge.process import EnvoyFailed, EnvoyProcess
+from sluice.supervisor import metrics
 from sluice.supervisor.process_id import ProcessId, process_id
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class EnvoyChild:
         self._listening = asyncio.create_task(self._wait_listening())
         self._following = asyncio.create_task(self._follow_workers())
         self._healthy_workers = 0
+        self._turned_away = 0
         self._found_worker = False
         self._silences = 0
         self._drain: asyncio.Task[None] | None = None
@@ -127,7 +129,7 @@ class EnvoyChild:
             return
         while not self._end.done():
             try:
-                self._healthy_workers = await self._process.healthy_workers()
+                seen = await self._process.workers()
             except AdminUnreachable:
                 if not self._end.done():
                     self._silences += 1
@@ -138,6 +140,9 @@ class EnvoyChild:
                         )
             else:
                 self._silences = 0
+                self._healthy_workers = seen.healthy
+                metrics.TURNED_AWAY.inc(seen.turned_away - self._turned_away)
+                self._turned_away = seen.turned_away
                 self._found_worker = self._found_worker or self._healthy_workers > 0
             await asyncio.sleep(_FOLLOW_EVERY_S if self._found_worker else _POLL_S)
 

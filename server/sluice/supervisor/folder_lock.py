@@ -59,7 +59,9 @@ def hold_folder(data_dir: Path, *, orphans_may_take_s: float = ORPHANS_MAY_TAKE_
             fd = _after_killing_orphans(data_dir, run)
             break
         if not told:
-            _messages.warning("waiting for the processes of a killed service to end", may_take_s=orphans_may_take_s)
+            _messages.warning(
+                "waiting for the processes that hold the data folder to end", may_take_s=orphans_may_take_s
+            )
             told = True
         time.sleep(_POLL_S)
     left = read_run_file(data_dir)

@@ -11,6 +11,7 @@ __all__ = [
     "LIMIT_BYTES",
     "READY",
     "REJECTS_WAITING_BYTES",
+    "TURNED_AWAY",
     "WAITING_BYTES",
     "WAITING_SECONDS",
 ]
@@ -18,6 +19,9 @@ __all__ = [
 ENDS = Counter("sluice_child_ends", "Runs of child processes that ended without being told to.", ["child"])
 FAILURES = Counter("sluice_supervisor_failures", "What the supervisor could not do, and tries again.", ["cause"])
 CLOCK_STEPS = Counter("sluice_clock_steps", "Times that the clock was set by a second or more.", ["direction"])
+TURNED_AWAY = Counter(
+    "sluice_requests_turned_away", "Requests that Envoy itself answered with 503, as no worker took any."
+)
 READY = Gauge("sluice_ready", "1 when the service is ready, else 0.", multiprocess_mode="livemax")
 WAITING_SECONDS = Gauge(
     "sluice_log_oldest_waiting_seconds",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sluice import disk, telemetry
 from sluice.errors import SluiceError
+from sluice.outage import NO_ROOM
 from sluice.supervisor.descriptors import raise_limit
 from sluice.supervisor.folder_lock import hold_folder
 from sluice.supervisor.run_folder import make_run_folder, remove_dead_run_folders
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
     from sluice.settings.model import Settings
 
-__all__ = ["UnusableName", "up"]
+__all__ = ["UnusableFolder", "UnusableName", "up"]
+
+
+class UnusableFolder(SluiceError):
+    """No folder is there, nor can one be made."""
 
 
 class UnusableName(SluiceError):
@@ -40,7 +45,7 @@ def up(settings: Settings) -> int:
     raise_limit()
     data_dir = settings.data_dir.absolute()
     _must_be_text(data_dir)
-    disk.make_durable_folders(data_dir)
+    _make(data_dir)
     with ExitStack() as cleanup:
         lock_fd = hold_folder(data_dir)
         cleanup.callback(os.close, lock_fd)
@@ -60,6 +65,18 @@ def up(settings: Settings) -> int:
             messages=messages,
             json_messages=as_json,
         )
+
+
+def _make(data_dir: Path) -> None:
+    try:
+        disk.make_durable_folders(data_dir)
+    except OSError as exc:
+        if exc.errno in NO_ROOM:
+            raise
+        raise UnusableFolder(
+            f"{exc.filename or data_dir}: no data folder can be made: {exc.strerror}",
+            hint="give --data-dir a folder that the service's user may write, or a path where it may make one",
+        ) from exc
 
 
 def _must_be_text(data_dir: Path) -> None:

@@ -56,7 +56,7 @@ def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decode
     """
     text = b"\0".join([*bodies, PADDING])
     try:
-        str(text, "utf-8")  # of all together: none that is read begins or ends within a character
+        _ = text.isascii() or str(text, "utf-8")  # of all together: none that is read begins or ends within a character
     except UnicodeDecodeError:
         return [], None
     if len(text) > _MOST_BYTES:
