@@ -43,12 +43,12 @@ def test_a_sound_log_is_verified(sluice: InProcess, data_dir: Path) -> None:
 
 def test_what_was_set_aside_before_is_no_fault_and_is_told(sluice: InProcess, data_dir: Path) -> None:
     write_log(data_dir, events=2)
-    damaged = data_dir / "log" / "damaged"
-    (damaged / "20260801T12-n-0.0.bin").write_bytes(b"?")
+    _damage(data_dir)
+    assert sluice("flush", "--data-dir", str(data_dir)).code == 1
 
     result = sluice("log", "verify", "--data-dir", str(data_dir))
 
-    assert (result.code, result.err) == (0, f"no fault\n1 set aside before, in {damaged}\n")
+    assert (result.code, result.err) == (0, f"no fault\n1 set aside before, in {data_dir}/log/damaged\n")
 
 
 def test_a_fault_is_told_with_its_place_and_ends_with_1(sluice: InProcess, data_dir: Path) -> None:

@@ -56,8 +56,8 @@ def trace(
             print_json(facts_of(NOWHERE, wanted))
         raise NotFound(
             f"request {wanted} is nowhere: Sluice's ids are of UUID version 7, this one is of version {wanted.version}",
-            hint="Envoy makes such ids for answers of its own, which say why. Nothing is kept of what no worker saw; where "
-            "one died before its answer, the request may be in the lake, under another id: look for its events",
+            hint="Envoy makes such ids for answers of its own, which say why. Nothing is kept of what no worker saw; "
+            "where one died before its answer, the request may be in the lake, under another id: look for its events",
         )
     with readable():
         found = find(folder, wanted, say_wide=lambda: say("not in the hours about its id; looking at everything"))
