@@ -92,18 +92,18 @@ def in_stretches(found: Iterable[tuple[_Place, storage.LogRecord]]) -> Iterator[
     stretch: list[tuple[_Place, storage.LogRecord]] = []
     body_bytes = events = repeated_bytes = 0
     for place, record in found:
-        size = len(record.body)  # each look at it copies it
-        repeats = min(size * record.event_count, MAX_REPEATED_BYTES + MAX_SHARED_USER_BYTES)
+        size, count = len(record.body), record.event_count  # each look at a body copies it
+        repeats = min(size * count, MAX_REPEATED_BYTES + MAX_SHARED_USER_BYTES)
         if stretch and (
             body_bytes + size > _STRETCH_BYTES
-            or events + record.event_count > MAX_EVENTS_AT_ONCE
+            or events + count > MAX_EVENTS_AT_ONCE
             or repeated_bytes + repeats > _STRETCH_REPEATED_BYTES
         ):
             yield stretch
             stretch, body_bytes, events, repeated_bytes = [], 0, 0, 0
         stretch.append((place, record))
         body_bytes += size
-        events += record.event_count
+        events += count
         repeated_bytes += repeats
     if stretch:
         yield stretch

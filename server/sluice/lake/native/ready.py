@@ -1,6 +1,6 @@
 """When the compiled decoder is used: as soon as it is there. Until then, and where there is none, the plain one is.
 
-A process that decodes much prepares it. To compile takes some 45 s of CPU, so another process does it, a nice one,
+A process that decodes much prepares it. To compile takes about a minute of CPU, so another process does it, a nice one,
 and nobody waits for that: what it leaves in numba's cache, beside the code or in the user's own, is found there by
 all later ones. A thread then loads it, which takes half a second.
 """

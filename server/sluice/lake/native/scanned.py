@@ -5,6 +5,7 @@ Both make the same of the same body: tests/lake/native holds them together.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,10 +14,11 @@ import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from sluice.events.v1 import events_pb2 as api
-from sluice.lake import json_members
 from sluice.lake.decode_json import number_of
 from sluice.lake.decode_proto import said_by
 from sluice.lake.fields import REQUEST_FIELDS, Decoded
+from sluice.lake.json_members import about_of
+from sluice.lake.json_shapes import NOT_SAID, About
 from sluice.lake.native import found as of
 from sluice.lake.native.columns import events_of, exposures_of, text_column
 from sluice.lake.native.found import Spans, room_for
@@ -27,11 +29,11 @@ from sluice.lake.native.vectors import PADDING
 from sluice.lake.value import number_in_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from sluice.lake.native.arrays import Bytes
     from sluice.lake.native.found import Found
 
 __all__ = ["decode_json", "decode_messages"]
@@ -77,11 +79,13 @@ def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decode
     if not len(read):
         return [], None
     said = _said(found, read)
-    facts = [{} if raw is None else _said_by(raw) for raw in _abouts(text, said)]
+    abouts = [NOT_SAID if raw is None else about_of(msgspec.Raw(raw)) for raw in _abouts(text, said)]
+    facts = {name: list(map(attrgetter(name), abouts)) for name in About.__struct_fields__}
+    texts = text_column(buffer, said, of.ABOUT, len(read))
     return read.tolist(), Decoded(
         events=events_of(found, counts, buffer=buffer, objects=buffer, ask=ask),
         exposures=exposures_of(found, int(counts.sum()), buffer=buffer, objects=buffer),
-        requests=_requests(facts, counts, text_column(buffer, said, of.IDEMPOTENCY_KEY, len(read))),
+        requests=_requests(buffer, said, counts, facts | {"sdk_metadata": texts}),
     )
 
 
@@ -103,20 +107,15 @@ def decode_messages(bodies: Sequence[bytes], events: int) -> tuple[list[int], De
         return [], None
     said = _said(found, read)
     try:
-        facts = [{} if raw is None else said_by(api.StatsigMetadata.FromString(raw)) for raw in _abouts(text, said)]
+        abouts = [{} if raw is None else said_by(api.StatsigMetadata.FromString(raw)) for raw in _abouts(text, said)]
     except DecodeError:
         return [], None  # the plain decoder finds which
+    facts = {name: [about.get(name) for about in abouts] for name in (*About.__struct_fields__, "sdk_metadata")}
     return read.tolist(), Decoded(
         events=events_of(found, counts, buffer=buffer, objects=texts.text, ask=ask),
         exposures=exposures_of(found, int(counts.sum()), buffer=buffer, objects=texts.text),
-        requests=_requests(facts, counts, text_column(buffer, said, of.IDEMPOTENCY_KEY, len(read))),
+        requests=_requests(buffer, said, counts, facts),
     )
-
-
-def _said_by(metadata: bytes) -> dict[str, str | None]:
-    """What a request's `statsigMetadata` says, as columns of `REQUEST_FIELDS`; as `decode_proto.said_by`."""
-    about = json_members.about_of(msgspec.Raw(metadata))
-    return msgspec.structs.asdict(about) | {"sdk_metadata": metadata.decode()}
 
 
 def _ends(bodies: Sequence[bytes], *, between: int) -> NDArray[np.int64]:
@@ -143,18 +142,22 @@ def _abouts(text: bytes, said: Spans) -> list[bytes | None]:
     ]
 
 
-def _requests(facts: list[dict[str, Any]], counts: NDArray[np.int64], idempotency_keys: pa.Array) -> pa.RecordBatch:
+def _requests(
+    buffer: Bytes, said: Spans, counts: NDArray[np.int64], facts: Mapping[str, pa.Array | list[str | None]]
+) -> pa.RecordBatch:
+    """The rows of `REQUEST_FIELDS`.
+
+    Args:
+        buffer: where texts stand.
+        said: what n requests say.
+        counts: n: how many events each has.
+        facts: the columns that what they say of themselves makes.
+    """
     columns = {
         "rows": pa.array(counts),
         "first_index": pa.array(np.zeros(len(counts), np.int32), mask=counts == 0),
-        "idempotency_key": idempotency_keys,
+        "idempotency_key": text_column(buffer, said, of.IDEMPOTENCY_KEY, len(counts)),
+        "extra_request": pa.nulls(len(counts), pa.string()),
+        **{name: pa.array(texts, pa.string()) for name, texts in facts.items()},
     }
-    return pa.RecordBatch.from_arrays(
-        [
-            columns[field.name]
-            if field.name in columns
-            else pa.array([each.get(field.name) for each in facts], field.type)
-            for field in REQUEST_FIELDS
-        ],
-        schema=REQUEST_FIELDS,
-    )
+    return pa.RecordBatch.from_arrays([columns[name] for name in REQUEST_FIELDS.names], schema=REQUEST_FIELDS)
