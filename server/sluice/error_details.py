@@ -66,6 +66,11 @@ class FieldReason(Enum):
     INVALID = "FIELD_INVALID"
 
 
+NO_SUCH_METHOD = (
+    "method: expected one of sluice.events.v1.EventsService, got another; call LogEvent or ReceiveWebhookEvent"
+)
+
+
 def too_large_message(limit_bytes: int) -> str:
     """What TOO_LARGE says, whoever finds it: Envoy or a worker."""
     return f"body: expected at most {limit_bytes} bytes, unpacked, got more; send fewer events per request"

@@ -57,6 +57,36 @@ def test_nothing_of_a_masked_value_is_anywhere_in_the_row(kept: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "sent",
+    [
+        rf"line one\n{_KEY}",
+        rf"a\tb\t{_KEY}",
+        rf"\u00e9{_KEY}",
+        _KEY.replace("secret", r"secr\u0065t"),
+        _KEY.replace("-x11a", r"\u002Dx11a"),
+        _KEY.replace("x11a", r"x\u00311a"),
+    ],
+)
+def test_a_server_secret_is_hidden_also_where_json_escapes_what_stands_before_or_in_it(sent: str) -> None:
+    body = f'{{"events":[{{"eventName":"e","time":1,"user":{{}},"metadata":{{"log":"{sent}"}}}}]}}'
+    assert json.loads(body)["events"][0]["metadata"]["log"].endswith(_KEY)
+    [row] = rows([record(body.encode())])
+
+    shown = masked(row)["metadata"]
+
+    assert shown == f'{{"log":"{sent[: sent.index("sec")]}secret-***"}}'
+
+
+@pytest.mark.parametrize("kept", ["secret-santa", "top-secret-plan-of-a-whole-year", r"so\u0063ial-secretary-of-state"])
+def test_what_only_begins_like_a_server_secret_is_shown(kept: str) -> None:
+    [row] = rows(
+        [record(f'{{"events":[{{"eventName":"e","time":1,"user":{{}},"metadata":{{"x":"{kept}"}}}}]}}'.encode())]
+    )
+
+    assert masked(row)["metadata"] == f'{{"x":"{kept}"}}'
+
+
+@pytest.mark.parametrize(
     ("email", "shown"), [("a@b", "a***@…"), ("nobody", "***"), ("", "***"), ("@b", "***@…"), ("a@b@c", "a***@…")]
 )
 def test_an_address_of_any_form_is_masked(email: str, shown: str) -> None:

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 
 from google.rpc import code_pb2
 
-from sluice.error_details import DETAILS_TRAILER, PERHAPS_STORED, Reason, status_with_details, too_large_message
+from sluice.error_details import (
+    DETAILS_TRAILER,
+    NO_SUCH_METHOD,
+    PERHAPS_STORED,
+    Reason,
+    status_with_details,
+    too_large_message,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,10 +94,7 @@ def native_errors(config: EdgeConfig) -> dict[str, NativeError]:
         "method_not_found": NativeError(
             reason=Reason.METHOD_NOT_FOUND,
             code=code_pb2.UNIMPLEMENTED,
-            message=(
-                "method: expected one of sluice.events.v1.EventsService, got another; call LogEvent or "
-                "ReceiveWebhookEvent"
-            ),
+            message=NO_SUCH_METHOD,
         ),
         "reflection_off": NativeError(
             reason=Reason.REFLECTION_OFF,

@@ -29,7 +29,7 @@ TYPED_PATHS = ("/v1/log_event", "/v1/rgstr", "/v1/rgstr_b")
 EVENT_PATHS = (*TYPED_PATHS, "/v1/webhooks/event_webhook", "/v1/log_custom_exposure")
 
 # What callers of other paths are told to use.
-NOT_FOUND = "/v1/log_event, /v1/rgstr or /v1/webhooks/event_webhook"
+NOT_FOUND = "/v1/log_event, /v1/rgstr, /v1/webhooks/event_webhook or /v1/log_custom_exposure"
 
 # What SDKs ask for besides, as a regular expression; and what looks like events, however it is misspelt.
 OF_SDKS = "/v[12]/[A-Za-z0-9._~/-]+"

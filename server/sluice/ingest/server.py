@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
+from sluice.error_details import DETAILS_TRAILER, NO_SUCH_METHOD, Reason, status_with_details
 from sluice.errors import SluiceError
 from sluice.ingest import service_body, service_typed
 from sluice.ingest.call_server import CallServer
@@ -37,6 +38,14 @@ _MAX_METADATA_BYTES = 64 * 1024
 _HEALTH_OF = ("", service_typed.SERVICE)
 _CHECK_HEALTH = "/grpc.health.v1.Health/Check"
 _WAYS = {**service_body.WAYS, **service_typed.WAYS}
+_NO_SUCH_METHOD = (
+    (
+        DETAILS_TRAILER,
+        status_with_details(
+            grpc.StatusCode.UNIMPLEMENTED.value[0], NO_SUCH_METHOD, Reason.METHOD_NOT_FOUND, {}
+        ).SerializeToString(),
+    ),
+)
 
 # To connect is to write: an Envoy of another user belongs to the socket's group. The folder keeps others out.
 _SOCKET_MODE = 0o660
@@ -153,7 +162,7 @@ class DoorServer:
         elif call.method == _CHECK_HEALTH:
             self._answer_health(call, sent)
         else:
-            call.fail(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+            call.fail(grpc.StatusCode.UNIMPLEMENTED, NO_SUCH_METHOD, trailers=_NO_SUCH_METHOD)
 
     def _answer_health(self, call: ServerCall, sent: Sent) -> None:
         try:

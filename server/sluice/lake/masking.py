@@ -3,7 +3,7 @@
     user_email             its first letter stays: `e***@…`
     user_ip, user_custom   `***`
     extra                  its member `user`, what users have beyond the columns: `"***"`
-    any text               server secrets that SDKs send within events: `secret-***`
+    any text               server secrets that SDKs send within events, of 16 characters and more: `secret-***`
 
 Null stays null. The rest is shown as it was sent: ids, values, metadata and the other members of `extra`, whatever an
 application puts there.
@@ -25,8 +25,19 @@ HIDDEN = "***"
 
 _HIDDEN_COLUMNS = ("user_ip", "user_custom")
 
-# As Statsig's keys and ours look; `secret-santa` is none.
-_SERVER_SECRET = re.compile(r"(?<![\w-])secret-[\w-]{16,}", re.ASCII)
+
+def _or_escaped(text: str) -> str:
+    """What matches a text also where JSON writes its characters as escapes."""
+    return "".join(rf"(?:{character}|\\u00(?i:{ord(character):02x}))" for character in text)
+
+
+# As Statsig's keys and ours look; `secret-santa` is none. In free-form JSON an escape may stand before it, as that of a
+# line's end, or within.
+_SERVER_SECRET = re.compile(
+    rf"(?:(?<![\w-])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{{4}})){_or_escaped('secret-')}(?:[\w-]|\\u00[2-7][0-9a-fA-F]){{16,}}",
+    re.ASCII,
+)
+_MAY_BE_SECRET = ("secret-", r"\u00")
 
 _EXTRA = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _HIDDEN_RAW = msgspec.Raw(f'"{HIDDEN}"'.encode())
@@ -59,7 +70,8 @@ def _extra(extra: str) -> str:
 
 def _without_secrets(value: object) -> object:
     if isinstance(value, str):
-        return _SERVER_SECRET.sub(f"secret-{HIDDEN}", value) if "secret-" in value else value
+        may_be = any(part in value for part in _MAY_BE_SECRET)
+        return _SERVER_SECRET.sub(f"secret-{HIDDEN}", value) if may_be else value
     if isinstance(value, dict):
         return {key: _without_secrets(each) for key, each in value.items()}
     return value
