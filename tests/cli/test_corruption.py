@@ -30,12 +30,15 @@ def test_damage_is_told_before_the_lake_takes_it_and_after(
 
     before = sluice("log", "verify", *there)
     flushed = sluice("flush", *there)
+    again = sluice("flush", *there)
     after = sluice("log", "verify", *there)
     listed = json.loads(sluice("log", "list", "--json", *there).out)
 
     assert (before.code, flushed.code, after.code) == (1, 1, 0)
     assert segment.id in before.out
     assert "could not be read, and are not in the lake" in flushed.err
+    assert (again.code, again.err.partition(":")[0]) == (0, "1 set aside as damaged before this call")
+    assert after.err == f"no fault\n1 set aside before, in {folders.damaged}\n"
     assert [(each["state"], each["id"], each["bytes"]) for each in listed] == [
         ("damaged", segment.id, size) for size in left_bytes
     ]

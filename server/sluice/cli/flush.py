@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sluice.cli.options import Config, DataDir, duration_of, existing_data_dir
+from sluice.cli.output import say
 from sluice.cli.pasted import command_on
 from sluice.errors import SluiceError
 
@@ -36,7 +37,8 @@ def flush(
     """Bring all acknowledged events to the lake.
 
     All that was acknowledged before the call, whoever wrote it, is in the lake when it returns 0; else 1, with what is
-    missing. Without a running service it does the work itself.
+    missing. What was set aside as damaged before the call is told, and doesn't count. Without a running service it does
+    the work itself.
 
     sluice flush --timeout 2m
     """
@@ -62,6 +64,8 @@ def flush(
             f"parts of the log could not be read, and are not in the lake:{_listed(flushed.damaged)}",
             hint=f"the reports stand beside them in {folder / 'log' / 'damaged'}",
         )
+    if flushed.damaged_before:
+        say(f"{flushed.damaged_before:,} set aside as damaged before this call: {command_on(folder, 'status')}")
 
 
 def _publish(data_dir: Path, config: str | None, until: float) -> None:

@@ -50,11 +50,13 @@ class Flushed:
         segments: how many segments held records at the call.
         missing: ids of those that are still in the log, oldest first.
         damaged: names of files below log/damaged/ that came from them meanwhile.
+        damaged_before: how many such files there were at the call.
     """
 
     segments: int
     missing: tuple[str, ...]
     damaged: tuple[str, ...]
+    damaged_before: int
 
 
 def flush(
@@ -91,7 +93,12 @@ def flush(
         while time.monotonic() < ask_again_at and wanted & _in_log(logs) == missing:
             time.sleep(_LOOK_EVERY_S)
     damaged = {name for name, segment in _damaged(logs).items() if segment in wanted and name not in damaged_before}
-    return Flushed(segments=len(wanted), missing=tuple(sorted(missing)), damaged=tuple(sorted(damaged)))
+    return Flushed(
+        segments=len(wanted),
+        missing=tuple(sorted(missing)),
+        damaged=tuple(sorted(damaged)),
+        damaged_before=len(damaged_before),
+    )
 
 
 def _in_log(logs: Iterable[Folders]) -> set[str]:
