@@ -86,7 +86,7 @@ def test_a_service_that_is_not_ready_tells_why_and_ends_with_1(
 
     assert result.code == 1
     assert result.out.splitlines()[0] == "state              not ready: edge not listening, log unwritable"
-    assert "turned away        5 requests, by Envoy with 503 while no worker took any" in result.out.splitlines()
+    assert "turned away        5 requests, by Envoy with 503 while it saw no healthy worker" in result.out.splitlines()
 
 
 def test_without_a_service_the_folder_tells_what_it_can(sluice: InProcess, data_dir: Path) -> None:

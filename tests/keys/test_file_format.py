@@ -82,6 +82,11 @@ def test_what_is_no_file_of_keys_is_refused_with_its_name(content: bytes) -> Non
         decode(content, place="D/keys.json")
 
 
+def test_what_is_no_json_is_told_in_plain_words() -> None:
+    with pytest.raises(KeysUnreadable, match=r"not a file of keys: JSON is malformed"):
+        decode(b"{]", place="keys.json")
+
+
 def test_two_keys_of_one_id_are_refused() -> None:
     content = json.loads(_VERSION_1)
     content["keys"] += [content["keys"][0] | {"sha256": "0" * 64}]

@@ -94,6 +94,9 @@ def test_a_full_disk_is_told_by_readyz_though_nobody_posts_and_so_is_that_it_has
             wait_until(lambda: not service.is_ready(), what="it is not ready")
             wait_until(lambda: service.readyz()["log_causes"] == ["disk_floor"], what="it says why")
             assert _reasons(service) == ["log_unwritable"]
+            wait_until(lambda: service.readyz()["workers_healthy"] == 0, what="Envoy has seen it")
+            assert [service.post("e").status_code for _ in range(3)] == [503] * 3
+            wait_until(lambda: told.counted("sluice_requests_turned_away_total") == 3, what="they are counted")
         wait_until(service.is_ready, within_s=30, what="it is ready when there is room")
 
         assert told.counted("sluice_requests_refused_total") == 0

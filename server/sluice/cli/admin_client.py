@@ -48,7 +48,7 @@ class Counts:
         requests_accepted: acknowledged.
         events_accepted: in those requests.
         refused: requests that workers answered with an error, by reason.
-        turned_away: requests that Envoy answered with 503, as no worker took any.
+        turned_away: requests that Envoy answered with 503, as it saw no healthy worker.
         events_set_aside: invalid events of acknowledged requests.
         rejects_kept: refused requests that are kept, by reason.
         rejects_dropped: those of known keys that are not, by why.

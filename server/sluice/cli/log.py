@@ -63,8 +63,8 @@ def list_(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config =
 def verify(*, as_json: AsJson = False, data_dir: DataDir = None, config: Config = None) -> None:
     """Read the whole log, that of refused requests too, and check every byte of it.
 
-    Exits with 1 when it finds a fault. What was set aside already, below log/damaged/, is none. A segment that a
-    running service brings to the lake meanwhile is passed over.
+    Exits with 1 when it finds a fault. What was set aside already, below log/damaged/, is told, and is none. A segment
+    that a running service brings to the lake meanwhile is passed over.
 
     sluice log verify
     """

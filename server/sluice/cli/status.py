@@ -166,7 +166,7 @@ def _lines(data_dir: Path, found: _Status) -> Iterator[tuple[str, str]]:
         refused = ", ".join(f"{count:,} {reason}" for reason, count in sorted((found.refused or {}).items()))
         yield "requests refused", refused or "none"
         if found.turned_away:
-            yield "turned away", f"{found.turned_away:,} requests, by Envoy with 503 while no worker took any"
+            yield "turned away", f"{found.turned_away:,} requests, by Envoy with 503 while it saw no healthy worker"
         if found.events_set_aside:
             yield "events set aside", f"{found.events_set_aside:,}"
         if found.rejects_dropped:

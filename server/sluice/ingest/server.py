@@ -38,7 +38,7 @@ _MAX_METADATA_BYTES = 64 * 1024
 _HEALTH_OF = ("", service_typed.SERVICE)
 _CHECK_HEALTH = "/grpc.health.v1.Health/Check"
 _WAYS = {**service_body.WAYS, **service_typed.WAYS}
-_NO_SUCH_METHOD = (
+_NO_SUCH_METHOD_TRAILERS = (
     (
         DETAILS_TRAILER,
         status_with_details(
@@ -162,7 +162,7 @@ class DoorServer:
         elif call.method == _CHECK_HEALTH:
             self._answer_health(call, sent)
         else:
-            call.fail(grpc.StatusCode.UNIMPLEMENTED, NO_SUCH_METHOD, trailers=_NO_SUCH_METHOD)
+            call.fail(grpc.StatusCode.UNIMPLEMENTED, NO_SUCH_METHOD, trailers=_NO_SUCH_METHOD_TRAILERS)
 
     def _answer_health(self, call: ServerCall, sent: Sent) -> None:
         try:

@@ -31,11 +31,12 @@ def _or_escaped(text: str) -> str:
     return "".join(rf"(?:{character}|\\u00(?i:{ord(character):02x}))" for character in text)
 
 
+# Letters, digits, - and _, as JSON may write them.
+_OF_KEYS = r"(?:[\w-]|\\u00(?:2[dD]|3\d|[46][1-9a-fA-F]|5[\daAfF]|7[\daA]))"
 # As Statsig's keys and ours look; `secret-santa` is none. In free-form JSON an escape may stand before it, as that of a
-# line's end, or within.
+# line's end, or within. Two backslashes are one that is escaped, and begin no other escape.
 _SERVER_SECRET = re.compile(
-    rf"(?:(?<![\w-])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{{4}})){_or_escaped('secret-')}(?:[\w-]|\\u00[2-7][0-9a-fA-F]){{16,}}",
-    re.ASCII,
+    rf"(\\\\)|(?:(?<![\w-])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{{4}})){_or_escaped('secret-')}{_OF_KEYS}{{16,}}", re.ASCII
 )
 _MAY_BE_SECRET = ("secret-", r"\u00")
 
@@ -71,7 +72,7 @@ def _extra(extra: str) -> str:
 def _without_secrets(value: object) -> object:
     if isinstance(value, str):
         may_be = any(part in value for part in _MAY_BE_SECRET)
-        return _SERVER_SECRET.sub(f"secret-{HIDDEN}", value) if may_be else value
+        return _SERVER_SECRET.sub(lambda found: found[1] or f"secret-{HIDDEN}", value) if may_be else value
     if isinstance(value, dict):
         return {key: _without_secrets(each) for key, each in value.items()}
     return value

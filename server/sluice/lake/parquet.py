@@ -156,24 +156,16 @@ class _Sink(io.RawIOBase):
     def __init__(self, file: File) -> None:
         super().__init__()
         self.file: File | None = file
-        self._position = 0
 
     def writable(self) -> bool:
         return True
 
-    def tell(self) -> int:
-        return self._position
-
     def write(self, data: ReadableBuffer, /) -> int:
-        size = memoryview(data).nbytes
-        if self.file is not None:
-            self.file.write(data)
-        self._position += size
-        return size
+        return memoryview(data).nbytes if self.file is None else self.file.write(data)
 
 
 class FileRows:
-    """The rows of one file, on their way into it. One row group is held in memory.
+    """The rows of one file, on their way into it. One row group is held in memory, and a MiB of written pages.
 
     A context: when it is left by an error nothing more is written to the file.
 

@@ -96,7 +96,7 @@ EVENT_COLUMNS: tuple[Column, ...] = (
         TIMESTAMP,
         "`events[].time`, client time",
         "When the event happened, by the service's clock: `time` corrected by the difference of the clocks, never "
-        "after `received_at`. Where `time` is 0 or absent, or that lies before 1970, it is `received_at`.",
+        "after `received_at`. Where `time` is 0 or absent, or what comes of it lies before 1970, it is `received_at`.",
     ),
     _column("time_ms", pa.int64(), "`events[].time`", "The time as sent, in ms since the epoch."),
     _column(

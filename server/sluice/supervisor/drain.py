@@ -129,7 +129,7 @@ class Drain:
                 _messages.warning(
                     "gave up waiting while stopping",
                     waits_for=step.waits_for,
-                    hint=f"nothing is lost; all of it may take as long as --drain-timeout says, {self._within_s:g} s",
+                    hint="what was acknowledged is on disk, and waits for the next start; --drain-timeout gives longer",
                 )
                 self._gave_up_on = step
             if not await (step.give_up() if late else step.do()):

@@ -141,7 +141,8 @@ class EnvoyChild:
             else:
                 self._silences = 0
                 self._healthy_workers = seen.healthy
-                metrics.TURNED_AWAY.inc(seen.turned_away - self._turned_away)
+                # Less than before where somebody reset Envoy's counters.
+                metrics.TURNED_AWAY.inc(max(0, seen.turned_away - self._turned_away))
                 self._turned_away = seen.turned_away
                 self._found_worker = self._found_worker or self._healthy_workers > 0
             await asyncio.sleep(_FOLLOW_EVERY_S if self._found_worker else _POLL_S)

@@ -20,7 +20,7 @@ ENDS = Counter("sluice_child_ends", "Runs of child processes that ended without 
 FAILURES = Counter("sluice_supervisor_failures", "What the supervisor could not do, and tries again.", ["cause"])
 CLOCK_STEPS = Counter("sluice_clock_steps", "Times that the clock was set by a second or more.", ["direction"])
 TURNED_AWAY = Counter(
-    "sluice_requests_turned_away", "Requests that Envoy itself answered with 503, as no worker took any."
+    "sluice_requests_turned_away", "Requests that Envoy itself answered with 503, as it saw no healthy worker."
 )
 READY = Gauge("sluice_ready", "1 when the service is ready, else 0.", multiprocess_mode="livemax")
 WAITING_SECONDS = Gauge(

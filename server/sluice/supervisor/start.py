@@ -71,7 +71,7 @@ def _make(data_dir: Path) -> None:
     try:
         disk.make_durable_folders(data_dir)
     except OSError as exc:
-        if exc.errno in NO_ROOM:
+        if exc.errno in NO_ROOM or data_dir.is_dir():
             raise
         raise UnusableFolder(
             f"{exc.filename or data_dir}: no data folder can be made: {exc.strerror}",

@@ -104,7 +104,7 @@ def exposures_of(found: Found, rows: int, *, buffer: Bytes, objects: Bytes) -> t
 
 
 def text_column(buffer: Bytes, spans: Spans, kind: int, rows: int) -> pa.Array:
-    """The first texts of one kind."""
+    """The first texts of one kind; the buffer is padded (vectors.py)."""
     begins, sizes = spans.begins[kind], spans.sizes[kind]
     room, nulls = room_of(sizes, rows)
     if nulls == rows:

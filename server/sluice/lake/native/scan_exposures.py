@@ -133,8 +133,8 @@ def scan_exposures(names: Bytes, objects: Bytes, rows: int, found: Found) -> boo
     """Note what the first events are, and what exposures among them say.
 
     Args:
-        names: where the events' names stand.
-        objects: where their metadata stand, which are JSON: a pass has found them there.
+        names: where the events' names stand. Padded (vectors.py).
+        objects: where their metadata stand, which are JSON: a pass has found them there. Padded too.
         rows: how many events.
         found: read and filled.
 

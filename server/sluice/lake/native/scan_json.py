@@ -4,7 +4,8 @@ It knows what `json_shapes.KnownRequest` knows, and refuses every body that hold
 that stands twice or is escaped, a request's own user, a time that is no plain integer, more than `MAX_IDS` ids of a
 user, or one that is null. What is refused leaves no row, and is left to the plain decoder.
 
-What keeps it within the buffer: json_text.py. Within the arrays: events and ids are counted against their room.
+What keeps it within the buffer: json_text.py, and vectors.py. Within the arrays: events and ids are counted against
+their room.
 """
 
 from __future__ import annotations
@@ -180,7 +181,7 @@ def scan_bodies(buffer: Bytes, ends: NDArray[np.int64], found: Found) -> None:
     """Scan bodies that stand one behind the other, each with a zero byte behind it.
 
     Args:
-        buffer: the bytes; the last one is zero.
+        buffer: the bytes, padded (vectors.py).
         ends: n, int64: where the zero byte behind each body stands.
         found: room for n bodies; filled.
     """

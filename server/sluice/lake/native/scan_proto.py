@@ -3,8 +3,8 @@
 What it refuses, and leaves to the plain decoder: a field that it doesn't know, one that stands twice or in parts, a
 user of the request itself, more than `MAX_IDS` ids of a user, what struct_json.py refuses.
 
-What keeps it within the buffer: wire.py. Within the arrays: events and ids are counted against their room, and texts
-are bounded by what they are made of.
+What keeps it within the buffer: wire.py, and vectors.py. Within the arrays: events and ids are counted against their
+room, and texts are bounded by what they are made of.
 
 Source: proto/sluice/events/v1/events.proto.
 """
@@ -235,7 +235,7 @@ def scan_messages(buffer: Bytes, ends: NDArray[np.int64], found: Found, texts: T
     """Scan messages that stand one behind the other.
 
     Args:
-        buffer: the bytes.
+        buffer: the bytes, padded (vectors.py).
         ends: n, int64: where each ends.
         found: room for n bodies; filled.
         texts: room for what their Structs become; filled.

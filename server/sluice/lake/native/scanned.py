@@ -58,7 +58,8 @@ def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decode
     """
     text = b"\0".join([*bodies, PADDING])
     try:
-        _ = text.isascii() or str(text, "utf-8")  # of all together: none that is read begins or ends within a character
+        if not text.isascii():
+            str(text, "utf-8")  # of all together: none that is read begins or ends within a character
     except UnicodeDecodeError:
         return [], None
     if len(text) > _MOST_BYTES:
@@ -81,11 +82,11 @@ def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decode
     said = _said(found, read)
     abouts = [NOT_SAID if raw is None else about_of(msgspec.Raw(raw)) for raw in _abouts(text, said)]
     facts = {name: list(map(attrgetter(name), abouts)) for name in About.__struct_fields__}
-    texts = text_column(buffer, said, of.ABOUT, len(read))
+    facts |= {"sdk_metadata": text_column(buffer, said, of.ABOUT, len(read))}
     return read.tolist(), Decoded(
         events=events_of(found, counts, buffer=buffer, objects=buffer, ask=ask),
         exposures=exposures_of(found, int(counts.sum()), buffer=buffer, objects=buffer),
-        requests=_requests(buffer, said, counts, facts | {"sdk_metadata": texts}),
+        requests=_requests(buffer, said, counts, facts),
     )
 
 
@@ -151,7 +152,7 @@ def _requests(
         buffer: where texts stand.
         said: what n requests say.
         counts: n: how many events each has.
-        facts: the columns that what they say of themselves makes.
+        facts: the columns made of their `statsigMetadata`, by name.
     """
     columns = {
         "rows": pa.array(counts),

@@ -4,7 +4,7 @@ What is left to that one: more than `_MAX_KEYS` members of an object, a key that
 whose shortest text has more than 15 digits or an exponent.
 
 A text is at most six times as long as what it is made of (a control character becomes six): that much room there
-is behind what was written before.
+is behind what was written before, and the padding of vectors.py.
 
 Source: google/protobuf/struct.proto.
 """

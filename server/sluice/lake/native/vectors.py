@@ -2,7 +2,7 @@
 
 Who looks at 32 bytes may look behind the end of what it reads: so there are as many behind each buffer (`PADDING`), and
 each array that is written to. First the functions as plain Python, where too few of them are an IndexError; then what
-numba makes of a call to each, by LLVM's instructions.
+numba makes of a call to each, by LLVM's instructions, on processors that put the lowest byte first.
 """
 
 from __future__ import annotations
