@@ -69,7 +69,7 @@ def _ack_only(folder: Path, how: str) -> Iterator[_Running]:
         runner.run(envoy.start())
         try:
             runner.run(envoy.wait_listening(20))
-            wait_until(lambda: runner.run(envoy.healthy_workers()) == 1, within_s=20, what="the worker is healthy")
+            wait_until(lambda: runner.run(envoy.workers()).healthy == 1, within_s=20, what="the worker is healthy")
             yield f"127.0.0.1:{envoy.address[1]}", {"envoy": envoy.pid, "workers": worker}
         finally:
             runner.run(envoy.stop(10))
