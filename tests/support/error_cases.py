@@ -849,25 +849,21 @@ _GRPC = [
         "send it in this header",
         lambda stack: stack.grpc(key=""),
     ),
-    _grpc(
-        "another method",
-        "UNIMPLEMENTED",
-        Reason.METHOD_NOT_FOUND,
-        "method",
-        _ONE_OF,
-        "another",
-        "call LogEvent or ReceiveWebhookEvent",
-        lambda stack: stack.grpc(method="/sluice.events.v1.Unknown/LogEvent"),
-    ),
-    _grpc(
-        "another method of the service",
-        "UNIMPLEMENTED",
-        Reason.METHOD_NOT_FOUND,
-        "method",
-        _ONE_OF,
-        "another",
-        "call LogEvent or ReceiveWebhookEvent",
-        lambda stack: stack.grpc(method="/sluice.events.v1.EventsService/StreamEvents"),
+    *(
+        _grpc(
+            name,
+            "UNIMPLEMENTED",
+            Reason.METHOD_NOT_FOUND,
+            "method",
+            _ONE_OF,
+            "another",
+            "call LogEvent or ReceiveWebhookEvent",
+            lambda stack, method=method: stack.grpc(method=method),
+        )
+        for name, method in (
+            ("another method", "/sluice.events.v1.Unknown/LogEvent"),
+            ("another method of the service", "/sluice.events.v1.EventsService/StreamEvents"),
+        )
     ),
     _grpc(
         "reflection, where it is off",

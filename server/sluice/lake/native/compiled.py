@@ -22,7 +22,7 @@ from numba import types
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BYTES", "FOLDER", "INT32S", "INT64S", "ROOM", "compiled", "entry"]
+__all__ = ["BYTES", "FOLDER", "INLINED", "INT32S", "INT64S", "ROOM", "compiled", "entry"]
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
@@ -60,11 +60,13 @@ numba.config.CACHE_DIR = str(FOLDER)  # type: ignore[attr-defined]  # it is made
 # All become one function: a call would hand over each array of `Found` with its shape, on the stack. None of them makes
 # an array or keeps one, so numba needn't count who holds which: that took four fifths of the time.
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+# By LLVM: numba's own way of it would cost half a minute of compiling.
+INLINED = _OPTIONS | {"forceinline": True}
 
 
 def compiled(function: _Function) -> _Function:
     """A function that others of these call: compiled into them."""
-    return cast("_Function", numba.njit(forceinline=True, **_OPTIONS)(function))
+    return cast("_Function", numba.njit(**INLINED)(function))
 
 
 def entry(*arguments: object) -> Callable[[_Function], _Function]:

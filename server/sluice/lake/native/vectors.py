@@ -13,6 +13,8 @@ import numpy as np
 from llvmlite import ir
 from numba import extending, types
 
+from sluice.lake.native.compiled import INLINED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,9 +29,6 @@ _QUOTE, _BACKSLASH, _FIRST_PRINTABLE, _FIRST_BEYOND_ASCII = b'"\\ \x80'
 
 _IS_SPECIAL = np.arange(256) < _FIRST_PRINTABLE
 _IS_SPECIAL[[_QUOTE, _BACKSLASH]] = True
-
-# Inlined by LLVM, which numba's own way of that would cost half a minute of compiling.
-_INLINED = {"forceinline": True, "_nrt": False}
 
 # What stands in numba's own stubs knows none of it.
 _numba: Any = extending
@@ -129,11 +128,11 @@ _plain, _ascii, _same, _copy = map(_numba.intrinsic, (_plain_bytes, _ascii_bytes
 
 
 # Numba wants functions whose arguments have the same names as above.
-_numba.overload(plain_bytes, jit_options=_INLINED)(lambda buffer, at: lambda buffer, at: _plain(buffer, at))
-_numba.overload(ascii_bytes, jit_options=_INLINED)(lambda buffer, at: lambda buffer, at: _ascii(buffer, at))
-_numba.overload(same_bytes, jit_options=_INLINED)(
+_numba.overload(plain_bytes, jit_options=INLINED)(lambda buffer, at: lambda buffer, at: _plain(buffer, at))
+_numba.overload(ascii_bytes, jit_options=INLINED)(lambda buffer, at: lambda buffer, at: _ascii(buffer, at))
+_numba.overload(same_bytes, jit_options=INLINED)(
     lambda rows, row, buffer, at: lambda rows, row, buffer, at: _same(rows, row, buffer, at)
 )
-_numba.overload(copy_bytes, jit_options=_INLINED)(
+_numba.overload(copy_bytes, jit_options=INLINED)(
     lambda buffer, at, data, to: lambda buffer, at, data, to: _copy(buffer, at, data, to)
 )
