@@ -23,6 +23,7 @@ from rich.console import Console
 
 from bench.events import Bodies, bodies
 from bench.sending import acknowledged, send, warm_up
+from bench.used_memory import use_free_memory
 from tests.support.service import Service
 
 _SHARES = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0)
@@ -98,6 +99,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/bench/throughput-latency.svg"))
     asked = parser.parse_args()
     sys.stdout.write(f"{os.cpu_count()} cores, which the clients share\n")
+    use_free_memory()
     found = {batch: _points(batch, asked) for batch in asked.batches}
     _draw(found, asked.out)
     figures = Path("build/bench/curve.json")

@@ -8,6 +8,7 @@ seeded requests, no two alike, as fast as --clients of them can; then `sluice fl
 CPU-seconds are those of Envoy, the workers, the lake writer and the supervisor from the first request until then.
 Then the same service meets half of that rate in an open loop for --latency-seconds. At the end the rows of the lake
 are counted against what was acknowledged; a cell where they differ ends the bench with 1.
+Before all that a virtual machine's free memory is written to once (bench.used_memory).
 What would mislead: wall time, where machines share cores (so there is none in the table); other work on the machine;
 one run (--rounds takes the median). Compare two versions in one sitting: python -m bench.compare A B.
 """
@@ -33,6 +34,7 @@ from bench.baselines.run import BASELINES, measure
 from bench.events import Bodies, bodies
 from bench.processes import usage
 from bench.sending import acknowledged, metrics, send, send_to, warm_up
+from bench.used_memory import use_free_memory
 from tests.support.service import Service
 
 # Events of a cell, by events of a request: enough for some seconds of CPU time.
@@ -193,10 +195,13 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="more or fewer events in each cell")
     parser.add_argument("--latency-seconds", type=float, default=8.0)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--memory-as-it-is", action="store_true", help="take no free memory into use beforehand")
     parser.add_argument("--folder", default=None, help="where the data folders lie; its disk is what is measured")
     parser.add_argument("--out", default="build/bench/latest.json", help="where the figures are written, as JSON")
     options = parser.parse_args()
     started = time.time()
+    if not options.memory_as_it_is:
+        use_free_memory()
     cells: list[dict[str, Any]] = []
     console = Console(stderr=True)
     for transport in options.transports.split(","):

@@ -40,7 +40,7 @@ def bounds_mib(max_body_bytes: int) -> dict[str, float]:
     return {
         "supervisor": 100,
         "envoy": 100 + COMPOSE.max_heap_bytes // _MIB,
-        "worker": 100 + 2 * requests * max_body_bytes // _MIB,
+        "worker": 100 + 120 + 2 * requests * max_body_bytes // _MIB,
         "lake": 220 + 64 + 70 * max_body_bytes // _MIB,
     }
 

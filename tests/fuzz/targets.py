@@ -28,6 +28,7 @@ from sluice.lake.decode import decode
 from sluice.log.ports import Body, Damage
 from sluice.log.reader import records_in
 from sluice.storage.v1 import log_record_pb2 as storage
+from tests.support.checked import is_sure_of_json, is_sure_of_message
 from tests.support.compiled import read_json, read_messages
 
 if TYPE_CHECKING:
@@ -208,6 +209,16 @@ def check_compiled_messages(body: bytes) -> None:
     read_messages([good, body, good])
 
 
+def check_sure_of_json(body: bytes) -> None:
+    """The compiled check takes nothing that the plain one does not take."""
+    is_sure_of_json(body)
+
+
+def check_sure_of_messages(body: bytes) -> None:
+    """The same, of protobuf."""
+    is_sure_of_message(body)
+
+
 _EVENT = {
     "user": {"userID": "u1", "email": "a@b.c", "custom": {"plan": "pro"}, "customIDs": {"stableID": "s"}},
     "eventName": "statsig::gate_exposure",
@@ -252,6 +263,8 @@ TARGETS = {
     "protobuf": Target(check_protobuf, tuple(_messages())),
     "compiled-json": Target(check_compiled_json, _JSON),
     "compiled-protobuf": Target(check_compiled_messages, tuple(_messages())),
+    "sure-json": Target(check_sure_of_json, _JSON),
+    "sure-protobuf": Target(check_sure_of_messages, tuple(_messages())),
     "private": Target(check_private, _JSON),
     "segment": Target(check_segment, tuple(_segments())),
     "unpack": Target(

@@ -17,7 +17,7 @@ from google.rpc import error_details_pb2
 
 from sluice.events.v1 import events_pb2 as pb
 from sluice.events.v1 import events_service_pb2_grpc as services
-from sluice.lake.niceness import NICENESS
+from sluice.niceness import NICENESS
 from tests.support.disk_faults import DiskFaults, Rule
 from tests.support.grpc_errors import details_of
 from tests.support.service import Service

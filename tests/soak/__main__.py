@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sluice.ingest.sure import CompiledCheck
 from sluice.lake.native.ready import CompiledDecoder
 from tests.soak.plan import Chosen, Plan
 from tests.soak.progress import Progress
@@ -36,8 +37,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     environment = {"PLANTED_FAULT": asked.plant} if asked.plant else {}
     if asked.decoder == "compiled":
-        sys.stderr.write("compiling the decoder, unless it was before\n")
+        sys.stderr.write("compiling the decoder and the check, unless they were before\n")
         CompiledDecoder().load()
+        CompiledCheck().load()
         environment["COMPILED_AT_ONCE"] = "1"
     with Progress() as progress:
         plan = Chosen(asked.only, seed=seed) if asked.only else Plan(asked.kills, seed=seed)
@@ -73,7 +75,10 @@ def _arguments() -> argparse.Namespace:
         "--plant", metavar="FAULT", help="let the service break a promise: tests/support/injected/planted.py"
     )
     parser.add_argument(
-        "--decoder", choices=["compiled", "plain"], default="compiled", help="what each lake writer has from its start"
+        "--decoder",
+        choices=["compiled", "plain"],
+        default="compiled",
+        help="what each worker and lake writer has from its start",
     )
     return parser.parse_args()
 

@@ -120,8 +120,9 @@ class AtOnce:
             told = door.client_time_in(body, found, caller)
         if isinstance(told, Invalid):
             return None
+        kept = body if found.is_stored_as_it_is else shape.to_store(body)
         return door.known(request_id, key, caller, client_time_ms=told).accepted(
-            shape.to_store(body), event_count=found.event_count, body_format=found.body_format
+            kept, event_count=found.event_count, body_format=found.body_format
         )
 
 

@@ -32,6 +32,7 @@ class WorkerConfig:
         lifeline_fd: read end of a pipe that ends with the supervisor; None: there is no supervisor.
         drain_timeout_s: how long requests in flight may take to finish when the worker stops.
         reflection: whether gRPC reflection answers.
+        compiled_check: whether bodies are checked by what is compiled, once there is much to check.
     """
 
     data_dir: str
@@ -53,3 +54,4 @@ class WorkerConfig:
     lifeline_fd: int | None = None
     drain_timeout_s: float = 20.0
     reflection: bool = False
+    compiled_check: bool = True

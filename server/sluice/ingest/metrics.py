@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sluice.log.ports import Entry
 
 __all__ = [
+    "COMPILED_CHECK",
     "FAULTS",
     "IN_FLIGHT_BYTES",
     "OUTAGES",
@@ -55,6 +56,9 @@ OUTAGES = Gauge(
 )
 IN_FLIGHT_BYTES = Gauge(
     "sluice_in_flight_bytes", "Bodies that are being handled, in bytes.", multiprocess_mode="livesum"
+)
+COMPILED_CHECK = Gauge(
+    "sluice_ingest_compiled_check", "Workers that check bodies by what was compiled.", multiprocess_mode="livesum"
 )
 READY = Gauge("sluice_workers_ready", "Workers that take requests.", multiprocess_mode="livesum")
 

@@ -158,7 +158,7 @@ class Receiver:
             return await self._accept_part(request, parts)
         if not found.event_count:
             return Accepted()
-        kept = await _inline_if_small(body, shape.to_store, body)
+        kept = body if found.is_stored_as_it_is else await _inline_if_small(body, shape.to_store, body)
         return await self._append(request.accepted(kept, event_count=found.event_count, body_format=found.body_format))
 
     async def _parted(self, shape: Shape, body: bytes, body_format: Body) -> Parted | None:

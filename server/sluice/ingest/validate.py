@@ -1,8 +1,8 @@
 """Whether a JSON body keeps the contract. Returns what was found; raises nothing.
 
-The fast way: the whole body is UTF-8 (msgspec does not check what it skips), it is not nested too deep, and msgspec
-takes it as one of the door's forms: the strict type, then the lenient one, then what only this door knows. What none of
-them takes goes to explain.py, which has the last word.
+The fastest way: what is compiled is sure of it (sure.py). The fast way: the whole body is UTF-8 (msgspec does not check
+what it skips), it is not nested too deep, and msgspec takes it as one of the door's forms: the strict type, then the
+lenient one, then what only this door knows. What none of them takes goes to explain.py, which has the last word.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from sluice.ingest.caller import client_time_in_body
 from sluice.ingest.explain import explain, explain_exposures, explain_webhook
 from sluice.ingest.nesting import MAX_DEPTH, too_deep_at
 from sluice.ingest.private import without_private_attributes
+from sluice.ingest.sure import COMPILED
 from sluice.ingest.violations import Invalid, invalid_request
 from sluice.log.ports import Body
 
@@ -46,11 +47,13 @@ class Valid:
         event_count: how many events it holds.
         body_format: what it is, where that isn't what the door's bodies are.
         client_time_ms: the client's clock, where a typed message tells it.
+        is_stored_as_it_is: it surely holds nothing that is not to be stored.
     """
 
     event_count: int
     body_format: Body | None = None
     client_time_ms: int | None = None
+    is_stored_as_it_is: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class JsonShape:
         explain: says all that is wrong with any JSON.
         count: what a body holds with which nothing is wrong.
         takes_client_time: whether the client's clock may stand in the body.
+        holds_events: whether it is what the compiled check knows.
     """
 
     def __init__(
@@ -79,24 +83,24 @@ class JsonShape:
         explain: Callable[[bytes], Invalid | None],
         count: Callable[[bytes], Valid | Invalid],
         takes_client_time: bool = False,
+        holds_events: bool = True,
     ) -> None:
         self._forms = [(msgspec.json.Decoder(form, dec_hook=decode_lenient), judge) for form, judge in forms]
         self._key = key
         self._explain = explain
         self._count = count
         self._takes_client_time = takes_client_time
+        self._holds_events = holds_events
 
     def check(self, body: bytes) -> _Found:
-        """Check a body quickly: 0.6 µs per event."""
-        if not body.isascii():
-            try:
-                body.decode()
-            except UnicodeDecodeError as exc:
-                return malformed.not_utf8(body, exc.start)
-        found = self._find(body)
-        # Last, as each event that was counted makes it easier.
-        too_deep = too_deep_at(body, side_by_side=found.event_count if isinstance(found, Valid) else 0)
-        return found if too_deep is None else malformed.too_deep(body, too_deep, MAX_DEPTH)
+        """Check a body quickly: 0.25 µs per event where what is compiled is sure, else 0.7."""
+        sure = COMPILED.events_in_json(body) if self._holds_events else None
+        if sure is not None:
+            return Valid(event_count=sure, is_stored_as_it_is=True)
+        found = self._check(body)
+        if isinstance(found, Valid):
+            COMPILED.preparation.count(found.event_count)
+        return found
 
     def look_closer(self, body: bytes) -> Valid | Invalid:
         """Say what is wrong with a body that `check` found unclear, or that nothing is. Slow: see explain.py."""
@@ -109,6 +113,17 @@ class JsonShape:
     def to_store(self, body: bytes) -> bytes:
         """What of a valid body goes to the log."""
         return without_private_attributes(body)
+
+    def _check(self, body: bytes) -> _Found:
+        if not body.isascii():
+            try:
+                body.decode()
+            except UnicodeDecodeError as exc:
+                return malformed.not_utf8(body, exc.start)
+        found = self._find(body)
+        # Last, as each event that was counted makes it easier.
+        too_deep = too_deep_at(body, side_by_side=found.event_count if isinstance(found, Valid) else 0)
+        return found if too_deep is None else malformed.too_deep(body, too_deep, MAX_DEPTH)
 
     def _find(self, body: bytes) -> _Found:
         for decoder, judge in self._forms:
@@ -241,5 +256,9 @@ WEBHOOK = JsonShape(
     count=_count_webhook_events,
 )
 CUSTOM_EXPOSURES = JsonShape(
-    (CustomExposuresBody, _custom_exposures), key=_EXPOSURES_KEY, explain=explain_exposures, count=_count_exposures
+    (CustomExposuresBody, _custom_exposures),
+    key=_EXPOSURES_KEY,
+    explain=explain_exposures,
+    count=_count_exposures,
+    holds_events=False,
 )

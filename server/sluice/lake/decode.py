@@ -168,7 +168,7 @@ def _in_groups(records: Sequence[storage.LogRecord]) -> Iterator[tuple[list[int]
             groups[body_format] = [index for index in groups[body_format] if index not in left]
     for body_format, indices in groups.items():
         if indices:
-            COMPILED.decoded(sum(records[index].event_count for index in indices))
+            COMPILED.preparation.count(sum(records[index].event_count for index in indices))
             for decoded in _DECODERS[body_format]([records[index] for index in indices]):
                 yield indices, decoded
 

@@ -32,7 +32,6 @@ from sluice.lake.failing import PublishFailed, failing
 from sluice.lake.load import SegmentUnreadable
 from sluice.lake.metrics import Failure
 from sluice.lake.native.ready import COMPILED
-from sluice.lake.niceness import be_nice
 from sluice.lake.parquet import UnreadableFile
 from sluice.lake.partition import LAKE_FOLDER, REJECTS_FOLDER
 from sluice.lake.plan import Suspects, next_file
@@ -45,6 +44,7 @@ from sluice.lake.written_tables import written_tables
 from sluice.log.ports import DamageReason
 from sluice.log.refused import KEEPS_FREE_TIMES
 from sluice.log.segment import LOG_FOLDER
+from sluice.niceness import be_nice
 from sluice.outage import hint_of
 from sluice.shut_out import shut_out
 
@@ -326,11 +326,11 @@ def main(arguments: Sequence[str]) -> int:
     loop.listen()
     if not config.blamed:
         # What killed a writer is tried without what has no guard against faults of its own.
-        COMPILED.prepare_after(_EVENTS_WORTH_COMPILING)
+        COMPILED.preparation.after(_EVENTS_WORTH_COMPILING)
     try:
         return loop.run()
     finally:
-        COMPILED.close()
+        COMPILED.preparation.close()
 
 
 if __name__ == "__main__":

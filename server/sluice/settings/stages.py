@@ -38,6 +38,7 @@ def worker_config(
     lifeline_fd: int | None,
     drain_timeout_s: float,
     places: Sequence[tuple[str, int, int]] = (),
+    compiled_check: bool = True,
 ) -> WorkerConfig:
     """The values of one ingest worker.
 
@@ -48,6 +49,7 @@ def worker_config(
         lifeline_fd: the read end of a pipe that ends with the supervisor.
         drain_timeout_s: its part of the time that the whole service has to stop.
         places: of folders that must be the supervisor's: path, device and inode.
+        compiled_check: whether it may check bodies by what is compiled.
     """
     return WorkerConfig(
         data_dir=str(settings.data_dir.absolute()),
@@ -71,6 +73,7 @@ def worker_config(
         lifeline_fd=lifeline_fd,
         drain_timeout_s=drain_timeout_s,
         reflection=_reflects(settings),
+        compiled_check=compiled_check,
     )
 
 

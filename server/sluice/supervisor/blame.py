@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Blame", "is_own_fault"]
+__all__ = ["Blame", "is_broken", "is_own_fault"]
 
 # From outside: the kernel's out-of-memory killer, an operator, or the supervisor itself.
 _FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM}
@@ -17,6 +17,11 @@ _FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM}
 def is_own_fault(exit_code: int) -> bool:
     """Whether a process died of what it did: an exit code, or a signal other than SIGKILL and SIGTERM."""
     return exit_code != 0 and exit_code not in _FROM_OUTSIDE
+
+
+def is_broken(exit_code: int) -> bool:
+    """Whether a process was ended by a signal that tells of broken memory or code."""
+    return is_own_fault(exit_code) and exit_code < 0
 
 
 class Blame:

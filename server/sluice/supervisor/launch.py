@@ -110,8 +110,13 @@ class Launcher:
         self._place = place
         self._json_messages = json_messages
 
-    async def worker(self, index: int) -> Child:
-        """Start one ingest worker."""
+    async def worker(self, index: int, *, compiled_check: bool) -> Child:
+        """Start one ingest worker.
+
+        Args:
+            index: which one it is, from 0.
+            compiled_check: whether it may check bodies by what is compiled.
+        """
         config = worker_config(
             self._settings,
             index=index,
@@ -119,6 +124,7 @@ class Launcher:
             places=self._place.of_folders,
             lifeline_fd=self._place.lifeline_fd,
             drain_timeout_s=self._settings.drain_timeout * WORKERS_CALLS,
+            compiled_check=compiled_check,
         )
         return await self._python("sluice.ingest.worker", msgspec.json.encode(config), role=f"worker-{index}")
 

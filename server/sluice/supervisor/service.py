@@ -20,7 +20,7 @@ from sluice.log.refused import refused_log
 from sluice.log.segment import LOG_FOLDER
 from sluice.supervisor import metrics
 from sluice.supervisor.beside import beside
-from sluice.supervisor.blame import Blame
+from sluice.supervisor.blame import Blame, is_broken
 from sluice.supervisor.edge_child import EnvoyChild
 from sluice.supervisor.health import Health
 from sluice.supervisor.keeper import End, Keeper
@@ -65,6 +65,7 @@ class Service:
     def __init__(self, settings: Settings, place: Place, *, json_messages: bool) -> None:
         self._place = place
         self._blame = Blame()
+        self._trusts_compiled_check = True
         self._exit_code = 0
         self._in_hand: asyncio.Future[list[str]] | None = None
         self._recovery = Recovery(
@@ -251,7 +252,7 @@ class Service:
         return KeptWorker(
             index=index,
             socket=self._place.worker_socket(index),
-            start=lambda: self._launcher.worker(index),
+            start=lambda: self._launcher.worker(index, compiled_check=self._trusts_compiled_check),
             after_end=self._after_worker,
         )
 
@@ -263,6 +264,10 @@ class Service:
 
     async def _after_worker(self, end: End) -> None:
         self._forget(end)
+        if is_broken(end.exit_code) and self._trusts_compiled_check:
+            # It has no guard against faults of its own, and senders send again what killed a worker.
+            self._trusts_compiled_check = False
+            _messages.warning("workers check bodies without what is compiled from now on", exit_code=end.exit_code)
         self._ask_for_recovery()
 
     def _ask_for_recovery(self) -> None:

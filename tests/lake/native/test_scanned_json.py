@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.events import bodies as of_the_bench
 from sluice.lake.native import scanned
-from sluice.lake.native.found import MAX_IDS
+from sluice.native.found import MAX_IDS
 from tests.support.compiled import read_json
 from tests.support.generated import many_bodies
 

@@ -16,7 +16,7 @@ from sluice.events.v1 import events_pb2 as api
 from sluice.lake import decode_proto
 from sluice.lake.fields import UndecodableBody
 from sluice.lake.native import scanned
-from sluice.lake.native.found import MAX_IDS
+from sluice.native.found import MAX_IDS
 from sluice.storage.v1 import log_record_pb2 as storage
 from tests.support.compiled import read_messages
 from tests.support.generated import many_bodies

@@ -1,4 +1,4 @@
-"""Lets a lake writer load the compiled decoder when it starts, not when it has decoded much: a run of short lives."""
+"""Lets a process load what is compiled when it starts, not when it has done much without: a run of short lives."""
 
 import threading
 
@@ -6,13 +6,13 @@ import process_role
 
 
 def install() -> None:
-    """From now on, in a lake writer; it must have been compiled on this machine before."""
-    if not process_role.role().startswith("lake"):
+    """From now on, in a worker or lake writer; it must have been compiled on this machine before."""
+    if not process_role.role().startswith(("worker", "lake")):
         return
-    from sluice.lake.native.ready import CompiledDecoder  # noqa: PLC0415  only in the process that is meant
+    from sluice.native.preparation import Preparation  # noqa: PLC0415  only in the processes that are meant
 
-    def prepare_after(decoder: CompiledDecoder, _events: int) -> None:
-        decoder._preparing = threading.Thread(target=decoder.load, daemon=True)
-        decoder._preparing.start()
+    def after(preparation: Preparation, _events: int) -> None:
+        preparation._thread = threading.Thread(target=preparation._load, daemon=True)
+        preparation._thread.start()
 
-    CompiledDecoder.prepare_after = prepare_after  # type: ignore[method-assign]  for as long as this process lives
+    Preparation.after = after  # type: ignore[method-assign]  for as long as this process lives

@@ -10,18 +10,18 @@ import pyarrow.compute as pc
 
 from sluice.lake.exposures import EXPOSURE_FIELDS
 from sluice.lake.fields import EVENT_FIELDS
-from sluice.lake.native import found as of
 from sluice.lake.native.gather import gather, room_of
 from sluice.lake.native.scan_exposures import KINDS, scan_exposures
-from sluice.lake.native.vectors import WIDTH
+from sluice.native import found as of
+from sluice.native.vectors import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from sluice.lake.native.arrays import Bytes
-    from sluice.lake.native.found import Found, Spans
+    from sluice.native.arrays import Bytes
+    from sluice.native.found import Found, Spans
 
 __all__ = ["events_of", "exposures_of", "text_column"]
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import types
 
-from sluice.lake.native.arrays import widened
-from sluice.lake.native.compiled import BYTES, INT32S, ROOM, compiled, entry
-from sluice.lake.native.json_text import BACKSLASH, HEX, UNESCAPED
-from sluice.lake.native.vectors import WIDTH, copy_bytes
+from sluice.native.arrays import widened
+from sluice.native.compiled import BYTES, INT32S, ROOM, compiled, entry
+from sluice.native.json_text import BACKSLASH, HEX, UNESCAPED
+from sluice.native.vectors import WIDTH, copy_bytes
 
 if TYPE_CHECKING:
-    from sluice.lake.native.arrays import Bytes, Places
+    from sluice.native.arrays import Bytes, Places
 
 __all__ = ["gather", "room_of"]
 

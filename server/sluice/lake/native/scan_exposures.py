@@ -9,11 +9,12 @@ from numba import types
 
 from sluice.contract import INTERNAL_EVENT_PREFIX
 from sluice.lake.exposures import INTERNAL_PREFIXES
-from sluice.lake.native import found as of
-from sluice.lake.native.compiled import BYTES, compiled, entry
-from sluice.lake.native.found import NULL, room_for
-from sluice.lake.native.json_object import begins_with, behind_value, size_of, table_of, text_or_null
-from sluice.lake.native.json_text import (
+from sluice.lake.schema import EventKind
+from sluice.native import found as of
+from sluice.native.compiled import BYTES, compiled, entry
+from sluice.native.found import NULL, room_for
+from sluice.native.json_object import begins_with, behind_value, size_of, table_of, text_or_null
+from sluice.native.json_text import (
     CLOSE_OBJECT,
     COLON,
     OPEN_OBJECT,
@@ -25,11 +26,10 @@ from sluice.lake.native.json_text import (
     skip_string,
     skip_value,
 )
-from sluice.lake.schema import EventKind
 
 if TYPE_CHECKING:
-    from sluice.lake.native.arrays import Bytes
-    from sluice.lake.native.found import Found
+    from sluice.native.arrays import Bytes
+    from sluice.native.found import Found
 
 __all__ = ["KINDS", "scan_exposures"]
 

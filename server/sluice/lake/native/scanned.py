@@ -19,22 +19,22 @@ from sluice.lake.decode_proto import said_by
 from sluice.lake.fields import REQUEST_FIELDS, Decoded
 from sluice.lake.json_members import about_of
 from sluice.lake.json_shapes import NOT_SAID, About
-from sluice.lake.native import found as of
 from sluice.lake.native.columns import events_of, exposures_of, text_column
-from sluice.lake.native.found import Spans, room_for
-from sluice.lake.native.scan_json import scan_bodies
-from sluice.lake.native.scan_proto import scan_messages
-from sluice.lake.native.struct_json import LONGER, room_for_texts
-from sluice.lake.native.vectors import PADDING
 from sluice.lake.value import number_in_text
+from sluice.native import found as of
+from sluice.native.found import Spans, room_for
+from sluice.native.scan_json import scan_bodies
+from sluice.native.scan_proto import scan_messages
+from sluice.native.struct_json import LONGER, room_for_texts
+from sluice.native.vectors import PADDING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from sluice.lake.native.arrays import Bytes
-    from sluice.lake.native.found import Found
+    from sluice.native.arrays import Bytes
+    from sluice.native.found import Found
 
 __all__ = ["decode_json", "decode_messages"]
 

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sluice.lake.native import found as of
-from sluice.lake.native.compiled import compiled
-from sluice.lake.native.found import MAX_IDS
-from sluice.lake.native.json_object import behind_value, next_key, open_or_null, raw_or_null, table_of, text_or_null
-from sluice.lake.native.json_text import (
+from sluice.native import found as of
+from sluice.native.compiled import compiled
+from sluice.native.found import MAX_IDS
+from sluice.native.json_object import behind_value, next_key, open_or_null, raw_or_null, table_of, text_or_null
+from sluice.native.json_text import (
     COLON,
     QUOTE,
     REFUSED,
     skip_space,
     skip_string,
 )
-from sluice.lake.native.stable_id import note_stable_id, order_of_keys
+from sluice.native.stable_id import note_stable_id, order_of_keys
 
 if TYPE_CHECKING:
-    from sluice.lake.native.arrays import Bytes
-    from sluice.lake.native.found import Found
+    from sluice.native.arrays import Bytes
+    from sluice.native.found import Found
 
 __all__ = ["scan_user"]
 

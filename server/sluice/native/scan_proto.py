@@ -15,25 +15,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sluice.lake.native import found as of
-from sluice.lake.native.compiled import BYTES, INT64S, compiled, entry
-from sluice.lake.native.found import MAX_IDS, NULL, room_for
-from sluice.lake.native.json_numbers import may_be_number, short_number
-from sluice.lake.native.json_text import CLOSE_ARRAY, COMMA, OPEN_ARRAY, REFUSED
-from sluice.lake.native.stable_id import note_stable_id, order_of_keys
-from sluice.lake.native.struct_json import double_at, room_for_texts, write_object
-from sluice.lake.native.wire import FIXED64, LENGTH, VARINT, is_utf8, map_entry, next_field, varint
+from sluice.native import found as of
+from sluice.native.compiled import BYTES, INT64S, compiled, entry
+from sluice.native.found import MAX_IDS, NULL, room_for
+from sluice.native.json_numbers import may_be_number, short_number
+from sluice.native.json_text import CLOSE_ARRAY, COMMA, OPEN_ARRAY, REFUSED
+from sluice.native.stable_id import note_stable_id, order_of_keys
+from sluice.native.struct_json import double_at, room_for_texts, write_object
+from sluice.native.wire import FIXED64, LENGTH, VARINT, is_utf8, map_entry, next_field, varint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sluice.lake.native.arrays import Bytes
-    from sluice.lake.native.found import Found, Spans
-    from sluice.lake.native.struct_json import Texts
+    from sluice.native.arrays import Bytes
+    from sluice.native.found import Found, Spans
+    from sluice.native.struct_json import Texts
 
-__all__ = ["scan_messages"]
+__all__ = ["CLIENT_TIME", "EVENTS", "IDEMPOTENCY_KEY", "STATSIG_METADATA", "scan_event", "scan_messages"]
 
-_EVENTS, _STATSIG_METADATA, _IDEMPOTENCY_KEY, _CLIENT_TIME = 1, 2, 3, 5
+# Of LogEventRequest.
+EVENTS, STATSIG_METADATA, IDEMPOTENCY_KEY, CLIENT_TIME = 1, 2, 3, 5
 
 _USER, _NAME, _TIME, _VALUE, _METADATA, _SECONDARY_EXPOSURES, _EVENT_ID = range(1, 8)
 _NULL_VALUE, _NUMBER_VALUE, _STRING_VALUE = range(1, 4)
@@ -165,14 +166,14 @@ def _scan_user(
 
 
 @compiled
-def _scan_event(
+def scan_event(
     buffer: Bytes, at: int, end: int, found: Found, texts: Texts, to: int, row: int, ids: int
 ) -> tuple[int, int]:
     """Note an event; return where texts end with its own, and how many ids there are."""
     for field in range(of.EXPOSURE_NAME):
         found.fields.sizes[field, row] = NULL
-    found.has_time[row], found.kinds[row] = 0, of.NO_NUMBER
-    has_user, has_value = False, False
+    found.has_time[row], found.has_user[row], found.kinds[row] = 0, 0, of.NO_NUMBER
+    has_value = False
     while at < end:
         number, wire, start, at = next_field(buffer, at, end)
         if number == _TIME and wire == VARINT:
@@ -183,7 +184,8 @@ def _scan_event(
             return REFUSED, ids
         is_good = True
         if number == _USER:
-            is_good, has_user = not has_user, True
+            is_good = not found.has_user[row]
+            found.has_user[row] = 1
             if is_good:
                 to, ids = _scan_user(buffer, start, at, found, texts, to, row, ids)
         elif number == _NAME:
@@ -198,8 +200,6 @@ def _scan_event(
             is_good = number == _EVENT_ID and _note_text(buffer, start, at, found.fields, of.EVENT_ID, row)
         if to < 0 or not is_good:
             return REFUSED, ids
-    if found.fields.sizes[of.EVENT_NAME, row] == NULL:
-        found.fields.begins[of.EVENT_NAME, row] = found.fields.sizes[of.EVENT_NAME, row] = 0
     return to, ids
 
 
@@ -211,21 +211,23 @@ def _scan_message(
     found.said.sizes[of.ABOUT, body] = found.said.sizes[of.IDEMPOTENCY_KEY, body] = NULL
     while at < end:
         number, wire, start, at = next_field(buffer, at, end)
-        if number == _CLIENT_TIME and wire == VARINT:
+        if number == CLIENT_TIME and wire == VARINT:
             continue
         if number < 1 or wire != LENGTH:
             return REFUSED, row, ids
-        if number == _EVENTS:
+        if number == EVENTS:
             if row == found.times.shape[0] or ids + MAX_IDS > found.ids.sizes.shape[1]:
                 return REFUSED, row, ids
-            to, ids = _scan_event(buffer, start, at, found, texts, to, row, ids)
+            to, ids = scan_event(buffer, start, at, found, texts, to, row, ids)
             if to < 0:
                 return REFUSED, row, ids
+            if found.fields.sizes[of.EVENT_NAME, row] == NULL:
+                found.fields.begins[of.EVENT_NAME, row] = found.fields.sizes[of.EVENT_NAME, row] = 0
             found.id_ends[row] = ids
             row += 1
-        elif number == _STATSIG_METADATA and found.said.sizes[of.ABOUT, body] == NULL:
+        elif number == STATSIG_METADATA and found.said.sizes[of.ABOUT, body] == NULL:
             found.said.begins[of.ABOUT, body], found.said.sizes[of.ABOUT, body] = start, at - start
-        elif number != _IDEMPOTENCY_KEY or not _note_text(buffer, start, at, found.said, of.IDEMPOTENCY_KEY, body):
+        elif number != IDEMPOTENCY_KEY or not _note_text(buffer, start, at, found.said, of.IDEMPOTENCY_KEY, body):
             return REFUSED, row, ids
     return to, row, ids
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sluice.lake.native.compiled import compiled
+from sluice.native.compiled import compiled
 
 if TYPE_CHECKING:
-    from sluice.lake.native.arrays import Bytes
+    from sluice.native.arrays import Bytes
 
 __all__ = ["order_of"]
 

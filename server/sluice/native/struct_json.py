@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sluice.lake.native.arrays import widened
-from sluice.lake.native.compiled import compiled
-from sluice.lake.native.json_text import (
+from sluice.native.arrays import widened
+from sluice.native.compiled import compiled
+from sluice.native.json_text import (
     BACKSLASH,
     CLOSE_ARRAY,
     CLOSE_OBJECT,
@@ -29,12 +29,12 @@ from sluice.lake.native.json_text import (
     REFUSED,
     ZERO,
 )
-from sluice.lake.native.order import order_of
-from sluice.lake.native.vectors import WIDTH, copy_bytes, plain_bytes
-from sluice.lake.native.wire import FIXED64, LENGTH, VARINT, is_utf8, map_entry, next_field, varint
+from sluice.native.order import order_of
+from sluice.native.vectors import WIDTH, copy_bytes, plain_bytes
+from sluice.native.wire import FIXED64, LENGTH, VARINT, is_utf8, map_entry, next_field, varint
 
 if TYPE_CHECKING:
-    from sluice.lake.native.arrays import Bytes, Places
+    from sluice.native.arrays import Bytes, Places
 
 __all__ = ["LONGER", "Texts", "double_at", "room_for_texts", "write_object"]
 

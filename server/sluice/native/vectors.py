@@ -13,12 +13,12 @@ import numpy as np
 from llvmlite import ir
 from numba import extending, types
 
-from sluice.lake.native.compiled import INLINED
+from sluice.native.compiled import INLINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sluice.lake.native.arrays import Bytes
+    from sluice.native.arrays import Bytes
 
 __all__ = ["PADDING", "WIDTH", "ascii_bytes", "copy_bytes", "plain_bytes", "same_bytes"]
 

@@ -33,20 +33,21 @@ INT32S = types.int32[::1]
 INT64S = types.int64[::1]
 
 
-_SOURCES = Path(__file__).parent
-# Files of other rooms whose constants are compiled in.
-_CONSTANTS = [_SOURCES.parent / "exposures.py", _SOURCES.parent / "schema.py", _SOURCES.parents[1] / "contract.py"]
+_PACKAGE = Path(__file__).parents[1]
+# This room, and whatever of others is compiled in.
+_SOURCES = ("native/*.py", "lake/native/*.py", "lake/exposures.py", "lake/schema.py", "contract.py")
 
 
 def _cache() -> Path:
     """The folder of numba's cache: below where NUMBA_CACHE_DIR says, else beside the code, else in the user's cache."""
-    sources = [path.read_bytes() for path in (*sorted(_SOURCES.glob("*.py")), *_CONSTANTS)]
+    sources = [path.read_bytes() for pattern in _SOURCES for path in sorted(_PACKAGE.glob(pattern))]
     versions = f"numba {numba.__version__}, numpy {np.__version__}".encode()
     name = f"compiled-{hashlib.sha256(b''.join([*sources, versions])).hexdigest()[:16]}"
     if os.environ.get("NUMBA_CACHE_DIR"):
         return Path(os.environ["NUMBA_CACHE_DIR"], name)
-    if os.access(_SOURCES, os.W_OK):
-        return _SOURCES / "__pycache__" / name
+    beside = Path(__file__).parent
+    if os.access(beside, os.W_OK):
+        return beside / "__pycache__" / name
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sluice", name)
 
 

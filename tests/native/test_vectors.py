@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.lake.native.vectors import WIDTH, ascii_bytes, copy_bytes, plain_bytes, same_bytes
+from sluice.native.vectors import WIDTH, ascii_bytes, copy_bytes, plain_bytes, same_bytes
 
 # Plain ones mostly, so that what ends a run stands anywhere in it.
 SOME_BYTES = st.binary(min_size=2 * WIDTH, max_size=2 * WIDTH) | st.lists(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sluice.lake.native.arrays import widened
-from sluice.lake.native.compiled import compiled
-from sluice.lake.native.json_text import (
+from sluice.native.arrays import widened
+from sluice.native.compiled import compiled
+from sluice.native.json_text import (
     CLOSE_OBJECT,
     COLON,
     COMMA,
@@ -20,11 +20,11 @@ from sluice.lake.native.json_text import (
     skip_string,
     skip_value,
 )
-from sluice.lake.native.vectors import WIDTH, same_bytes
+from sluice.native.vectors import WIDTH, same_bytes
 
 if TYPE_CHECKING:
-    from sluice.lake.native.arrays import Bytes
-    from sluice.lake.native.found import Spans
+    from sluice.native.arrays import Bytes
+    from sluice.native.found import Spans
 
 __all__ = [
     "begins_with",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sluice.lake.native.arrays import widened
-from sluice.lake.native.compiled import compiled
-from sluice.lake.native.json_text import DOT, IS_DIGIT, MINUS, REFUSED, ZERO
+from sluice.native.arrays import widened
+from sluice.native.compiled import compiled
+from sluice.native.json_text import DOT, IS_DIGIT, MINUS, REFUSED, ZERO
 
 if TYPE_CHECKING:
-    from sluice.lake.native.arrays import Bytes
+    from sluice.native.arrays import Bytes
 
 __all__ = ["may_be_number", "plain_integer", "short_number"]
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sluice.lake.native.arrays import widened
-from sluice.lake.native.compiled import compiled
-from sluice.lake.native.vectors import WIDTH, plain_bytes
+from sluice.native.arrays import widened
+from sluice.native.compiled import compiled
+from sluice.native.vectors import WIDTH, plain_bytes
 
 if TYPE_CHECKING:
-    from sluice.lake.native.arrays import Bytes
+    from sluice.native.arrays import Bytes
 
 __all__ = [
     "HEX",

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sluice.lake.native.arrays import widened
-from sluice.lake.native.compiled import compiled
-from sluice.lake.native.json_text import REFUSED
-from sluice.lake.native.vectors import ascii_bytes
+from sluice.native.arrays import widened
+from sluice.native.compiled import compiled
+from sluice.native.json_text import REFUSED
+from sluice.native.vectors import ascii_bytes
 
 if TYPE_CHECKING:
-    from sluice.lake.native.arrays import Bytes
+    from sluice.native.arrays import Bytes
 
 __all__ = ["FIXED64", "LENGTH", "VARINT", "is_utf8", "map_entry", "next_field", "varint"]
 

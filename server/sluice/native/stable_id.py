@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sluice.lake.native import found as of
-from sluice.lake.native.compiled import compiled
-from sluice.lake.native.order import order_of
+from sluice.native import found as of
+from sluice.native.compiled import compiled
+from sluice.native.order import order_of
 
 if TYPE_CHECKING:
-    from sluice.lake.native.arrays import Bytes
-    from sluice.lake.native.found import Found
+    from sluice.native.arrays import Bytes
+    from sluice.native.found import Found
 
 __all__ = ["note_stable_id", "order_of_keys"]
 

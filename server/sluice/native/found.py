@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sluice.lake.native.arrays import Bytes, Places
+    from sluice.native.arrays import Bytes, Places
 
 __all__ = ["MAX_IDS", "NULL", "Found", "Spans", "room_for"]
 
@@ -52,6 +52,7 @@ class Found(NamedTuple):
         fields: of m events.
         times: m, int64.
         has_time: m, uint8.
+        has_user: m, uint8: whether an event has a user of its own, in JSON also null.
         numbers: m, float64: of values.
         kinds: m, uint8: what the values are.
         ids: of all users' ids: their keys and texts.
@@ -67,6 +68,7 @@ class Found(NamedTuple):
     fields: Spans
     times: NDArray[np.int64]
     has_time: Bytes
+    has_user: Bytes
     numbers: NDArray[np.float64]
     kinds: Bytes
     ids: Spans
@@ -85,6 +87,7 @@ def room_for(*, bodies: int, events: int) -> Found:
         fields=_spans(FIELDS, events),
         times=np.empty(events, np.int64),
         has_time=np.empty(events, np.uint8),
+        has_user=np.empty(events, np.uint8),
         numbers=np.empty(events, np.float64),
         kinds=np.empty(events, np.uint8),
         ids=_spans(2, (events + 1) * MAX_IDS),

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sluice.lake.native import found as of
-from sluice.lake.native.compiled import BYTES, INT64S, compiled, entry
-from sluice.lake.native.found import MAX_IDS, NULL, room_for
-from sluice.lake.native.json_numbers import may_be_number, plain_integer, short_number
-from sluice.lake.native.json_object import behind_value, next_key, raw_or_null, table_of, text_or_null
-from sluice.lake.native.json_text import (
+from sluice.native import found as of
+from sluice.native.compiled import BYTES, INT64S, compiled, entry
+from sluice.native.found import MAX_IDS, NULL, room_for
+from sluice.native.json_numbers import may_be_number, plain_integer, short_number
+from sluice.native.json_object import behind_value, next_key, raw_or_null, table_of, text_or_null
+from sluice.native.json_text import (
     CLOSE_ARRAY,
     COMMA,
     IS_DIGIT,
@@ -32,15 +32,15 @@ from sluice.lake.native.json_text import (
     skip_space,
     skip_value,
 )
-from sluice.lake.native.scan_user import scan_user
+from sluice.native.scan_user import scan_user
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sluice.lake.native.arrays import Bytes
-    from sluice.lake.native.found import Found
+    from sluice.native.arrays import Bytes
+    from sluice.native.found import Found
 
-__all__ = ["scan_bodies"]
+__all__ = ["scan_bodies", "scan_event"]
 
 _REQUEST = table_of("events", "statsigMetadata", "idempotencyKey", "clientTime", "user")
 _EVENTS, _STATSIG_METADATA, _IDEMPOTENCY_KEY, _CLIENT_TIME = range(4)
@@ -84,13 +84,13 @@ def _scan_value(buffer: Bytes, at: int, found: Found, row: int) -> int:
 
 
 @compiled
-def _scan_event(buffer: Bytes, at: int, found: Found, row: int, ids: int) -> tuple[int, int]:
+def scan_event(buffer: Bytes, at: int, found: Found, row: int, ids: int) -> tuple[int, int]:
     """Note an event; return where it ends, and how many ids there are with its own."""
     if buffer[at] != OPEN_OBJECT:
         return REFUSED, ids
     for field in range(of.EXPOSURE_NAME):
         found.fields.sizes[field, row] = NULL
-    found.has_time[row], found.kinds[row] = 0, of.NO_NUMBER
+    found.has_time[row], found.has_user[row], found.kinds[row] = 0, 0, of.NO_NUMBER
     at = skip_space(buffer, at + 1)
     key, seen, more = REFUSED, 0, True
     while more:
@@ -102,6 +102,7 @@ def _scan_event(buffer: Bytes, at: int, found: Found, row: int, ids: int) -> tup
             at = REFUSED if is_null(buffer, at) else text_or_null(buffer, at, found.fields, of.EVENT_NAME, row)
         elif key == _USER:
             at, ids = scan_user(buffer, at, found, row, ids)
+            found.has_user[row] = 1
         elif key == _VALUE:
             at = _scan_value(buffer, at, found, row)
         elif key == _EVENT_ID:
@@ -128,7 +129,7 @@ def _scan_events(buffer: Bytes, at: int, found: Found, row: int, ids: int) -> tu
     if buffer[at] == CLOSE_ARRAY:
         return at + 1, row, ids
     while row < found.times.shape[0] and ids + MAX_IDS <= found.ids.sizes.shape[1]:
-        at, ids = _scan_event(buffer, at, found, row, ids)
+        at, ids = scan_event(buffer, at, found, row, ids)
         if at < 0:
             break
         found.id_ends[row] = ids

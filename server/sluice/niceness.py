@@ -12,8 +12,8 @@ from pathlib import Path
 
 __all__ = ["NICENESS", "be_nice"]
 
-# A judgement between doors whose slowest answers get slower and a lake that gets too little: bench/fairness.py shows
-# both at part load, and scatters at full load.
+# The lake writer's. A judgement between doors whose slowest answers get slower and a lake that gets too little:
+# bench/fairness.py shows both at part load, and scatters at full load.
 NICENESS = 5
 
 
