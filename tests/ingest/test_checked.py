@@ -1,6 +1,7 @@
 """The compiled check takes nothing that the plain one does not take, and most of what is sent."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sluice.ingest.sure import MOST_BYTES
 from tests.support.checked import is_sure_of_json, is_sure_of_message
 from tests.support.generated import many_bodies
 
+_EXAMPLES = int(os.environ.get("SLUICE_TEST_BODIES_CHECKED", "500"))
 _SDK = Path(__file__).parents[1] / "fixtures/sdk"
 
 
@@ -31,14 +33,14 @@ def _message(event: dict[str, Any] | None = None, **said: object) -> bytes:
 
 
 @given(many_bodies("/log_event", 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=_EXAMPLES // 8, deadline=None)
 def test_of_any_bodies_it_takes_none_that_the_plain_check_refuses(bodies: list[bytes]) -> None:
     for body in bodies:
         is_sure_of_json(body)
 
 
 @given(body=st.integers(0, 19), at=st.floats(0, 1), cut=st.integers(0, 3), put=st.binary(max_size=3))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=_EXAMPLES, deadline=None)
 @pytest.mark.parametrize("typed", [False, True], ids=["json", "protobuf"])
 def test_nor_where_some_bytes_of_a_good_one_are_others(typed: bool, body: int, at: float, cut: int, put: bytes) -> None:
     good = of_the_bench(40, batch=2, seed=1, typed=typed).bodies[body]
