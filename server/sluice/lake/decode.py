@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from sluice.contract import MAX_SHARED_USER_BYTES
 from sluice.lake import decode_json, decode_proto
 from sluice.lake.fields import MAX_EVENTS_AT_ONCE, UndecodableBody, is_large
 from sluice.lake.native.ready import COMPILED
-from sluice.lake.rows import MAX_REPEATED_BYTES, rows_of
+from sluice.lake.rows import MAX_REPEATED_BYTES, repeated_bytes, rows_of, with_outside
 from sluice.storage.v1 import log_record_pb2 as storage
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ _REQUEST_ID_BYTES = 16
 # what is in memory as Python objects. One record can be larger.
 _STRETCH_BYTES = 4 * 1024 * 1024
 # What requests say of themselves stands on each of their rows: bodies of 4 MiB could become 750 MiB, and several times
-# as much on the way. Counted as if all of a body stood there; of usual ones some 8,000 events come together.
-_STRETCH_REPEATED_BYTES = 16 * MAX_REPEATED_BYTES
+# as much on the way. Those of one batch take no more than this; usual ones take 2 MiB.
+_BATCH_REPEATED_BYTES = 4 * MAX_REPEATED_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def decode(records: Sequence[storage.LogRecord]) -> Rows:
     if len(records) == 1:
         return _decode_one(records[0])
     try:
-        return Rows(batches=[_decode(records)])
+        return Rows(batches=_decode(records))
     except UndecodableBody:
         return _decode_those_that_can_be(records)
 
@@ -90,21 +90,15 @@ def decode(records: Sequence[storage.LogRecord]) -> Rows:
 def in_stretches(found: Iterable[tuple[_Place, storage.LogRecord]]) -> Iterator[list[tuple[_Place, storage.LogRecord]]]:
     """Records, each with where it was found, in stretches that `decode` may be given: of bounded size, never empty."""
     stretch: list[tuple[_Place, storage.LogRecord]] = []
-    body_bytes = events = repeated_bytes = 0
+    body_bytes = events = 0
     for place, record in found:
         size, count = len(record.body), record.event_count  # each look at a body copies it
-        repeats = min(size * count, MAX_REPEATED_BYTES + MAX_SHARED_USER_BYTES)
-        if stretch and (
-            body_bytes + size > _STRETCH_BYTES
-            or events + count > MAX_EVENTS_AT_ONCE
-            or repeated_bytes + repeats > _STRETCH_REPEATED_BYTES
-        ):
+        if stretch and (body_bytes + size > _STRETCH_BYTES or events + count > MAX_EVENTS_AT_ONCE):
             yield stretch
-            stretch, body_bytes, events, repeated_bytes = [], 0, 0, 0
+            stretch, body_bytes, events = [], 0, 0
         stretch.append((place, record))
         body_bytes += size
         events += count
-        repeated_bytes += repeats
     if stretch:
         yield stretch
 
@@ -112,7 +106,7 @@ def in_stretches(found: Iterable[tuple[_Place, storage.LogRecord]]) -> Iterator[
 def _decode_one(record: storage.LogRecord) -> Rows:
     try:
         if not is_large(record):
-            return Rows(batches=[_decode([record])])
+            return Rows(batches=_decode([record]))
         # Twice: a record is rows as a whole or not at all, and all its rows at once would take too much memory.
         for _ in _batches(record):
             pass
@@ -129,21 +123,52 @@ def _decode_those_that_can_be(records: Sequence[storage.LogRecord]) -> Rows:
             bad.append(Undecodable(index=index, detail=undecodable[0].detail))
         else:
             good.append(record)
-    return Rows(batches=[_decode(good)] if good else [], undecodable=tuple(bad))
+    return Rows(batches=_decode(good), undecodable=tuple(bad))
 
 
-def _decode(records: Sequence[storage.LogRecord]) -> pa.RecordBatch:
-    """The rows of small records, in log order whichever encodings they came in."""
+def _decode(records: Sequence[storage.LogRecord]) -> Iterable[pa.RecordBatch]:
+    """The rows of small records, in log order whichever encodings they came in.
+
+    Raises:
+        UndecodableBody: at once; not while the batches are gone through.
+    """
     for record in records:
         _check(record)
-    batches: list[pa.RecordBatch] = []
-    log_order: list[NDArray[np.int64]] = []
-    for indices, decoded in _in_groups(records):
-        batch = rows_of([records[index] for index in indices], decoded)
-        if len(indices) == len(records):
-            return batch
-        batches.append(batch)
-        log_order.append(np.array(indices)[decoded.events.column("record").to_numpy()])
+    groups = [
+        (indices, with_outside([records[index] for index in indices], decoded))
+        for indices, decoded in _in_groups(records)
+    ]
+    repeated = np.zeros(len(records), np.int64)
+    for indices, decoded in groups:
+        repeated[indices] = repeated_bytes(decoded)
+    parts = _parts(repeated)
+    if len(parts) > 1:
+        # Decoded again, as what is repeated is rarely so large.
+        return chain.from_iterable(_decode(records[part]) for part in parts)
+    return [_in_log_order(records, groups)] if groups else []
+
+
+def _parts(repeated: NDArray[np.int64]) -> list[slice]:
+    """The records in parts whose requests' texts may stand on the rows of one batch.
+
+    Args:
+        repeated: n: how many bytes those of each record take.
+    """
+    begins, taken = [0], 0
+    if repeated.sum() > _BATCH_REPEATED_BYTES:
+        for index, size in enumerate(repeated.tolist()):
+            taken += size
+            if taken > _BATCH_REPEATED_BYTES and index > begins[-1]:
+                begins.append(index)
+                taken = size
+    return [slice(begin, end) for begin, end in pairwise([*begins, len(repeated)])]
+
+
+def _in_log_order(records: Sequence[storage.LogRecord], groups: Sequence[tuple[list[int], Decoded]]) -> pa.RecordBatch:
+    batches = [rows_of([records[index] for index in indices], decoded) for indices, decoded in groups]
+    if len(batches) == 1:
+        return batches[0]
+    log_order = [np.array(indices)[decoded.events.column("record").to_numpy()] for indices, decoded in groups]
     # The sort is stable, so the events of a record stay in their order.
     order = np.argsort(np.concatenate(log_order), kind="stable")
     return pa.concat_batches(batches).take(pa.array(order))
@@ -177,7 +202,7 @@ def _batches(record: storage.LogRecord) -> Iterator[pa.RecordBatch]:
     """The rows of one record, those of a large one in slices."""
     _check(record)
     for decoded in _DECODERS[record.body_format]([record]):
-        yield rows_of([record], decoded)
+        yield rows_of([record], with_outside([record], decoded))
 
 
 def _check(record: storage.LogRecord) -> None:
