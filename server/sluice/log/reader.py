@@ -11,10 +11,10 @@ from sluice import disk
 from sluice.framing import BrokenBy, Frame, scan
 from sluice.log.ports import Damage, DamageReason, StoredRecord
 from sluice.log.record import FORMAT_VERSION, decode
+from sluice.log.record_in_place import StoredRequest, decode_in_place
 from sluice.log.segment import Folders, parse_sealed, sealed_name
 from sluice.log.set_aside import keep_stretch, move_whole
 from sluice.log.windows import parts_of
-from sluice.storage.v1 import log_record_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sluice.framing import Stretch
     from sluice.log.ports import Sealed
     from sluice.log.windows import Placed
+    from sluice.storage.v1 import log_record_pb2 as pb
 
 __all__ = ["LocalSegments", "SegmentsOf", "parts_in", "record_or_damage", "records_in"]
 
@@ -114,7 +115,7 @@ class SegmentsOf(Generic[_RecordT]):
         return self._folders.sealed / sealed_name(segment)
 
 
-class LocalSegments(SegmentsOf[pb.LogRecord]):
+class LocalSegments(SegmentsOf[StoredRequest]):
     """The segments of accepted requests.
 
     Args:
@@ -123,7 +124,7 @@ class LocalSegments(SegmentsOf[pb.LogRecord]):
     """
 
     def __init__(self, folder: Path, archive: bool = False) -> None:
-        super().__init__(folder, decode, archive=archive)
+        super().__init__(folder, decode_in_place, archive=archive)
 
 
 def records_in(content: bytes, *, sealed: Sealed | None) -> Iterator[tuple[int, pb.LogRecord] | Damage]:
