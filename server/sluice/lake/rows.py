@@ -62,7 +62,7 @@ def rows_of(records: Sequence[StoredRequest], decoded: Decoded) -> pa.RecordBatc
         dict(zip(events.schema.names, events.columns, strict=True))
         | dict(zip(exposures.schema.names, exposures.columns, strict=True))
         | said
-        | {name: pa.array(texts, pa.string()).take(record) for name, texts in of_records.items()}
+        | {name: _on_rows(texts, record) for name, texts in of_records.items()}
         | {
             "request_id": _request_ids(records).take(record),
             "received_at": received_at_us.view(TIMESTAMP),
@@ -114,8 +114,9 @@ def _text_bytes(texts: pa.RecordBatch) -> NDArray[np.int64]:
 
 
 def _lengths(texts: pa.Array) -> NDArray[np.int32]:
-    lengths: NDArray[np.int32] = pc.binary_length(texts).fill_null(0).to_numpy()
-    return lengths
+    lengths = pc.binary_length(texts)
+    known: NDArray[np.int32] = (lengths.fill_null(0) if texts.null_count else lengths).to_numpy()
+    return known
 
 
 def _taken(column: pa.Array, place: pa.Array) -> pa.Array:
@@ -132,6 +133,13 @@ def _request_ids(records: Sequence[StoredRequest]) -> pa.Array:
         texts[:, begin + dashes : end + dashes] = digits[:, begin:end]
     ends = np.arange(0, texts.size + 1, 36, dtype=np.int32)
     return pa.StringArray.from_buffers(len(records), pa.py_buffer(ends), pa.py_buffer(texts))
+
+
+def _on_rows(texts: list[str], record: pa.Array) -> pa.Array:
+    """The text of the record that each row is of; most often all are the same, which takes half the time."""
+    if texts.count(texts[0]) == len(texts):
+        return pa.repeat(pa.scalar(texts[0], pa.string()), len(record))
+    return pa.array(texts, pa.string()).take(record)
 
 
 def _exposures(events: pa.RecordBatch) -> tuple[pa.Array, pa.RecordBatch]:
