@@ -29,7 +29,6 @@ __all__ = ["MAX_REPEATED_BYTES", "repeated_bytes", "rows_of", "with_outside"]
 # which would make 500 GB of it: above this limit, in bytes for all rows of one request, only its first row has it.
 MAX_REPEATED_BYTES = 16 * 1024 * 1024
 
-
 # What of a request stands on each of its rows.
 _REPEATED = ("idempotency_key", "sdk_type", "sdk_version", "session_id", "stable_id", "sdk_metadata", "extra_request")
 

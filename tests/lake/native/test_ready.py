@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def cached() -> None:
 @pytest.mark.usefixtures("cached")
 def test_it_is_prepared_when_enough_was_decoded_without_it() -> None:
     compiled = CompiledDecoder()
-    compiled.prepare_after(100)
+    told = threading.Event()
+    compiled.prepare_after(100, then=told.set)
 
     compiled.decoded(100)
     assert compiled._preparing is None
@@ -38,6 +40,7 @@ def test_it_is_prepared_when_enough_was_decoded_without_it() -> None:
 
     wait_until(lambda: bool(compiled.decoders), within_s=_LOADS_WITHIN_S)
     assert bool(compiled.decoders)
+    assert told.wait(_LOADS_WITHIN_S)
     assert compiled.decoders[storage.BODY_FORMAT_JSON]([b'{"events":[]}'], 0)[0] == [0]
     compiled.close()
 

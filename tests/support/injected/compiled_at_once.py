@@ -11,7 +11,7 @@ def install() -> None:
         return
     from sluice.lake.native.ready import CompiledDecoder  # noqa: PLC0415  only in the process that is meant
 
-    def prepare_after(decoder: CompiledDecoder, _events: int) -> None:
+    def prepare_after(decoder: CompiledDecoder, _events: int, **_: object) -> None:
         decoder._preparing = threading.Thread(target=decoder.load, daemon=True)
         decoder._preparing.start()
 

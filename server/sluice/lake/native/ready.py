@@ -7,7 +7,6 @@ all later ones. A thread then loads it, which takes half a second.
 
 from __future__ import annotations
 
-import gc
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from sluice.storage.v1 import log_record_pb2 as storage
 from sluice.telemetry import messages_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sluice.lake.fields import Decoded
 
@@ -41,6 +40,7 @@ class CompiledDecoder:
 
     def __init__(self) -> None:
         self._after_events: int | None = None
+        self._then: Callable[[], None] | None = None
         self._decoders: dict[storage.BodyFormat.ValueType, CompiledPass] = {}
         self._preparing: threading.Thread | None = None
         self._compiling: subprocess.Popen[bytes] | None = None
@@ -51,9 +51,14 @@ class CompiledDecoder:
         """What decodes bodies of which format; empty until it is there."""
         return self._decoders
 
-    def prepare_after(self, events: int) -> None:
-        """Prepare it when so many more events were decoded without it. Unless it is asked for it is never prepared."""
-        self._after_events = events
+    def prepare_after(self, events: int, *, then: Callable[[], None] | None = None) -> None:
+        """Prepare it when so many more events were decoded without it. Unless it is asked for it is never prepared.
+
+        Args:
+            events: how many.
+            then: what is done when it is there, in another thread.
+        """
+        self._after_events, self._then = events, then
 
     def decoded(self, events: int) -> None:
         """Count events that were decoded without it."""
@@ -77,7 +82,6 @@ class CompiledDecoder:
             storage.BODY_FORMAT_JSON: scanned.decode_json,
             storage.BODY_FORMAT_LOG_EVENT_REQUEST: scanned.decode_messages,
         }
-        gc.freeze()  # as in writer.py: numba brings twice as many objects as all else
         metrics.COMPILED_DECODER.set(1)
 
     def close(self) -> None:
@@ -108,6 +112,8 @@ class CompiledDecoder:
                 _tell(said.decode(errors="replace").strip().rpartition("\n")[2])
             else:
                 self.load()
+                if self._then is not None:
+                    self._then()
         except Exception as exc:  # noqa: BLE001  numba is not there, or what it kept is broken: it works without
             _tell(f"{type(exc).__name__}: {exc}")
 
