@@ -51,6 +51,7 @@ __all__ = [
     "move_new",
     "observed",
     "open_read",
+    "open_whole",
     "place_of",
     "place_of_open",
     "read_bytes",
@@ -322,15 +323,22 @@ def open_read(path: Path) -> File:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The whole content of a file.
+    """The whole content of a file; OSError as `open_whole`."""
+    with open_whole(path) as file:
+        return file.readall()
+
+
+def open_whole(path: Path) -> File:
+    """Open a file for reading all of it.
 
     Raises:
         OSError: as `open_read`; or it is larger than half of the memory, as one that somebody truncated upwards may be.
     """
-    with open_read(path) as file:
-        if file.size() > _MOST_READ_BYTES:
-            raise OSError(errno.EFBIG, f"too large to be read at once: {file.size()} bytes", str(path))
-        return file.readall()
+    file = open_read(path)
+    if (size := file.size()) > _MOST_READ_BYTES:
+        file.close()
+        raise OSError(errno.EFBIG, f"too large to be read at once: {size} bytes", str(path))
+    return file
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -30,14 +31,15 @@ class _Prepared:
 
 def test_it_begins_when_enough_was_done_without_it_and_once() -> None:
     prepared = _Prepared()
-    prepared.preparation.after(100)
+    then = threading.Event()
+    prepared.preparation.after(100, then=then.set)
 
     prepared.preparation.count(100)
     assert prepared.preparation._thread is None
     prepared.preparation.count(1)
     prepared.preparation.count(1_000)
 
-    wait_until(lambda: prepared.loaded > 0, within_s=_WITHIN_S)
+    assert then.wait(_WITHIN_S)
     prepared.preparation.close()
     assert (prepared.loaded, prepared.told) == (1, [])
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from sluice.contract import MAX_SHARED_USER_BYTES
 from sluice.lake import decode_json, decode_proto
 from sluice.lake.fields import MAX_EVENTS_AT_ONCE, UndecodableBody, is_large
 from sluice.lake.native.ready import COMPILED
-from sluice.lake.rows import MAX_REPEATED_BYTES, rows_of
+from sluice.lake.rows import MAX_REPEATED_BYTES, repeated_bytes, rows_of, with_outside
 from sluice.storage.v1 import log_record_pb2 as storage
 
 if TYPE_CHECKING:
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sluice.lake.fields import Decoded
+    from sluice.log.record_in_place import StoredRequest
 
 __all__ = ["Rows", "Undecodable", "decode", "in_stretches"]
 
 _Place = TypeVar("_Place")
+_RequestT = TypeVar("_RequestT", bound="StoredRequest")
 
 _DECODERS = {
     storage.BODY_FORMAT_JSON: decode_json.decode,
@@ -33,14 +35,15 @@ _DECODERS = {
     storage.BODY_FORMAT_LOG_EVENT_REQUEST: decode_proto.decode,
     storage.BODY_FORMAT_RECEIVE_WEBHOOK_EVENT_REQUEST: decode_proto.decode,
 }
+_SOURCES = frozenset({storage.SOURCE_SDK, storage.SOURCE_WEBHOOK, storage.SOURCE_GRPC})
 _REQUEST_ID_BYTES = 16
 
 # Records are decoded together until they hold this much: it spreads the fixed 0.6 ms of building columns, and bounds
 # what is in memory as Python objects. One record can be larger.
 _STRETCH_BYTES = 4 * 1024 * 1024
 # What requests say of themselves stands on each of their rows: bodies of 4 MiB could become 750 MiB, and several times
-# as much on the way. Counted as if all of a body stood there; of usual ones some 8,000 events come together.
-_STRETCH_REPEATED_BYTES = 16 * MAX_REPEATED_BYTES
+# as much on the way. Those of one batch take no more than this; usual ones take 2 MiB.
+_BATCH_REPEATED_BYTES = 4 * MAX_REPEATED_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,21 @@ class Rows:
     undecodable: tuple[Undecodable, ...] = ()
 
 
-def decode(records: Sequence[storage.LogRecord]) -> Rows:
+class _Group(NamedTuple):
+    """Records that were decoded together.
+
+    Attributes:
+        indices: which they are.
+        records: themselves.
+        decoded: what came of them, `with_outside`.
+    """
+
+    indices: list[int]
+    records: list[StoredRequest]
+    decoded: Decoded
+
+
+def decode(records: Sequence[StoredRequest]) -> Rows:
     """Turn log records into rows of the event table, one row per event.
 
     Args:
@@ -82,37 +99,31 @@ def decode(records: Sequence[storage.LogRecord]) -> Rows:
     if len(records) == 1:
         return _decode_one(records[0])
     try:
-        return Rows(batches=[_decode(records)])
+        return Rows(batches=_decode(records))
     except UndecodableBody:
         return _decode_those_that_can_be(records)
 
 
-def in_stretches(found: Iterable[tuple[_Place, storage.LogRecord]]) -> Iterator[list[tuple[_Place, storage.LogRecord]]]:
+def in_stretches(found: Iterable[tuple[_Place, _RequestT]]) -> Iterator[list[tuple[_Place, _RequestT]]]:
     """Records, each with where it was found, in stretches that `decode` may be given: of bounded size, never empty."""
-    stretch: list[tuple[_Place, storage.LogRecord]] = []
-    body_bytes = events = repeated_bytes = 0
+    stretch: list[tuple[_Place, _RequestT]] = []
+    body_bytes = events = 0
     for place, record in found:
         size, count = len(record.body), record.event_count  # each look at a body copies it
-        repeats = min(size * count, MAX_REPEATED_BYTES + MAX_SHARED_USER_BYTES)
-        if stretch and (
-            body_bytes + size > _STRETCH_BYTES
-            or events + count > MAX_EVENTS_AT_ONCE
-            or repeated_bytes + repeats > _STRETCH_REPEATED_BYTES
-        ):
+        if stretch and (body_bytes + size > _STRETCH_BYTES or events + count > MAX_EVENTS_AT_ONCE):
             yield stretch
-            stretch, body_bytes, events, repeated_bytes = [], 0, 0, 0
+            stretch, body_bytes, events = [], 0, 0
         stretch.append((place, record))
         body_bytes += size
         events += count
-        repeated_bytes += repeats
     if stretch:
         yield stretch
 
 
-def _decode_one(record: storage.LogRecord) -> Rows:
+def _decode_one(record: StoredRequest) -> Rows:
     try:
         if not is_large(record):
-            return Rows(batches=[_decode([record])])
+            return Rows(batches=_decode([record]))
         # Twice: a record is rows as a whole or not at all, and all its rows at once would take too much memory.
         for _ in _batches(record):
             pass
@@ -121,36 +132,63 @@ def _decode_one(record: storage.LogRecord) -> Rows:
     return Rows(batches=_batches(record))
 
 
-def _decode_those_that_can_be(records: Sequence[storage.LogRecord]) -> Rows:
+def _decode_those_that_can_be(records: Sequence[StoredRequest]) -> Rows:
     bad: list[Undecodable] = []
-    good: list[storage.LogRecord] = []
+    good: list[StoredRequest] = []
     for index, record in enumerate(records):
         if undecodable := _decode_one(record).undecodable:
             bad.append(Undecodable(index=index, detail=undecodable[0].detail))
         else:
             good.append(record)
-    return Rows(batches=[_decode(good)] if good else [], undecodable=tuple(bad))
+    return Rows(batches=_decode(good), undecodable=tuple(bad))
 
 
-def _decode(records: Sequence[storage.LogRecord]) -> pa.RecordBatch:
-    """The rows of small records, in log order whichever encodings they came in."""
+def _decode(records: Sequence[StoredRequest]) -> Iterable[pa.RecordBatch]:
+    """The rows of small records, in log order whichever encodings they came in.
+
+    Raises:
+        UndecodableBody: at once; not while the batches are gone through.
+    """
     for record in records:
         _check(record)
-    batches: list[pa.RecordBatch] = []
-    log_order: list[NDArray[np.int64]] = []
-    for indices, decoded in _in_groups(records):
-        batch = rows_of([records[index] for index in indices], decoded)
-        if len(indices) == len(records):
-            return batch
-        batches.append(batch)
-        log_order.append(np.array(indices)[decoded.events.column("record").to_numpy()])
+    groups = list(_in_groups(records))
+    repeated = np.zeros(len(records), np.int64)
+    for group in groups:
+        repeated[group.indices] = repeated_bytes(group.decoded)
+    parts = _parts(repeated)
+    if len(parts) > 1:
+        # Decoded again, as what is repeated is rarely so large.
+        return chain.from_iterable(_decode(records[part]) for part in parts)
+    return [_in_log_order(groups)] if groups else []
+
+
+def _parts(repeated: NDArray[np.int64]) -> list[slice]:
+    """The records in parts whose requests' texts may stand on the rows of one batch.
+
+    Args:
+        repeated: n: how many bytes those of each record take.
+    """
+    begins, taken = [0], 0
+    if repeated.sum() > _BATCH_REPEATED_BYTES:
+        for index, size in enumerate(repeated.tolist()):
+            taken += size
+            if taken > _BATCH_REPEATED_BYTES and index > begins[-1]:
+                begins.append(index)
+                taken = size
+    return [slice(begin, end) for begin, end in pairwise([*begins, len(repeated)])]
+
+
+def _in_log_order(groups: Sequence[_Group]) -> pa.RecordBatch:
+    batches = [rows_of(group.records, group.decoded) for group in groups]
+    if len(batches) == 1:
+        return batches[0]
+    log_order = [np.array(group.indices)[group.decoded.events.column("record").to_numpy()] for group in groups]
     # The sort is stable, so the events of a record stay in their order.
     order = np.argsort(np.concatenate(log_order), kind="stable")
     return pa.concat_batches(batches).take(pa.array(order))
 
 
-def _in_groups(records: Sequence[storage.LogRecord]) -> Iterator[tuple[list[int], Decoded]]:
-    """Fields of records that are decoded together, and which records these are."""
+def _in_groups(records: Sequence[StoredRequest]) -> Iterator[_Group]:
     groups: dict[storage.BodyFormat.ValueType, list[int]] = {}
     for index, record in enumerate(records):
         groups.setdefault(record.body_format, []).append(index)
@@ -163,27 +201,32 @@ def _in_groups(records: Sequence[storage.LogRecord]) -> Iterator[tuple[list[int]
         read, decoded = compiled([records[index].body for index in whole], events)
         if decoded is not None:
             indices = [whole[place] for place in read]
-            yield indices, decoded
+            yield _group(records, indices, decoded)
             left = set(indices)
             groups[body_format] = [index for index in groups[body_format] if index not in left]
     for body_format, indices in groups.items():
         if indices:
             COMPILED.preparation.count(sum(records[index].event_count for index in indices))
             for decoded in _DECODERS[body_format]([records[index] for index in indices]):
-                yield indices, decoded
+                yield _group(records, indices, decoded)
 
 
-def _batches(record: storage.LogRecord) -> Iterator[pa.RecordBatch]:
+def _group(records: Sequence[StoredRequest], indices: list[int], decoded: Decoded) -> _Group:
+    some = [records[index] for index in indices]
+    return _Group(indices, some, with_outside(some, decoded))
+
+
+def _batches(record: StoredRequest) -> Iterator[pa.RecordBatch]:
     """The rows of one record, those of a large one in slices."""
     _check(record)
     for decoded in _DECODERS[record.body_format]([record]):
-        yield rows_of([record], decoded)
+        yield rows_of([record], with_outside([record], decoded))
 
 
-def _check(record: storage.LogRecord) -> None:
+def _check(record: StoredRequest) -> None:
     if record.body_format not in _DECODERS:
         raise UndecodableBody(f"body_format is {record.body_format}")
-    if record.source not in (storage.SOURCE_SDK, storage.SOURCE_WEBHOOK, storage.SOURCE_GRPC):
+    if record.source not in _SOURCES:
         raise UndecodableBody(f"source is {record.source}")
     if len(record.request_id) != _REQUEST_ID_BYTES:
         raise UndecodableBody(f"request_id has {len(record.request_id)} bytes")

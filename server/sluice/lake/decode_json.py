@@ -43,7 +43,7 @@ from sluice.storage.v1 import log_record_pb2 as storage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sluice.storage.v1.log_record_pb2 import LogRecord
+    from sluice.log.record_in_place import StoredRequest
 
 __all__ = ["decode", "number_of"]
 
@@ -62,7 +62,7 @@ class _Form(NamedTuple):
         read: reads those events.
     """
 
-    open: Callable[[bytes], tuple[Request, list[msgspec.Raw]]]
+    open: Callable[[bytes | memoryview], tuple[Request, list[msgspec.Raw]]]
     read: Callable[[Sequence[msgspec.Raw]], tuple[list[Event], list[ExtraTexts]]]
 
 
@@ -73,7 +73,7 @@ _FORMS = {
 }
 
 
-def decode(records: Sequence[LogRecord]) -> Iterator[Decoded]:
+def decode(records: Sequence[StoredRequest]) -> Iterator[Decoded]:
     """Turn n JSON bodies into fields: all together, or a large one, given alone, in slices of its events.
 
     Raises:
@@ -85,7 +85,7 @@ def decode(records: Sequence[LogRecord]) -> Iterator[Decoded]:
         yield _together(records)
 
 
-def _together(records: Sequence[LogRecord]) -> Decoded:
+def _together(records: Sequence[StoredRequest]) -> Decoded:
     events: list[Event] = []
     rows: list[int] = []
     indices: list[int] = []
@@ -101,7 +101,7 @@ def _together(records: Sequence[LogRecord]) -> Decoded:
     return _decoded(events, rows, indices, extras, requests)
 
 
-def _in_slices(record: LogRecord) -> Iterator[Decoded]:
+def _in_slices(record: StoredRequest) -> Iterator[Decoded]:
     with _as_undecodable():
         str(record.body, "utf-8")
         request, raws = _FORMS[record.body_format].open(record.body)
@@ -112,7 +112,7 @@ def _in_slices(record: LogRecord) -> Iterator[Decoded]:
         yield _decoded(events, [0] * len(indices), list(indices), dict(enumerate(extras)), [(request, kept)])
 
 
-def _read(record: LogRecord, raws: Sequence[msgspec.Raw]) -> tuple[list[Event], list[ExtraTexts]]:
+def _read(record: StoredRequest, raws: Sequence[msgspec.Raw]) -> tuple[list[Event], list[ExtraTexts]]:
     if record.body_format == storage.BODY_FORMAT_JSON:
         try:
             return _KNOWN_EVENTS.decode(b"[" + b",".join(raws) + b"]"), []
@@ -139,7 +139,7 @@ def _decoded(
     return Decoded(events=_events(events, rows, indices, extras), requests=_requests(requests), shared_users=shared)
 
 
-def _request(record: LogRecord) -> tuple[Request, Sequence[int]]:
+def _request(record: StoredRequest) -> tuple[Request, Sequence[int]]:
     """A request with those events alone that are rows, and the places of these in its body."""
     with _as_undecodable():
         str(record.body, "utf-8")  # msgspec doesn't look into what it cuts out

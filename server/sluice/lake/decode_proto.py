@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from google.protobuf.struct_pb2 import Value
 
+    from sluice.log.record_in_place import StoredRequest
+
 __all__ = ["decode", "said_by"]
 
 _Request: TypeAlias = api.LogEventRequest | api.ReceiveWebhookEventRequest
 
 
-def decode(records: Sequence[storage.LogRecord]) -> Iterator[Decoded]:
+def decode(records: Sequence[StoredRequest]) -> Iterator[Decoded]:
     """Turn n bodies, each the bytes of a typed request message, into fields: together, or a large one in slices.
 
     Raises:
@@ -59,7 +61,7 @@ def decode(records: Sequence[storage.LogRecord]) -> Iterator[Decoded]:
         yield _together(records)
 
 
-def _together(records: Sequence[storage.LogRecord]) -> Decoded:
+def _together(records: Sequence[StoredRequest]) -> Decoded:
     events: list[api.Event] = []
     rows: list[int] = []
     indices: list[int] = []
@@ -91,14 +93,14 @@ def _decoded(
     )
 
 
-def _request(record: storage.LogRecord) -> _Request:
+def _request(record: StoredRequest) -> _Request:
     kind = (
         api.LogEventRequest
         if record.body_format == storage.BODY_FORMAT_LOG_EVENT_REQUEST
         else api.ReceiveWebhookEventRequest
     )
     try:
-        return kind.FromString(record.body)
+        return kind.FromString(bytes(record.body))
     except DecodeError as exc:
         raise UndecodableBody(f"not the bytes of a {kind.DESCRIPTOR.name}") from exc
 

@@ -18,7 +18,7 @@ from sluice.lake.schema import TEXT_MAP
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sluice.storage.v1.log_record_pb2 import LogRecord
+    from sluice.log.record_in_place import StoredRequest
 
 __all__ = [
     "EVENT_FIELDS",
@@ -194,7 +194,7 @@ def text_column(values: Sequence[str | None]) -> pa.Array:
     return pa.array(values, pa.string())
 
 
-def kept_indices(record: LogRecord, count: int) -> Sequence[int]:
+def kept_indices(record: StoredRequest, count: int) -> Sequence[int]:
     """The indices of those of a record's events that are rows."""
     if not record.quarantined_indices:
         return range(count)
@@ -202,7 +202,7 @@ def kept_indices(record: LogRecord, count: int) -> Sequence[int]:
     return [index for index in range(count) if index not in skipped]
 
 
-def is_large(record: LogRecord) -> bool:
+def is_large(record: StoredRequest) -> bool:
     """Whether a record is decoded alone, in slices of its events."""
     return record.event_count > MAX_EVENTS_AT_ONCE
 

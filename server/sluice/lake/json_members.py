@@ -106,7 +106,7 @@ def request_of(known: KnownRequest) -> Request:
     return replace(request, about=about_of(metadata), sdk_metadata=text)
 
 
-def open_request(body: bytes) -> tuple[Request, list[msgspec.Raw]]:
+def open_request(body: bytes | memoryview) -> tuple[Request, list[msgspec.Raw]]:
     """Read any body that a door accepts but for its events, which are only told apart.
 
     Raises:
@@ -116,18 +116,18 @@ def open_request(body: bytes) -> tuple[Request, list[msgspec.Raw]]:
     return _open(body, "events")
 
 
-def open_exposures(body: bytes) -> tuple[Request, list[msgspec.Raw]]:
+def open_exposures(body: bytes | memoryview) -> tuple[Request, list[msgspec.Raw]]:
     """As `open_request`, of `exposures`."""
     return _open(body, "exposures")
 
 
-def open_webhook_event(body: bytes) -> tuple[Request, list[msgspec.Raw]]:
+def open_webhook_event(body: bytes | memoryview) -> tuple[Request, list[msgspec.Raw]]:
     """As `open_request`, of one event, which is the body itself."""
     members = _Members(_MEMBERS.decode(body))
     return replace(_request(members), extra=None), [msgspec.Raw(body)]
 
 
-def _open(body: bytes, key: str) -> tuple[Request, list[msgspec.Raw]]:
+def _open(body: bytes | memoryview, key: str) -> tuple[Request, list[msgspec.Raw]]:
     members = _Members(_MEMBERS.decode(body))
     raws = _EVENTS.decode(members.raw(key))
     members.raw(CLIENT_TIME)

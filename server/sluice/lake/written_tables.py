@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sluice.lake.load import Loaded
     from sluice.lake.metrics import Figures
     from sluice.log.ports import Sealed, SealedSegments, StoredRecord
-    from sluice.storage.v1.log_record_pb2 import LogRecord
+    from sluice.log.record_in_place import StoredRequest
     from sluice.storage.v1.refused_record_pb2 import RefusedRecord
 
 __all__ = ["OF_EVENTS", "OF_REJECTS", "WrittenTable", "events_table", "rejects_table", "written_tables"]
@@ -60,7 +60,7 @@ def written_tables(data_dir: Path, *, archive: bool) -> tuple[WrittenTable, ...]
     )
 
 
-def events_table(log: SealedSegments[LogRecord]) -> WrittenTable:
+def events_table(log: SealedSegments[StoredRequest]) -> WrittenTable:
     """The table of accepted events.
 
     Args:

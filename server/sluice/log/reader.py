@@ -11,16 +11,19 @@ from sluice import disk
 from sluice.framing import BrokenBy, Frame, scan
 from sluice.log.ports import Damage, DamageReason, StoredRecord
 from sluice.log.record import FORMAT_VERSION, decode
+from sluice.log.record_in_place import StoredRequest, decode_in_place
 from sluice.log.segment import Folders, parse_sealed, sealed_name
 from sluice.log.set_aside import keep_stretch, move_whole
-from sluice.storage.v1 import log_record_pb2 as pb
+from sluice.log.windows import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from sluice.framing import Stretch
     from sluice.log.ports import Sealed
+    from sluice.log.windows import Placed
+    from sluice.storage.v1 import log_record_pb2 as pb
 
 __all__ = ["LocalSegments", "SegmentsOf", "parts_in", "record_or_damage", "records_in"]
 
@@ -63,7 +66,11 @@ class SegmentsOf(Generic[_RecordT]):
         A seal that says more than the file has is the last damage, MISSING_END. Nothing is raised for what is in the
         file; OSError where it can't be read.
         """
-        yield from parts_in(disk.read_bytes(self._path(segment)), sealed=segment, decode=self._decode)
+        with disk.open_whole(self._path(segment)) as file:
+            size = min(file.size(), segment.size_bytes)
+            yield from _found(parts_of(file, size), size, sealed=segment, decode=self._decode)
+            file.seek(segment.size_bytes)
+            yield from _behind_seal(file.readall(), segment)
 
     def set_aside(self, segment: Sealed, damages: Sequence[Damage]) -> None:
         """Keep damaged stretches with a report each below damaged/, durably. Idempotent."""
@@ -108,7 +115,7 @@ class SegmentsOf(Generic[_RecordT]):
         return self._folders.sealed / sealed_name(segment)
 
 
-class LocalSegments(SegmentsOf[pb.LogRecord]):
+class LocalSegments(SegmentsOf[StoredRequest]):
     """The segments of accepted requests.
 
     Args:
@@ -117,7 +124,7 @@ class LocalSegments(SegmentsOf[pb.LogRecord]):
     """
 
     def __init__(self, folder: Path, archive: bool = False) -> None:
-        super().__init__(folder, decode, archive=archive)
+        super().__init__(folder, decode_in_place, archive=archive)
 
 
 def records_in(content: bytes, *, sealed: Sealed | None) -> Iterator[tuple[int, pb.LogRecord] | Damage]:
@@ -135,30 +142,41 @@ def parts_in(
         sealed: what its name says it has; None for one that has no seal yet.
         decode: reads the payload of a frame.
     """
-    behind_seal = content[sealed.size_bytes :] if sealed else b""
-    content = content[: sealed.size_bytes] if sealed else content
+    sealed_bytes = content[: sealed.size_bytes] if sealed else content
+    parts = ((part, sealed_bytes, 0) for part in scan(sealed_bytes))
+    yield from _found(parts, len(sealed_bytes), sealed=sealed, decode=decode)
+    if sealed:
+        yield from _behind_seal(content[sealed.size_bytes :], sealed)
+
+
+def _found(
+    parts: Iterable[Placed], size: int, *, sealed: Sealed | None, decode: Callable[[bytes], _RecordT | DamageReason]
+) -> Iterator[tuple[int, _RecordT] | Damage]:
+    """What the parts of a segment of that size are, and what is missing at its end."""
     frames = damages = 0
     requests: set[bytes] = set()
-    for part in scan(content):
-        found = record_or_damage(part, content, decode=decode)
+    for part, buffer, base in parts:
+        found = record_or_damage(part, buffer, base=base, decode=decode)
         if isinstance(part, Frame):
             frames += 1
             if not isinstance(found, Damage):
                 # A disk that wrote a record twice must not bring its request to the lake twice.
-                if found[1].request_id in requests:
-                    found = _damage(part, content, DamageReason.REPEATED_REQUEST)
+                request_id = found[1].request_id
+                if request_id in requests:
+                    found = _damage(part, buffer, DamageReason.REPEATED_REQUEST, base=base)
                 else:
-                    requests.add(found[1].request_id)
+                    requests.add(request_id)
         damages += isinstance(found, Damage)
         yield found
-    if sealed is None:
-        return
-    if len(content) < sealed.size_bytes or (frames < sealed.records and not damages):
-        detail = f"sealed with {sealed.records} records, {sealed.size_bytes} bytes; has {frames}, {len(content)} bytes"
-        yield Damage(offset=len(content), data=b"", reason=DamageReason.MISSING_END, detail=detail)
-    if behind_seal:
-        detail = f"{len(behind_seal)} bytes behind the end that the seal names"
-        yield Damage(offset=sealed.size_bytes, data=behind_seal, reason=DamageReason.NOT_A_RECORD, detail=detail)
+    if sealed and (size < sealed.size_bytes or (frames < sealed.records and not damages)):
+        detail = f"sealed with {sealed.records} records, {sealed.size_bytes} bytes; has {frames}, {size} bytes"
+        yield Damage(offset=size, data=b"", reason=DamageReason.MISSING_END, detail=detail)
+
+
+def _behind_seal(content: bytes, sealed: Sealed) -> Iterator[Damage]:
+    if content:
+        detail = f"{len(content)} bytes behind the end that the seal names"
+        yield Damage(offset=sealed.size_bytes, data=content, reason=DamageReason.NOT_A_RECORD, detail=detail)
 
 
 def record_or_damage(

@@ -20,6 +20,7 @@ from sluice.storage.v1 import refused_record_pb2 as rpb
 
 if TYPE_CHECKING:
     from sluice.log.ports import Entry
+    from sluice.log.record_in_place import StoredRequest
 
 __all__ = [
     "BODY_TAG",
@@ -32,6 +33,7 @@ __all__ = [
     "known_source",
     "length",
     "source_of",
+    "why_no_record",
 ]
 
 FORMAT_VERSION = 1
@@ -91,9 +93,14 @@ def decode(payload: bytes) -> pb.LogRecord | DamageReason:
         record = pb.LogRecord.FromString(payload)
     except DecodeError:
         return DamageReason.NOT_A_RECORD
+    return record if (reason := why_no_record(record)) is None else reason
+
+
+def why_no_record(record: pb.LogRecord | rpb.RefusedRecord) -> DamageReason | None:
+    """Why a message is no record that this version reads; None: it is one."""
     if len(record.request_id) != _REQUEST_ID_BYTES:
         return DamageReason.NOT_A_RECORD
-    return record if is_of_this_version(record) else DamageReason.UNKNOWN_VERSION
+    return None if is_of_this_version(record) else DamageReason.UNKNOWN_VERSION
 
 
 def known_source(source: Source) -> pb.Source.ValueType:
@@ -115,7 +122,7 @@ def is_of_this_version(record: pb.LogRecord | rpb.RefusedRecord) -> bool:
     )
 
 
-def source_of(record: pb.LogRecord | rpb.RefusedRecord) -> Source:
+def source_of(record: StoredRequest | rpb.RefusedRecord) -> Source:
     """The door that a record's request came through. Of a record that `decode` returned."""
     return _SOURCES_BACK[record.source]
 

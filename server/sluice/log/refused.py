@@ -19,7 +19,7 @@ from sluice.log.appender import Appending
 from sluice.log.metrics import REFUSED
 from sluice.log.ports import DamageReason
 from sluice.log.reader import SegmentsOf
-from sluice.log.record import BODY_TAG, FORMAT_VERSION, is_of_this_version, known_body, known_source, length
+from sluice.log.record import BODY_TAG, FORMAT_VERSION, known_body, known_source, length, why_no_record
 from sluice.log.segment import LOG_FOLDER, REFUSED_FOLDER
 from sluice.storage.v1 import refused_record_pb2 as pb
 
@@ -155,9 +155,7 @@ def decode_refused(payload: bytes) -> pb.RefusedRecord | DamageReason:
         record = pb.RefusedRecord.FromString(payload)
     except DecodeError:
         return DamageReason.NOT_A_RECORD
-    if len(record.request_id) != _REQUEST_ID_BYTES:
-        return DamageReason.NOT_A_RECORD
-    return record if is_of_this_version(record) else DamageReason.UNKNOWN_VERSION
+    return record if (reason := why_no_record(record)) is None else reason
 
 
 class RefusedAppender(Appending[RefusedEntry]):

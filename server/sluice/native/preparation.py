@@ -39,14 +39,20 @@ class Preparation:
         self._load = load
         self._tell = tell
         self._after_events: int | None = None
+        self._then: Callable[[], None] | None = None
         self._counting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._compiling: subprocess.Popen[bytes] | None = None
         self._is_closed = False
 
-    def after(self, events: int) -> None:
-        """Begin when so many more events were gone through without it. Unless that is called it never begins."""
-        self._after_events = events
+    def after(self, events: int, *, then: Callable[[], None] | None = None) -> None:
+        """Begin when so many more events were gone through without it. Unless that is called it never begins.
+
+        Args:
+            events: how many.
+            then: what is done when it is there, in another thread.
+        """
+        self._after_events, self._then = events, then
 
     def count(self, events: int) -> None:
         """Count events that were gone through without it; in any thread."""
@@ -96,5 +102,7 @@ class Preparation:
                 self._tell(said.decode(errors="replace").strip().rpartition("\n")[2])
             else:
                 self._load()
+                if self._then is not None:
+                    self._then()
         except Exception as exc:  # noqa: BLE001  numba is not there, or what it kept is broken: it works without
             self._tell(f"{type(exc).__name__}: {exc}")

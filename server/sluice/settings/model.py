@@ -102,8 +102,8 @@ class Settings(DataFolder):
     segments; events wait longer until queries see them."""
 
     seal_size: Size = Field(64 * _MIB, ge=64 * _KIB, le=_GIB)
-    """How large a segment may get before it is sealed. Larger makes fewer files; recovery after a crash and the lake
-    writer's memory grow with it."""
+    """How large a segment may get before it is sealed. Larger makes fewer files; recovery after a crash grows with it,
+    and the memory that a damaged one takes."""
 
     lake_age: Duration = Field(60.0, ge=0.1, le=3600.0)
     """How long sealed segments may wait for others to share their Parquet file. Longer makes fewer, larger files, which

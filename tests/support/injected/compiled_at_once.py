@@ -11,7 +11,7 @@ def install() -> None:
         return
     from sluice.native.preparation import Preparation  # noqa: PLC0415  only in the processes that are meant
 
-    def after(preparation: Preparation, _events: int) -> None:
+    def after(preparation: Preparation, _events: int, **_: object) -> None:
         preparation._thread = threading.Thread(target=preparation._load, daemon=True)
         preparation._thread.start()
 

@@ -22,7 +22,7 @@ _messages = messages_of("lake")
 class CompiledPass(Protocol):
     """What the functions of scanned.py are."""
 
-    def __call__(self, bodies: Sequence[bytes], events: int, /) -> tuple[list[int], Decoded | None]:
+    def __call__(self, bodies: Sequence[bytes | memoryview], events: int, /) -> tuple[list[int], Decoded | None]:
         """See there."""
 
 

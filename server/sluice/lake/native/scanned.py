@@ -46,7 +46,7 @@ _QUOTE = ord('"')
 _TEXT = msgspec.json.Decoder(str)
 
 
-def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decoded | None]:
+def decode_json(bodies: Sequence[bytes | memoryview], events: int) -> tuple[list[int], Decoded | None]:
     """Turn JSON bodies into fields, as far as they hold nothing but what most do.
 
     Args:
@@ -90,7 +90,7 @@ def decode_json(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decode
     )
 
 
-def decode_messages(bodies: Sequence[bytes], events: int) -> tuple[list[int], Decoded | None]:
+def decode_messages(bodies: Sequence[bytes | memoryview], events: int) -> tuple[list[int], Decoded | None]:
     """As `decode_json`, of the bytes of LogEventRequests."""
     text = b"".join([*bodies, PADDING])
     if len(text) > _MOST_BYTES:
@@ -119,7 +119,7 @@ def decode_messages(bodies: Sequence[bytes], events: int) -> tuple[list[int], De
     )
 
 
-def _ends(bodies: Sequence[bytes], *, between: int) -> NDArray[np.int64]:
+def _ends(bodies: Sequence[bytes | memoryview], *, between: int) -> NDArray[np.int64]:
     """Where each body ends that has so many bytes behind it."""
     return np.cumsum(np.fromiter(map(len, bodies), np.int64, len(bodies)) + between) - between
 
