@@ -10,6 +10,7 @@ the open segments now. 1: it can't start, or the log is broken; 2: wrong argumen
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -73,7 +74,7 @@ async def run(config: WorkerConfig) -> None:
     sealing = _SealOnRequest(log, rejects)
     loop.add_signal_handler(signal.SIGUSR1, sealing.ask)
     if config.compiled_check:
-        COMPILED.preparation.after(_EVENTS_WORTH_COMPILING)
+        COMPILED.preparation.after(_EVENTS_WORTH_COMPILING, then=gc.freeze)
     try:
         await serve(config, keys=keys, log=log, rejects=rejects, new_request_id=new_request_id, stop=stop)
     finally:
@@ -142,4 +143,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # What was imported stays: no need to look through it for garbage again and again.
+    gc.freeze()
     sys.exit(main())
