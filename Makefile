@@ -21,7 +21,7 @@ test-transcoding: $(VENV)/.installed-dev ## 10,000 generated bodies through both
 
 test-properties: $(VENV)/.installed-dev ## 100,000 generated requests against the contract; takes some minutes
 	SLUICE_TEST_REQUESTS=100000 SLUICE_TEST_BODIES_CHECKED=5000 SLUICE_TEST_SCHEMATHESIS=200 $(BIN)/pytest -s \
-	  tests/ingest/test_generated_bodies.py tests/ingest/test_checked.py tests/service/test_generated_requests.py tests/service/test_openapi.py $(ARGS)
+	  tests/ingest/test_generated_bodies.py tests/ingest/test_checked_bodies.py tests/service/test_generated_requests.py tests/service/test_openapi.py $(ARGS)
 
 test-power-cut: $(VENV)/.installed-dev ## the power fails 20 times as often as in make test; takes about 10 minutes
 	SLUICE_TEST_POWER_CUTS=20 $(BIN)/pytest tests/power_cut --timeout 0 $(ARGS)

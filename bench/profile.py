@@ -3,8 +3,8 @@
     make profile                                         both, REST, 100 events a request
     python -m bench.profile --transport grpc --batch 20
 
-Method: a service that has warmed up (the lake writer has loaded its compiled decoder); py-spy looks at each thread that
-runs, some hundred times a second, for as long as the clients send, native code too (--native, where frames without
+Method: a service that has warmed up (workers and lake writer have loaded what is compiled); py-spy looks at each thread
+that runs, some hundred times a second, for as long as the clients send, native code too (--native, where frames without
 symbols are numbers). The graphs are SVG files to open in a browser. What would mislead: a share is one of this
 process's time, not of the service's; make bench has those.
 """

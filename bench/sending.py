@@ -13,6 +13,7 @@ from tests.support.service import Service
 
 __all__ = ["acknowledged", "metrics", "send", "send_to", "warm_up"]
 
+# Of each worker.
 _WARM_EVENTS, _MOST_WARM_EVENTS = 120_000, 600_000
 _COMPILES_WITHIN_S = 300
 
@@ -55,14 +56,15 @@ def metrics(service: Service) -> str:
 def warm_up(service: Service, transport: str, folder: Path, batch: int, *, seed: int) -> int:
     """Send so many events as let all processes load what is compiled, and wait for it; return how many."""
     told = 0
+    workers = max(1, int(_figure(metrics(service), "sluice_workers_ready")))
     deadline = time.monotonic() + _COMPILES_WITHIN_S
     while told == 0 or not _is_compiled(service):
         if time.monotonic() > deadline:
-            sys.stderr.write("warning: nothing is compiled; what is measured is what goes on without\n")
+            sys.stderr.write("warning: not all is compiled; what is measured is what goes on without\n")
             break
         # Again where several workers share them.
-        if told < _MOST_WARM_EVENTS:
-            some = bodies(_WARM_EVENTS, batch=500, seed=seed + told, typed=False)
+        if told < workers * _MOST_WARM_EVENTS:
+            some = bodies(workers * _WARM_EVENTS, batch=500, seed=seed + told, typed=False)
             send(service, "rest", folder, some, clients=2)
             service.flush()
             told += some.events
@@ -76,10 +78,10 @@ def warm_up(service: Service, transport: str, folder: Path, batch: int, *, seed:
 def _is_compiled(service: Service) -> bool:
     """Whether the lake writer and each worker have loaded what is compiled for them."""
     text = metrics(service)
+    checks, workers = _figure(text, "sluice_ingest_compiled_check"), _figure(text, "sluice_workers_ready")
+    return _figure(text, "sluice_lake_compiled_decoder") == 1 and 0 < workers <= checks
 
-    def value(name: str) -> float:
-        found = re.search(rf"^{name} (\S+)", text, re.MULTILINE)
-        return float(found.group(1)) if found else 0
 
-    checks, workers = value("sluice_ingest_compiled_check"), value("sluice_workers_ready")
-    return value("sluice_lake_compiled_decoder") == 1 and 0 < workers <= checks
+def _figure(text: str, name: str) -> float:
+    found = re.search(rf"^{name} (\S+)", text, re.MULTILINE)
+    return float(found.group(1)) if found else 0

@@ -36,7 +36,11 @@ def _is_virtual() -> bool:
 
 def _free_bytes() -> int:
     lines = Path("/proc/meminfo").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("MemFree:")).split()[1]) * 1024
+    free_bytes = int(next(line for line in lines if line.startswith("MemFree:")).split()[1]) * 1024
+    most, now = (Path("/sys/fs/cgroup", name) for name in ("memory.max", "memory.current"))
+    if most.exists() and (limit := most.read_text().strip()) != "max":
+        free_bytes = min(free_bytes, int(limit) - int(now.read_text()))
+    return free_bytes
 
 
 def _write_to(size_bytes: int) -> None:

@@ -17,7 +17,7 @@ import fcntl
 import io
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -334,10 +334,11 @@ def open_whole(path: Path) -> File:
     Raises:
         OSError: as `open_read`; or it is larger than half of the memory, as one that somebody truncated upwards may be.
     """
-    file = open_read(path)
-    if (size := file.size()) > _MOST_READ_BYTES:
-        file.close()
-        raise OSError(errno.EFBIG, f"too large to be read at once: {size} bytes", str(path))
+    with ExitStack() as unless_returned:
+        file = unless_returned.enter_context(open_read(path))
+        if (size := file.size()) > _MOST_READ_BYTES:
+            raise OSError(errno.EFBIG, f"too large to be read at once: {size} bytes", str(path))
+        unless_returned.pop_all()
     return file
 
 

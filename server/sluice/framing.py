@@ -111,7 +111,7 @@ def frame_buffers(*parts: bytes) -> tuple[bytes, ...]:
     return (_HEADER.pack(length, _masked(google_crc32c.value(prefix))), *parts, _CRC.pack(_masked(crc)))
 
 
-def scan(buffer: bytes, *, of: int = 0) -> Iterator[Frame | Stretch]:
+def scan(buffer: bytes, *, total_bytes: int = 0) -> Iterator[Frame | Stretch]:
     """Go through a buffer from its start to its end; frames and stretches follow each other without a gap.
 
     A length whose checksum fits is believed, even where the payload's does not. Behind a length that doesn't, the next
@@ -119,10 +119,10 @@ def scan(buffer: bytes, *, of: int = 0) -> Iterator[Frame | Stretch]:
 
     Args:
         buffer: the bytes.
-        of: how many there are with those before the buffer: what bounds the search.
+        total_bytes: how many there are with those before the buffer: what bounds the search.
     """
     offset, size = 0, len(buffer)
-    search_bytes_left = max(size, of) * _SEARCH_CHECKS_PER_BYTE
+    search_bytes_left = max(size, total_bytes) * _SEARCH_CHECKS_PER_BYTE
     while offset < size:
         end = end_of_frame(buffer, offset)
         if end is None:

@@ -263,8 +263,8 @@ TARGETS = {
     "protobuf": Target(check_protobuf, tuple(_messages())),
     "compiled-json": Target(check_compiled_json, _JSON),
     "compiled-protobuf": Target(check_compiled_messages, tuple(_messages())),
-    "sure-json": Target(check_sure_of_json, _JSON),
-    "sure-protobuf": Target(check_sure_of_messages, tuple(_messages())),
+    "compiled-check-json": Target(check_sure_of_json, _JSON),
+    "compiled-check-protobuf": Target(check_sure_of_messages, tuple(_messages())),
     "private": Target(check_private, _JSON),
     "segment": Target(check_segment, tuple(_segments())),
     "unpack": Target(

@@ -8,7 +8,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", [*(f"lake/native/test_scanned_{kind}.py" for kind in ("json", "messages")), "ingest/test_checked.py"]
+    "name", [*(f"lake/native/test_scanned_{kind}.py" for kind in ("json", "messages")), "ingest/test_checked_bodies.py"]
 )
 def test_in_plain_python_which_checks_each_place_it_finds_the_same(name: str) -> None:
     tests = Path(__file__).parents[1] / name
@@ -24,7 +24,7 @@ def test_in_plain_python_which_checks_each_place_it_finds_the_same(name: str) ->
             "-p",
             "no:xdist",
             "-k",
-            "known or whole or exposures or names or number or takes or left or part or large",
+            "known or whole or exposures or names or number or takes or left or part or large or others",
             tests,
         ],
         env={"NUMBA_DISABLE_JIT": "1", "PATH": ""},

@@ -1,5 +1,6 @@
 """What is compiled comes by itself where there is much to do for it, and nobody waits for it."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -8,11 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from sluice.native.compile import make_with_cache
 from sluice.native.preparation import Preparation
+from sluice.telemetry import METRICS_FOLDER_VARIABLE
 from tests.support.waiting import wait_until
 
 _COMPILES = [sys.executable, "-P", "-m", "sluice.native.compile"]
+_NUMBA_MODULE = """{imports}
+import numba
+import sluice.native.compiled
+
+@sluice.native.compiled.entry(numba.int64)
+def more(number):
+    return number + 1
+"""
 # Where all processors are busy it gets next to nothing of them.
 _WITHIN_S = 110
 
@@ -79,19 +88,76 @@ def test_what_fails_to_load_is_told() -> None:
     assert told == ["EOFError: Ran out of input"]
 
 
-def test_what_a_power_cut_left_of_a_cache_is_made_again(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    (cache / "index").write_bytes(b"")
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where modules are looked for, and what is compiled is kept."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path
 
-    def make() -> None:
-        if (cache / "index").exists():
-            raise EOFError("Ran out of input")
-        (cache / "made").touch()
 
-    make_with_cache(cache, make)
+def _compile(module: str, folder: Path) -> tuple[int, str]:
+    """How compiling ends, and what is said."""
+    # Its standard input stays open until then.
+    with subprocess.Popen(
+        [*_COMPILES, module], stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, text=True
+    ) as compiling:
+        assert compiling.stderr is not None
+        said = compiling.stderr.read()
+    return compiling.returncode, said
 
-    assert [path.name for path in cache.iterdir()] == ["made"]
+
+def test_what_a_power_cut_left_of_a_cache_is_made_again_whole(modules: Path) -> None:
+    (modules / "first.py").write_text(_NUMBA_MODULE.format(imports=""))
+    (modules / "second.py").write_text(_NUMBA_MODULE.format(imports="import first"))
+    assert _compile("second", modules) == (0, "")
+    whole = {path.name for path in _kept(modules)}
+    assert len(whole) == 4
+    for index in _kept(modules):
+        if index.name.startswith("second") and index.suffix == ".nbi":
+            index.write_bytes(b"")
+
+    assert _compile("second", modules) == (0, "")
+
+    assert {path.name for path in _kept(modules)} == whole
+    assert all(path.stat().st_size for path in _kept(modules))
+
+
+def test_what_can_not_be_made_twice_is_told(modules: Path) -> None:
+    (modules / "broken.py").write_text("open('tries', 'a').write('x')\nraise EOFError('Ran out of input')\n")
+
+    code, said = _compile("broken", modules)
+
+    assert code == 1
+    assert said.endswith("EOFError: Ran out of input\n")
+    assert (modules / "tries").read_text() == "xx"
+
+
+def test_who_compiles_and_is_killed_is_told_of(modules: Path) -> None:
+    (modules / "killed.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
+    prepared = _Prepared("killed")
+    prepared.preparation.after(0)
+
+    prepared.preparation.count(1)
+
+    wait_until(lambda: prepared.told != [], within_s=_WITHIN_S)
+    prepared.preparation.close()
+    assert prepared.told == ["what compiles was ended by signal 9; it needs 450 MiB"]
+    assert prepared.loaded == 0
+
+
+def test_what_is_counted_after_the_end_begins_nothing() -> None:
+    prepared = _Prepared()
+    prepared.preparation.after(0)
+    prepared.preparation.close()
+
+    prepared.preparation.count(1)
+
+    assert prepared.preparation._thread is None
+
+
+def _kept(modules: Path) -> list[Path]:
+    return [path for path in (modules / "cache").rglob("*.nb*") if path.is_file()]
 
 
 def test_whoever_ends_waits_for_no_compilation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,21 +187,19 @@ def test_what_compiles_ends_with_whoever_wants_it(tmp_path: Path, monkeypatch: p
         assert compiling.wait(20) == 1
 
 
-def test_of_two_that_compile_into_one_cache_the_second_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "noted.py").write_text(
+def test_of_two_that_compile_into_one_cache_the_second_waits(modules: Path) -> None:
+    (modules / "noted.py").write_text(
         "import time\ndef note(what): open('notes', 'a').write(what)\nnote('begins ')\ntime.sleep(0.5)\nnote('ends ')\n"
     )
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     both = [
-        subprocess.Popen([*_COMPILES, "noted"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path)
+        subprocess.Popen([*_COMPILES, "noted"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=modules)
         for _ in range(2)
     ]
 
     for each in both:
         with each:
             assert each.wait(_WITHIN_S) == 0
-    assert (tmp_path / "notes").read_text() == "begins ends begins ends "
+    assert (modules / "notes").read_text() == "begins ends begins ends "
 
 
 def test_what_compiles_is_told_of_one_module() -> None:
@@ -144,13 +208,23 @@ def test_what_compiles_is_told_of_one_module() -> None:
     assert (ended.returncode, ended.stderr) == (2, b"error: one argument is needed, the name of a module\n")
 
 
-def test_what_compiles_is_nice_and_whoever_wants_it_stays_as_it_is() -> None:
-    before = Path("/proc/self/autogroup").read_text() if Path("/proc/self/autogroup").exists() else ""
-    prepared = _Prepared()
+def test_what_compiles_is_nice_counts_nothing_and_leaves_who_wants_it_as_it_is(
+    modules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (modules / "noted.py").write_text(
+        "import os\nopen(os.path.dirname(__file__) + '/notes', 'w').write(f'{os.nice(0)} {sorted(os.environ)}')\n"
+    )
+    monkeypatch.setenv(METRICS_FOLDER_VARIABLE, str(modules))
+    group = Path("/proc/self/autogroup")
+    before = os.nice(0), group.read_text() if group.exists() else None
+    prepared = _Prepared("noted")
     prepared.preparation.after(0)
     prepared.preparation.count(1)
 
     wait_until(lambda: prepared.loaded > 0, within_s=_WITHIN_S)
     prepared.preparation.close()
 
-    assert not before or Path("/proc/self/autogroup").read_text() == before
+    niceness, names = (modules / "notes").read_text().split(maxsplit=1)
+    assert int(niceness) == min(before[0] + 10, 19)
+    assert METRICS_FOLDER_VARIABLE not in names
+    assert before == (os.nice(0), group.read_text() if group.exists() else None)

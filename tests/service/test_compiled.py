@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from bench.events import bodies
-from sluice.ingest.sure import CompiledCheck
+from sluice.ingest.compiled_check import CompiledCheck
 from sluice.lake.native.ready import CompiledDecoder
 from tests.support.service import Service
 from tests.support.waiting import wait_until
@@ -64,7 +64,7 @@ def test_after_a_worker_that_broke_workers_go_on_without_the_compiled_check(serv
     wait_until(lambda: service.pid("worker-0") != worker, within_s=30)
     wait_until(service.is_ready, within_s=60)
     assert '"compiled_check":false' in _arguments(service.pid("worker-0"))
-    assert "workers check bodies without what is compiled from now on" in service.messages()
+    assert "workers that are started from now on check bodies without what is compiled" in service.messages()
     assert _post(service, bodies(100, batch=100, seed=5, typed=False).bodies[0]).status_code == 202
 
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sluice.ingest.sure import CompiledCheck
+from sluice.ingest.compiled_check import CompiledCheck
 from sluice.lake.native.ready import CompiledDecoder
 from tests.soak.plan import Chosen, Plan
 from tests.soak.progress import Progress

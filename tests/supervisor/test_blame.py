@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from sluice.supervisor.blame import Blame, is_own_fault
+from sluice.supervisor.blame import Blame, is_broken, is_own_fault
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,9 @@ def test_a_death_with_nothing_in_hand_blames_nothing() -> None:
     blame.note(1, [])
 
     assert blame.deaths == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL])
+def test_a_signal_of_broken_memory_or_code_is_told_from_others(number: signal.Signals) -> None:
+    assert is_broken(-number)
+    assert not any(map(is_broken, (0, 1, number, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGUSR1)))

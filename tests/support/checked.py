@@ -1,6 +1,6 @@
 """What the compiled check says of bodies, held against what the plain one says of them."""
 
-from sluice.ingest.checked import events_in_json, events_in_message
+from sluice.ingest.checked_bodies import events_in_json, events_in_message
 from sluice.ingest.nesting import too_deep_at
 from sluice.ingest.private import without_private_attributes
 from sluice.ingest.validate import LOG_EVENT, WEBHOOK, Valid

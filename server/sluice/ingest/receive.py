@@ -197,7 +197,7 @@ class Receiver:
         return await asyncio.to_thread(unpacked, body, encoding, max_bytes=self._context.max_body_bytes)
 
     async def _validate(self, shape: Shape, body: bytes) -> Valid | Invalid:
-        found = shape.check(body)
+        found = await _inline_if_small(body, shape.check, body)
         if not isinstance(found, Unclear):
             return found
         if len(body) <= _LOOK_CLOSER_INLINE_BYTES:

@@ -1,8 +1,9 @@
 """Whether a JSON body keeps the contract. Returns what was found; raises nothing.
 
-The fastest way: what is compiled is sure of it (sure.py). The fast way: the whole body is UTF-8 (msgspec does not check
-what it skips), it is not nested too deep, and msgspec takes it as one of the door's forms: the strict type, then the
-lenient one, then what only this door knows. What none of them takes goes to explain.py, which has the last word.
+The fastest way: what is compiled is sure of it (compiled_check.py). The fast way: the whole body is UTF-8 (msgspec does
+not check what it skips), it is not nested too deep, and msgspec takes it as one of the door's forms: the strict type,
+then the lenient one, then what only this door knows. What none of them takes goes to explain.py, which has the last
+word.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from sluice.contract import (
 )
 from sluice.ingest import malformed
 from sluice.ingest.caller import client_time_in_body
+from sluice.ingest.compiled_check import COMPILED
 from sluice.ingest.explain import explain, explain_exposures, explain_webhook
 from sluice.ingest.nesting import MAX_DEPTH, too_deep_at
 from sluice.ingest.private import without_private_attributes
-from sluice.ingest.sure import COMPILED
 from sluice.ingest.violations import Invalid, invalid_request
 from sluice.log.ports import Body
 
@@ -93,14 +94,11 @@ class JsonShape:
         self._holds_events = holds_events
 
     def check(self, body: bytes) -> _Found:
-        """Check a body quickly: 0.25 µs per event where what is compiled is sure, else 0.7."""
+        """Check a body quickly: 0.28 µs per event where what is compiled is sure, else 0.83."""
         sure = COMPILED.events_in_json(body) if self._holds_events else None
         if sure is not None:
             return Valid(event_count=sure, is_stored_as_it_is=True)
-        found = self._check(body)
-        if isinstance(found, Valid):
-            COMPILED.preparation.count(found.event_count)
-        return found
+        return self._check(body)
 
     def look_closer(self, body: bytes) -> Valid | Invalid:
         """Say what is wrong with a body that `check` found unclear, or that nothing is. Slow: see explain.py."""

@@ -28,7 +28,6 @@ __all__ = [
     "body_format_of",
     "decode",
     "encode",
-    "is_of_this_version",
     "known_body",
     "known_source",
     "length",
@@ -100,7 +99,7 @@ def why_no_record(record: pb.LogRecord | rpb.RefusedRecord) -> DamageReason | No
     """Why a message is no record that this version reads; None: it is one."""
     if len(record.request_id) != _REQUEST_ID_BYTES:
         return DamageReason.NOT_A_RECORD
-    return None if is_of_this_version(record) else DamageReason.UNKNOWN_VERSION
+    return None if _is_of_this_version(record) else DamageReason.UNKNOWN_VERSION
 
 
 def known_source(source: Source) -> pb.Source.ValueType:
@@ -113,7 +112,7 @@ def known_body(body: Body) -> pb.BodyFormat.ValueType:
     return _BODY_FORMATS[body]
 
 
-def is_of_this_version(record: pb.LogRecord | rpb.RefusedRecord) -> bool:
+def _is_of_this_version(record: pb.LogRecord | rpb.RefusedRecord) -> bool:
     """Whether a record holds nothing but what version 1 has; other values were added by a later writer."""
     return (
         record.format_version == FORMAT_VERSION

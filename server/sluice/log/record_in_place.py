@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["RecordInPlace", "StoredRequest", "decode_in_place"]
 
-# Smaller ones are copied more quickly than they are found: of 600 bytes in 0.4 µs instead of 3.
-_LEAST_BYTES = 4 * 1024
+# Smaller ones are copied more quickly than they are found: of 16 KB in 2.8 µs instead of 4.5.
+_LEAST_BYTES = 32 * 1024
 # Where the body may begin: behind the request's id; and a head is rarely longer, where many events were set aside.
 _LEAST_HEAD_BYTES, _MOST_HEAD_BYTES = 18, 1024
 # Of a length as large as any frame's.
 _MOST_LENGTH_BYTES = 5
+# Each letter z in what a caller says of itself may be the tag.
+_MOST_TRIES = 8
 
 
 @dataclass(slots=True, eq=False)  # frozen would take 1 µs more for each record
@@ -58,8 +60,10 @@ class RecordInPlace:
     event_count: int
     body_format: pb.BodyFormat.ValueType
 
-    def HasField(self, _name: Literal["client_time_ms"], /) -> bool:  # noqa: N802  as protobuf calls it
+    def HasField(self, name: Literal["client_time_ms"], /) -> bool:  # noqa: N802  as protobuf calls it
         """Whether a field was told that need not be."""
+        if name != "client_time_ms":
+            raise ValueError(name)
         return self.has_client_time
 
     def SerializeToString(self) -> bytes:  # noqa: N802  as protobuf calls it
@@ -104,8 +108,11 @@ def _begin_of_body(payload: bytes) -> tuple[int, int] | None:
     """Where a field 15 begins that reaches to the payload's end, and where its bytes do; None: not found."""
     if not payload.startswith(FIRST_BYTES):
         return None
-    tag = payload.find(BODY_TAG, _LEAST_HEAD_BYTES, _MOST_HEAD_BYTES)
-    while tag >= 0:
+    tag = _LEAST_HEAD_BYTES - 1
+    for _ in range(_MOST_TRIES):
+        tag = payload.find(BODY_TAG, tag + 1, _MOST_HEAD_BYTES)
+        if tag < 0:
+            break
         length = 0
         for place, byte in enumerate(payload[tag + 1 : tag + 1 + _MOST_LENGTH_BYTES]):
             length |= (byte & 0x7F) << 7 * place
@@ -114,5 +121,4 @@ def _begin_of_body(payload: bytes) -> tuple[int, int] | None:
                 if begin + length == len(payload):
                     return tag, begin
                 break
-        tag = payload.find(BODY_TAG, tag + 1, _MOST_HEAD_BYTES)
     return None

@@ -41,7 +41,7 @@ def parts_of(file: File, size: int) -> Iterator[Placed]:
     Raises:
         OSError: the file can't be read.
     """
-    base, wanted, of = 0, _WINDOW_BYTES, size
+    base, wanted, total_bytes = 0, _WINDOW_BYTES, size
     while base < size:
         wanted = min(wanted, size - base)
         window = _read(file, base, wanted)
@@ -49,7 +49,8 @@ def parts_of(file: File, size: int) -> Iterator[Placed]:
             size = base + len(window)  # somebody cut it
         is_last = base + len(window) == size
         wanted, known = _WINDOW_BYTES, 0
-        for part in scan(window, of=of):
+        # Where a window isn't the last, what lies behind a broken length is looked for once more in all that is left.
+        for part in scan(window, total_bytes=total_bytes if is_last else 0):
             if not is_last and isinstance(part, Stretch) and (more := _more_to_know(window, part.offset)):
                 wanted = max(wanted, more)
                 break

@@ -16,16 +16,19 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sluice.native.cache import folder
 from sluice.niceness import be_nice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["main", "make_with_cache"]
+__all__ = ["main"]
 
 # Nobody waits for it; but it should come to an end also where all processors are busy.
 _NICENESS = 10
+# What stands behind the module's name the second time.
+_AGAIN = "again"
 
 
 def _end_with_standard_input() -> None:
@@ -37,38 +40,37 @@ def _end_with_standard_input() -> None:
 
 def main() -> int:
     """Run the process; return its exit code."""
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in {2, 3}:
         sys.stderr.write("error: one argument is needed, the name of a module\n")
         return 2
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
-    be_nice(_NICENESS)
-    from sluice.native.compiled import FOLDER  # noqa: PLC0415  numba takes 0.4 s
-
-    with _alone(FOLDER):
-        make_with_cache(FOLDER, lambda: importlib.import_module(sys.argv[1]))
+    module, is_second_time = sys.argv[1], len(sys.argv) == 3
+    if not is_second_time:
+        be_nice(_NICENESS)
+    cache = folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    with _alone(cache):
+        try:
+            importlib.import_module(module)
+        except Exception:  # whatever a broken file lets the one who reads it raise
+            if is_second_time:
+                raise
+            # What a power cut has left of it, perhaps. What is loaded by now would not be compiled again: so it begins
+            # anew, and lets go of the lock.
+            shutil.rmtree(cache, ignore_errors=True)
+            os.execv(sys.executable, [sys.executable, "-P", "-m", "sluice.native.compile", module, _AGAIN])
     return 0
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let no other process compile into the same folder meanwhile; it ends with this process at the latest."""
-    lock = os.open(folder.with_name(f"{folder.name}.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+def _alone(cache: Path) -> Iterator[None]:
+    """Let no other process compile into the same cache meanwhile; it ends with this process at the latest."""
+    lock = os.open(cache.with_name(f"{cache.name}.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)
-
-
-def make_with_cache(folder: Path, make: Callable[[], object]) -> None:
-    """Let something be made that reads and fills a cache; where that fails, once more with an empty one."""
-    try:
-        make()
-    except Exception:  # noqa: BLE001  whatever a broken file lets the one who reads it raise
-        # What a power cut has left of it, perhaps.
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        make()
 
 
 if __name__ == "__main__":

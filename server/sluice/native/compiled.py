@@ -1,8 +1,5 @@
 """How functions over bytes are compiled: by numba, kept in its cache, and without the GIL.
 
-What is kept is known by all sources that it is made of, and the versions that made it: numba itself looks only at the
-file of the function that is called, and would go on with what was compiled from others before an upgrade.
-
 Nothing here is checked against an array's end by what is compiled: each function says what keeps it within. Run with
 NUMBA_DISABLE_JIT=1 they are plain Python, which reads and writes nothing behind an end; so fuzzers and tests run them
 too.
@@ -10,19 +7,17 @@ too.
 
 from __future__ import annotations
 
-import hashlib
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
-import numpy as np
 from numba import types
+
+from sluice.native.cache import folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BYTES", "FOLDER", "INLINED", "INT32S", "INT64S", "ROOM", "compiled", "entry"]
+__all__ = ["BYTES", "INLINED", "INT32S", "INT64S", "ROOM", "compiled", "entry"]
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
@@ -33,29 +28,11 @@ INT32S = types.int32[::1]
 INT64S = types.int64[::1]
 
 
-_PACKAGE = Path(__file__).parents[1]
-# This room, and whatever of others is compiled in.
-_SOURCES = ("native/*.py", "lake/native/*.py", "lake/exposures.py", "lake/schema.py", "contract.py")
-
-
-def _cache() -> Path:
-    """The folder of numba's cache: below where NUMBA_CACHE_DIR says, else beside the code, else in the user's cache."""
-    sources = [path.read_bytes() for pattern in _SOURCES for path in sorted(_PACKAGE.glob(pattern))]
-    versions = f"numba {numba.__version__}, numpy {np.__version__}".encode()
-    name = f"compiled-{hashlib.sha256(b''.join([*sources, versions])).hexdigest()[:16]}"
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(os.environ["NUMBA_CACHE_DIR"], name)
-    beside = Path(__file__).parent
-    if os.access(beside, os.W_OK):
-        return beside / "__pycache__" / name
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sluice", name)
-
-
 # Made at once: where it can't be, numba would go on with a folder that no sources are the name of.
-FOLDER = _cache()
-FOLDER.mkdir(parents=True, exist_ok=True)
+_CACHE = folder()
+_CACHE.mkdir(parents=True, exist_ok=True)
 # Read whenever a function is compiled.
-numba.config.CACHE_DIR = str(FOLDER)  # type: ignore[attr-defined]  # it is made of the environment
+numba.config.CACHE_DIR = str(_CACHE)  # type: ignore[attr-defined]  # it is made of the environment
 
 
 # All become one function: a call would hand over each array of `Found` with its shape, on the stack. None of them makes

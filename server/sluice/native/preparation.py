@@ -7,10 +7,13 @@ which takes half a second and 100 MB: so a process that has little to do doesn't
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING
+
+from sluice.telemetry import METRICS_FOLDER_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,43 +41,45 @@ class Preparation:
         self._module = module
         self._load = load
         self._tell = tell
-        self._after_events: int | None = None
+        self._left: int | None = None
         self._then: Callable[[], None] | None = None
-        self._counting = threading.Lock()
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._compiling: subprocess.Popen[bytes] | None = None
         self._is_closed = False
 
-    def after(self, events: int, *, then: Callable[[], None] | None = None) -> None:
-        """Begin when so many more events were gone through without it. Unless that is called it never begins.
+    def after(self, much: int, *, then: Callable[[], None] | None = None) -> None:
+        """Begin when so much more was done without it. Unless that is called it never begins.
 
         Args:
-            events: how many.
+            much: in the unit of `count`, whatever that is.
             then: what is done when it is there, in another thread.
         """
-        self._after_events, self._then = events, then
+        self._left, self._then = much, then
 
-    def count(self, events: int) -> None:
-        """Count events that were gone through without it; in any thread."""
-        if self._after_events is None:
+    def count(self, much: int) -> None:
+        """Count what was done without it, and would be done by it; in any thread."""
+        if self._left is None:
             return
-        with self._counting:
-            if self._after_events is None:
+        with self._lock:
+            if self._left is None:
                 return
-            self._after_events -= events
-            if self._after_events >= 0:
+            self._left -= much
+            if self._left >= 0:
                 return
-            self._after_events = None
-            self._thread = threading.Thread(target=self._prepare, name="compiled functions", daemon=True)
+            self._left = None
+            thread = threading.Thread(target=self._prepare, name="compiled functions", daemon=True)
             try:
-                self._thread.start()
+                thread.start()
             except RuntimeError as exc:
-                self._thread = None
                 self._tell(str(exc))
+            else:
+                self._thread = thread
 
     def close(self) -> None:
         """Let go of what is being prepared."""
-        self._after_events, self._is_closed = None, True
+        with self._lock:
+            self._left, self._is_closed = None, True
         if (compiling := self._compiling) is not None:
             compiling.kill()
         if self._thread is not None:
@@ -90,15 +95,20 @@ class Preparation:
                 stderr=subprocess.PIPE,
                 # How nice it is would else be so of this process: niceness.py.
                 start_new_session=True,
+                # It counts nothing, least of all as this process.
+                env={name: value for name, value in os.environ.items() if name != METRICS_FOLDER_VARIABLE},
             ) as self._compiling:
                 if self._is_closed:
                     self._compiling.kill()
                 assert self._compiling.stderr is not None, "it is a pipe"
                 # Until it ends. Not `communicate`, which ends its standard input first.
                 said = self._compiling.stderr.read()
-            if self._is_closed or self._compiling.returncode < 0:
-                return  # this process ends, or somebody ended that one
-            if self._compiling.returncode:
+            code = self._compiling.returncode
+            if self._is_closed:
+                return
+            if code < 0:
+                self._tell(f"what compiles was ended by signal {-code}; it needs 450 MiB")
+            elif code:
                 self._tell(said.decode(errors="replace").strip().rpartition("\n")[2])
             else:
                 self._load()

@@ -1,10 +1,10 @@
-"""One pass over bodies of LogEventRequest, compiled: it finds what scan_json.py finds, and writes Structs as JSON.
+"""One pass over an event of a LogEventRequest, compiled: it finds what scan_json.py finds, and writes Structs as JSON.
 
-What it refuses, and leaves to the plain decoder: a field that it doesn't know, one that stands twice or in parts, a
-user of the request itself, more than `MAX_IDS` ids of a user, what struct_json.py refuses.
+What it refuses: a field that it doesn't know, one that stands twice or in parts, more than `MAX_IDS` ids of a user,
+what struct_json.py refuses.
 
-What keeps it within the buffer: wire.py, and vectors.py. Within the arrays: events and ids are counted against their
-room, and texts are bounded by what they are made of.
+What keeps it within the buffer: wire.py, and vectors.py. Texts are bounded by what they are made of. Who calls it sees
+that there is room.
 
 Source: proto/sluice/events/v1/events.proto.
 """
@@ -16,24 +16,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sluice.native import found as of
-from sluice.native.compiled import BYTES, INT64S, compiled, entry
-from sluice.native.found import MAX_IDS, NULL, room_for
+from sluice.native.compiled import compiled
+from sluice.native.found import MAX_IDS, NULL
 from sluice.native.json_numbers import may_be_number, short_number
 from sluice.native.json_text import CLOSE_ARRAY, COMMA, OPEN_ARRAY, REFUSED
 from sluice.native.stable_id import note_stable_id, order_of_keys
-from sluice.native.struct_json import double_at, room_for_texts, write_object
+from sluice.native.struct_json import double_at, write_object
 from sluice.native.wire import FIXED64, LENGTH, VARINT, is_utf8, map_entry, next_field, varint
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from sluice.native.arrays import Bytes
     from sluice.native.found import Found, Spans
     from sluice.native.struct_json import Texts
 
-__all__ = ["CLIENT_TIME", "EVENTS", "IDEMPOTENCY_KEY", "STATSIG_METADATA", "scan_event", "scan_messages"]
+__all__ = ["CLIENT_TIME", "EVENTS", "IDEMPOTENCY_KEY", "STATSIG_METADATA", "note_text", "scan_event"]
 
-# Of LogEventRequest.
+# Fields of LogEventRequest.
 EVENTS, STATSIG_METADATA, IDEMPOTENCY_KEY, CLIENT_TIME = 1, 2, 3, 5
 
 _USER, _NAME, _TIME, _VALUE, _METADATA, _SECONDARY_EXPOSURES, _EVENT_ID = range(1, 8)
@@ -47,7 +45,7 @@ _TEXT_FIELDS = np.array(
 
 
 @compiled
-def _note_text(buffer: Bytes, at: int, end: int, spans: Spans, kind: int, number: int) -> bool:
+def note_text(buffer: Bytes, at: int, end: int, spans: Spans, kind: int, number: int) -> bool:
     """Note a text; False where it stands twice, or is none."""
     if spans.sizes[kind, number] != NULL or not is_utf8(buffer, at, end):
         return False
@@ -97,7 +95,7 @@ def _scan_value(buffer: Bytes, at: int, end: int, found: Found, row: int) -> boo
         found.numbers[row], found.kinds[row] = double_at(buffer, start), of.NUMBER
         return np.isfinite(found.numbers[row])
     if number == _STRING_VALUE and wire == LENGTH:
-        if not _note_text(buffer, start, stop, found.fields, of.VALUE, row):
+        if not note_text(buffer, start, stop, found.fields, of.VALUE, row):
             return False
         said, is_short = short_number(buffer, start, stop)
         if is_short:
@@ -116,9 +114,9 @@ def _scan_id(buffer: Bytes, at: int, end: int, found: Found, first: int, ids: in
         return False
     begins, sizes = found.ids.begins, found.ids.sizes
     sizes[of.KEY, ids] = sizes[of.TEXT, ids] = NULL
-    if not _note_text(buffer, key, key_end, found.ids, of.KEY, ids):
+    if not note_text(buffer, key, key_end, found.ids, of.KEY, ids):
         return False
-    if not _note_text(buffer, text, text_end, found.ids, of.TEXT, ids):
+    if not note_text(buffer, text, text_end, found.ids, of.TEXT, ids):
         return False
     place = ids
     while place > first:
@@ -157,9 +155,9 @@ def _scan_user(
             inner, wire, tier, stop = next_field(buffer, start, at)
             if inner != 1 or wire != LENGTH or stop != at:
                 return REFUSED, ids
-            if not _note_text(buffer, tier, stop, found.fields, of.TIER, row):
+            if not note_text(buffer, tier, stop, found.fields, of.TIER, row):
                 return REFUSED, ids
-        elif not _note_text(buffer, start, at, found.fields, _TEXT_FIELDS[number], row):
+        elif not note_text(buffer, start, at, found.fields, _TEXT_FIELDS[number], row):
             return REFUSED, ids
     note_stable_id(buffer, found, row, first, ids)
     return to, ids
@@ -189,7 +187,7 @@ def scan_event(
             if is_good:
                 to, ids = _scan_user(buffer, start, at, found, texts, to, row, ids)
         elif number == _NAME:
-            is_good = _note_text(buffer, start, at, found.fields, of.EVENT_NAME, row)
+            is_good = note_text(buffer, start, at, found.fields, of.EVENT_NAME, row)
         elif number == _VALUE:
             is_good, has_value = not has_value and _scan_value(buffer, start, at, found, row), True
         elif number == _METADATA:
@@ -197,56 +195,7 @@ def scan_event(
         elif number == _SECONDARY_EXPOSURES:
             to = _note_another_exposure(buffer, start, at, found, texts, to, row)
         else:
-            is_good = number == _EVENT_ID and _note_text(buffer, start, at, found.fields, of.EVENT_ID, row)
+            is_good = number == _EVENT_ID and note_text(buffer, start, at, found.fields, of.EVENT_ID, row)
         if to < 0 or not is_good:
             return REFUSED, ids
     return to, ids
-
-
-@compiled
-def _scan_message(
-    buffer: Bytes, at: int, end: int, found: Found, texts: Texts, to: int, body: int, row: int, ids: int
-) -> tuple[int, int, int]:
-    """Note a message; return where texts end with its own, and how many events and ids there are."""
-    found.said.sizes[of.ABOUT, body] = found.said.sizes[of.IDEMPOTENCY_KEY, body] = NULL
-    while at < end:
-        number, wire, start, at = next_field(buffer, at, end)
-        if number == CLIENT_TIME and wire == VARINT:
-            continue
-        if number < 1 or wire != LENGTH:
-            return REFUSED, row, ids
-        if number == EVENTS:
-            if row == found.times.shape[0] or ids + MAX_IDS > found.ids.sizes.shape[1]:
-                return REFUSED, row, ids
-            to, ids = scan_event(buffer, start, at, found, texts, to, row, ids)
-            if to < 0:
-                return REFUSED, row, ids
-            if found.fields.sizes[of.EVENT_NAME, row] == NULL:
-                found.fields.begins[of.EVENT_NAME, row] = found.fields.sizes[of.EVENT_NAME, row] = 0
-            found.id_ends[row] = ids
-            row += 1
-        elif number == STATSIG_METADATA and found.said.sizes[of.ABOUT, body] == NULL:
-            found.said.begins[of.ABOUT, body], found.said.sizes[of.ABOUT, body] = start, at - start
-        elif number != IDEMPOTENCY_KEY or not _note_text(buffer, start, at, found.said, of.IDEMPOTENCY_KEY, body):
-            return REFUSED, row, ids
-    return to, row, ids
-
-
-@entry(BYTES, INT64S, room_for(bodies=2, events=2), room_for_texts(2))
-def scan_messages(buffer: Bytes, ends: NDArray[np.int64], found: Found, texts: Texts) -> None:
-    """Scan messages that stand one behind the other.
-
-    Args:
-        buffer: the bytes, padded (vectors.py).
-        ends: n, int64: where each ends.
-        found: room for n bodies; filled.
-        texts: room for what their Structs become; filled.
-    """
-    at, to, row, ids = 0, 0, 0, 0
-    for body in range(ends.shape[0]):
-        stop, rows, with_its_own = _scan_message(buffer, at, ends[body], found, texts, to, body, row, ids)
-        found.is_refused[body] = stop < 0
-        if stop >= 0:
-            to, row, ids = stop, rows, with_its_own
-        found.row_ends[body] = row
-        at = ends[body]

@@ -12,6 +12,7 @@ __all__ = ["Blame", "is_broken", "is_own_fault"]
 
 # From outside: the kernel's out-of-memory killer, an operator, or the supervisor itself.
 _FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM}
+_OF_BROKEN_CODE = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE, -signal.SIGABRT, -signal.SIGTRAP}
 
 
 def is_own_fault(exit_code: int) -> bool:
@@ -21,7 +22,7 @@ def is_own_fault(exit_code: int) -> bool:
 
 def is_broken(exit_code: int) -> bool:
     """Whether a process was ended by a signal that tells of broken memory or code."""
-    return is_own_fault(exit_code) and exit_code < 0
+    return exit_code in _OF_BROKEN_CODE
 
 
 class Blame:

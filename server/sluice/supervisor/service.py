@@ -267,7 +267,9 @@ class Service:
         if is_broken(end.exit_code) and self._trusts_compiled_check:
             # It has no guard against faults of its own, and senders send again what killed a worker.
             self._trusts_compiled_check = False
-            _messages.warning("workers check bodies without what is compiled from now on", exit_code=end.exit_code)
+            _messages.warning(
+                "workers that are started from now on check bodies without what is compiled", exit_code=end.exit_code
+            )
         self._ask_for_recovery()
 
     def _ask_for_recovery(self) -> None:

@@ -79,4 +79,4 @@ def test_records_stay_in_their_order_whoever_decodes_which(monkeypatch: pytest.M
 
 
 def test_no_one_but_the_lake_writer_asks_for_it() -> None:
-    assert ready.COMPILED.preparation._after_events is None
+    assert ready.COMPILED.preparation._left is None

@@ -1,1 +1,1 @@
-"""A decoder that is compiled in the process itself, for what most bodies are like."""
+"""The compiled decoder, for what most bodies are like: it makes columns of what the passes of sluice.native find."""

@@ -20,11 +20,11 @@ from sluice.lake.fields import REQUEST_FIELDS, Decoded
 from sluice.lake.json_members import about_of
 from sluice.lake.json_shapes import NOT_SAID, About
 from sluice.lake.native.columns import events_of, exposures_of, text_column
+from sluice.lake.native.scan_bodies import scan_bodies
+from sluice.lake.native.scan_messages import scan_messages
 from sluice.lake.value import number_in_text
 from sluice.native import found as of
 from sluice.native.found import Spans, room_for
-from sluice.native.scan_json import scan_bodies
-from sluice.native.scan_proto import scan_messages
 from sluice.native.struct_json import LONGER, room_for_texts
 from sluice.native.vectors import PADDING
 

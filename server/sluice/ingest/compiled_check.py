@@ -36,7 +36,7 @@ class CompiledCheck:
     def __init__(self) -> None:
         self._events_in_json: Callable[[bytes], int | None] | None = None
         self._events_in_message: Callable[[bytes], tuple[int, int | None] | None] | None = None
-        self.preparation = Preparation("sluice.ingest.checked", load=self.load, tell=_tell)
+        self.preparation = Preparation("sluice.ingest.checked_bodies", load=self.load, tell=_tell)
 
     def events_in_json(self, body: bytes) -> int | None:
         """How many events a JSON body holds that surely keeps the contract, and holds no privateAttributes; else None.
@@ -44,21 +44,27 @@ class CompiledCheck:
         Args:
             body: any bytes.
         """
-        if self._events_in_json is None or not _LEAST_JSON_BYTES <= len(body) <= MOST_BYTES:
+        if not _LEAST_JSON_BYTES <= len(body) <= MOST_BYTES:
+            return None
+        if self._events_in_json is None:
+            self.preparation.count(len(body))
             return None
         return self._events_in_json(body)
 
     def events_in_message(self, body: bytes) -> tuple[int, int | None] | None:
         """As `events_in_json`, of a LogEventRequest, and besides the client's clock as it tells it."""
-        if self._events_in_message is None or not _LEAST_MESSAGE_BYTES <= len(body) <= MOST_BYTES:
+        if not _LEAST_MESSAGE_BYTES <= len(body) <= MOST_BYTES:
+            return None
+        if self._events_in_message is None:
+            self.preparation.count(len(body))
             return None
         return self._events_in_message(body)
 
     def load(self) -> None:
         """Load it in this thread; compile it first, if it never was."""
-        from sluice.ingest import checked  # noqa: PLC0415  numba takes 0.4 s, and 100 MB
+        from sluice.ingest import checked_bodies  # noqa: PLC0415  numba takes 0.4 s, and 100 MB
 
-        self._events_in_json, self._events_in_message = checked.events_in_json, checked.events_in_message
+        self._events_in_json, self._events_in_message = checked_bodies.events_in_json, checked_bodies.events_in_message
         metrics.COMPILED_CHECK.set(1)
 
 

@@ -1,4 +1,4 @@
-"""Bodies checked by what is compiled. Importing it loads numba, so it is imported where enough is to be done: sure.py.
+"""Bodies checked by what is compiled. It loads numba, so it is imported when there is much to check.
 
 It never says what is wrong with a body: None, and who looks closer does.
 """
@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 
-from sluice.ingest.sure import MOST_BYTES
+from sluice.ingest.compiled_check import MOST_BYTES
 from sluice.native.check_json import check_body
 from sluice.native.check_proto import check_message
 from sluice.native.found import room_for

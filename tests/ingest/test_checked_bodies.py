@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.events import bodies as of_the_bench
 from sluice.events.v1 import events_pb2 as pb
-from sluice.ingest.sure import MOST_BYTES
+from sluice.ingest.compiled_check import MOST_BYTES
 from tests.support.checked import is_sure_of_json, is_sure_of_message
 from tests.support.generated import many_bodies
 

@@ -4,9 +4,10 @@ import pytest
 import structlog
 
 from bench.events import bodies as of_the_bench
-from sluice.ingest import sure, validate, validate_proto
-from sluice.ingest.sure import MOST_BYTES, CompiledCheck
-from sluice.ingest.validate import LOG_EVENT, WEBHOOK, Valid
+from sluice.events.v1 import events_pb2 as pb
+from sluice.ingest import compiled_check, validate, validate_proto
+from sluice.ingest.compiled_check import MOST_BYTES, CompiledCheck
+from sluice.ingest.validate import CUSTOM_EXPOSURES, LOG_EVENT, WEBHOOK, Valid
 from sluice.ingest.validate_proto import LOG_EVENT_REQUEST, LOG_EVENT_REQUEST_OF_JSON
 from sluice.ingest.violations import Invalid
 from tests.support.waiting import wait_until
@@ -51,17 +52,47 @@ def test_what_it_leaves_is_judged_in_the_same_words(compiled: CompiledCheck) -> 
     assert before[2] == Valid(event_count=20)
 
 
-@pytest.mark.parametrize("size", [2047, MOST_BYTES + 1])
-def test_small_and_large_bodies_are_left(compiled: CompiledCheck, size: int) -> None:
+def test_small_and_large_bodies_are_left(compiled: CompiledCheck) -> None:
     compiled.load()
+    few, message = b'{"events":[]}', MESSAGE
 
-    assert compiled.events_in_json(JSON[:500].ljust(size)) is None
-    assert LOG_EVENT.check(b'{"events":[]}'.ljust(size)) == Valid(event_count=0)
+    assert [compiled.events_in_json(few.ljust(size)) for size in (2047, 2048, MOST_BYTES, MOST_BYTES + 1)] == [
+        None,
+        0,
+        0,
+        None,
+    ]
+    padded = [message + _unused(size - len(message)) for size in (MOST_BYTES, MOST_BYTES + 1)]
+    assert [compiled.events_in_message(body) for body in padded] == [(20, None), None]
+    assert compiled.events_in_message(_unused(1023)) is None
+    assert compiled.events_in_message(_unused(1024)) == (0, None)
+
+
+def _unused(size: int) -> bytes:
+    """A message, or more of one, of so many bytes: an idempotency key."""
+    text = b"k" * (size - 2)
+    while len(field := pb.LogEventRequest(idempotency_key=text.decode()).SerializeToString()) > size:
+        text = text[:-1]
+    assert len(field) == size
+    return field
+
+
+def test_what_it_would_leave_counts_for_nothing(compiled: CompiledCheck) -> None:
+    compiled.preparation.after(len(JSON))
+
+    for body in (b'{"events":[]}', JSON.ljust(MOST_BYTES + 1)):
+        assert isinstance(LOG_EVENT.check(body), Valid)
+    for shape, body in ((CUSTOM_EXPOSURES, b'{"exposures":[]}'.ljust(5_000)), (LOG_EVENT_REQUEST_OF_JSON, MESSAGE)):
+        assert isinstance(shape.check(body), Valid)
+
+    assert compiled.preparation._left == len(JSON)
+    LOG_EVENT.check(JSON)
+    assert compiled.preparation._left == 0
 
 
 def test_it_is_prepared_when_enough_was_checked_without_it(compiled: CompiledCheck) -> None:
     CompiledCheck().load()  # so that it was compiled on this machine before
-    compiled.preparation.after(50)
+    compiled.preparation.after(2 * len(JSON))
 
     for body, shape in ((JSON, LOG_EVENT), (MESSAGE, LOG_EVENT_REQUEST), (JSON, WEBHOOK)):
         assert compiled.events_in_json(JSON) is None
@@ -87,4 +118,4 @@ def test_where_it_can_not_be_had_that_is_told_once(compiled: CompiledCheck, monk
 
 
 def test_no_one_but_a_worker_asks_for_it() -> None:
-    assert sure.COMPILED.preparation._after_events is None
+    assert compiled_check.COMPILED.preparation._left is None
