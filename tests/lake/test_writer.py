@@ -98,6 +98,19 @@ def test_a_drain_ends_with_1_where_an_hour_cannot_be_read(tmp_path: Path) -> Non
         assert writer.wait(_LIMIT_S) == 1
 
 
+@pytest.mark.parametrize("deaths", [0, 1])
+def test_a_writer_after_one_that_died_of_a_segment_says_that_it_has_no_compiled_decoder(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], deaths: int
+) -> None:
+    segment = _seal(tmp_path, "a", 1)
+    with _process(tmp_path, blamed={segment.name.partition(".")[0]: 1} if deaths else {}) as writer:
+        writer.send_signal(signal.SIGTERM)
+
+        assert writer.wait(_LIMIT_S) == 0
+    assert capfd.readouterr().err.count("no compiled decoder until the service is started anew") == deaths
+    assert in_lake(tmp_path) == ["a"]
+
+
 def test_sigusr1_publishes_what_is_sealed_and_the_writer_goes_on(tmp_path: Path) -> None:
     with _process(tmp_path) as writer:
         _seal(tmp_path, "young", 1)

@@ -66,6 +66,7 @@ class CompiledCheck:
 
         self._events_in_json, self._events_in_message = checked_bodies.events_in_json, checked_bodies.events_in_message
         metrics.COMPILED_CHECK.set(1)
+        _messages.info("bodies are checked by what is compiled")
 
 
 def _tell(why: str) -> None:

@@ -325,8 +325,10 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     loop = Loop([LakeWriter(config, table, staging) for table in tables], config.lifeline_fd)
     loop.listen()
-    if not config.blamed:
+    if config.blamed:
         # What killed a writer is tried without what has no guard against faults of its own.
+        _messages.warning("no compiled decoder until the service is started anew: a lake writer died of a segment")
+    else:
         # numba brings twice as many objects as all else.
         COMPILED.preparation.after(_EVENTS_WORTH_COMPILING, then=gc.freeze)
     try:

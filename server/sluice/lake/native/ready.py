@@ -51,6 +51,7 @@ class CompiledDecoder:
             storage.BODY_FORMAT_LOG_EVENT_REQUEST: scanned.decode_messages,
         }
         metrics.COMPILED_DECODER.set(1)
+        _messages.info("bodies are decoded by what is compiled")
 
 
 def _tell(why: str) -> None:
