@@ -16,10 +16,9 @@ from sluice.contract import STATSIG_METADATA_FIELDS
 from sluice.native import found as of
 from sluice.native.compiled import ROOM, compiled, entry
 from sluice.native.found import NULL, room_for
-from sluice.native.json_object import begins_with, behind_value, next_key, open_or_null, size_of, table_of
+from sluice.native.json_object import any_key, behind_value, next_key, open_or_null, table_of, which_key
 from sluice.native.json_text import (
     CLOSE_ARRAY,
-    COLON,
     COMMA,
     OPEN_ARRAY,
     OPEN_OBJECT,
@@ -27,10 +26,9 @@ from sluice.native.json_text import (
     REFUSED,
     is_null,
     skip_space,
-    skip_string,
     skip_value,
 )
-from sluice.native.scan_json import scan_event
+from sluice.native.scan_json import EVENTS, REQUEST, ROW_OF_REQUEST, STATSIG_METADATA, USER, scan_event
 from sluice.native.wire import is_utf8
 
 if TYPE_CHECKING:
@@ -39,12 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_body"]
 
-_REQUEST = table_of("events", "statsigMetadata", "idempotencyKey", "clientTime", "user")
-_EVENTS, _STATSIG_METADATA, _USER = 0, 1, 4
 _TEXTS_OF_ABOUT = table_of(*STATSIG_METADATA_FIELDS)
-
-# Of `Found.follows`.
-_ROW_OF_REQUEST = 0
+_TEXTS = len(STATSIG_METADATA_FIELDS)
 
 
 @compiled
@@ -91,29 +85,15 @@ def _check_events(buffer: Bytes, at: int, found: Found) -> tuple[int, int]:
 
 
 @compiled
-def _must_be_text(buffer: Bytes, at: int, end: int) -> bool:
-    """Whether the member of statsigMetadata whose key that is must be a text or null."""
-    for key in range(_TEXTS_OF_ABOUT.shape[0]):
-        if size_of(_TEXTS_OF_ABOUT, key) == end - at and begins_with(_TEXTS_OF_ABOUT, key, buffer, at):
-            return True
-    return False
-
-
-@compiled
 def _check_about(buffer: Bytes, at: int) -> int:
-    """Return where statsigMetadata end."""
+    """Return where statsigMetadata end: some of their members must be a text or null."""
     at, more = open_or_null(buffer, at)
     while more:
-        if buffer[at] != QUOTE:
+        key = at + 1
+        end, at = any_key(buffer, at)
+        if end < 0:
             return REFUSED
-        end, escaped = skip_string(buffer, at + 1)
-        if end < 0 or escaped:
-            return REFUSED
-        must_be_text = _must_be_text(buffer, at + 1, end)
-        at = skip_space(buffer, end + 1)
-        if buffer[at] != COLON:
-            return REFUSED
-        at = skip_space(buffer, at + 1)
+        must_be_text = which_key(_TEXTS_OF_ABOUT, buffer, key, end) < _TEXTS
         if must_be_text and buffer[at] != QUOTE and not is_null(buffer, at):
             return REFUSED
         at = skip_value(buffer, at)
@@ -138,21 +118,21 @@ def check_body(buffer: Bytes, size: int, found: Found) -> int:
     at = skip_space(buffer, at + 1)
     key, seen, more, events = REFUSED, 0, True, 0
     while more:
-        key, at = next_key(_REQUEST, found.follows[_ROW_OF_REQUEST], key, buffer, at)
+        key, at = next_key(REQUEST, found.follows[ROW_OF_REQUEST], key, buffer, at)
         if key < 0 or seen >> key & 1:
             return REFUSED
         seen |= 1 << key
-        if key == _EVENTS:
+        if key == EVENTS:
             at, events = _check_events(buffer, at, found)
-        elif key == _STATSIG_METADATA:
+        elif key == STATSIG_METADATA:
             at = _check_about(buffer, at)
-        elif key != _USER:
+        elif key != USER:
             at = skip_value(buffer, at)
         else:
             at = at + 4 if is_null(buffer, at) else REFUSED
         if at < 0:
             return REFUSED
         at, more = behind_value(buffer, at)
-    if at < 0 or not seen >> _EVENTS & 1 or skip_space(buffer, at) != size:
+    if at < 0 or not seen >> EVENTS & 1 or skip_space(buffer, at) != size:
         return REFUSED
     return events if is_utf8(buffer, 0, size) else REFUSED

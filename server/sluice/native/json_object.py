@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sluice.native.found import Spans
 
 __all__ = [
+    "any_key",
     "begins_with",
     "behind_value",
     "next_key",
@@ -35,6 +36,7 @@ __all__ = [
     "size_of",
     "table_of",
     "text_or_null",
+    "which_key",
 ]
 
 # Where in a row of a table the key's length stands.
@@ -101,6 +103,27 @@ def next_key(table: Bytes, follows: Bytes, last: int, buffer: Bytes, at: int) ->
         follows[last + 1] = key
     at = skip_space(buffer, at + size_of(table, key) + 2)
     return (key, skip_space(buffer, at + 1)) if buffer[at] == COLON else (REFUSED, REFUSED)
+
+
+@compiled
+def any_key(buffer: Bytes, at: int) -> tuple[int, int]:
+    """Where any key ends that begins at `at`, and where its value begins; REFUSED where it holds an escape."""
+    if buffer[at] != QUOTE:
+        return REFUSED, REFUSED
+    end, escaped = skip_string(buffer, at + 1)
+    if end < 0 or escaped:
+        return REFUSED, REFUSED
+    at = skip_space(buffer, end + 1)
+    return (end, skip_space(buffer, at + 1)) if buffer[at] == COLON else (REFUSED, REFUSED)
+
+
+@compiled
+def which_key(table: Bytes, buffer: Bytes, at: int, end: int) -> int:
+    """Which of a table's keys a text is that ends before `end`; their number where it is none."""
+    for key in range(table.shape[0]):
+        if size_of(table, key) == end - at and begins_with(table, key, buffer, at):
+            return key
+    return widened(table.shape[0])
 
 
 @compiled

@@ -34,7 +34,20 @@ if TYPE_CHECKING:
     from sluice.native.arrays import Bytes
     from sluice.native.found import Found
 
-__all__ = ["scan_event"]
+__all__ = [
+    "CLIENT_TIME",
+    "EVENTS",
+    "IDEMPOTENCY_KEY",
+    "REQUEST",
+    "ROW_OF_REQUEST",
+    "STATSIG_METADATA",
+    "USER",
+    "scan_event",
+]
+
+# Keys of a request.
+REQUEST = table_of("events", "statsigMetadata", "idempotencyKey", "clientTime", "user")
+EVENTS, STATSIG_METADATA, IDEMPOTENCY_KEY, CLIENT_TIME, USER = range(5)
 
 _EVENT = table_of("eventName", "user", "time", "value", "metadata", "secondaryExposures", "statsigMetadata", "eventID")
 _NAME, _USER, _TIME, _VALUE = range(4)
@@ -42,7 +55,7 @@ _RAW_FIELDS = np.array([-1, -1, -1, -1, of.METADATA, of.SECONDARY_EXPOSURES, of.
 _EVENT_ID = 7
 
 # Of `Found.follows`.
-_ROW_OF_EVENT = 1
+ROW_OF_REQUEST, _ROW_OF_EVENT = 0, 1
 
 
 @compiled

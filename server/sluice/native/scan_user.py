@@ -9,14 +9,8 @@ import numpy as np
 from sluice.native import found as of
 from sluice.native.compiled import compiled
 from sluice.native.found import MAX_IDS
-from sluice.native.json_object import behind_value, next_key, open_or_null, raw_or_null, table_of, text_or_null
-from sluice.native.json_text import (
-    COLON,
-    QUOTE,
-    REFUSED,
-    skip_space,
-    skip_string,
-)
+from sluice.native.json_object import any_key, behind_value, next_key, open_or_null, raw_or_null, table_of, text_or_null
+from sluice.native.json_text import QUOTE, REFUSED
 from sluice.native.stable_id import note_stable_id, order_of_keys
 
 if TYPE_CHECKING:
@@ -94,19 +88,16 @@ def _scan_ids(buffer: Bytes, at: int, found: Found, row: int, ids: int) -> tuple
     begins, sizes = found.ids.begins, found.ids.sizes
     first = ids
     while more:
-        if ids - first == MAX_IDS or buffer[at] != QUOTE:
+        if ids - first == MAX_IDS:
             return REFUSED, ids
-        end, escaped = skip_string(buffer, at + 1)
-        if end < 0 or escaped:
+        key = at + 1
+        end, at = any_key(buffer, at)
+        if end < 0:
             return REFUSED, ids
-        begins[of.KEY, ids], sizes[of.KEY, ids] = at + 1, end - at - 1
+        begins[of.KEY, ids], sizes[of.KEY, ids] = key, end - key
         for other in range(first, ids):
             if order_of_keys(buffer, found, other, ids) == 0:
                 return REFUSED, ids
-        at = skip_space(buffer, end + 1)
-        if buffer[at] != COLON:
-            return REFUSED, ids
-        at = skip_space(buffer, at + 1)
         if buffer[at] != QUOTE:
             return REFUSED, ids
         at = text_or_null(buffer, at, found.ids, of.TEXT, ids)

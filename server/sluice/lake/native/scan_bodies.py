@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sluice.native import found as of
 from sluice.native.compiled import BYTES, INT64S, compiled, entry
 from sluice.native.found import MAX_IDS, NULL, room_for
-from sluice.native.json_object import behind_value, next_key, raw_or_null, table_of, text_or_null
+from sluice.native.json_object import behind_value, next_key, raw_or_null, text_or_null
 from sluice.native.json_text import (
     CLOSE_ARRAY,
     COMMA,
@@ -25,7 +25,15 @@ from sluice.native.json_text import (
     skip_space,
     skip_value,
 )
-from sluice.native.scan_json import scan_event
+from sluice.native.scan_json import (
+    CLIENT_TIME,
+    EVENTS,
+    IDEMPOTENCY_KEY,
+    REQUEST,
+    ROW_OF_REQUEST,
+    STATSIG_METADATA,
+    scan_event,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,12 +43,6 @@ if TYPE_CHECKING:
     from sluice.native.found import Found
 
 __all__ = ["scan_bodies"]
-
-_REQUEST = table_of("events", "statsigMetadata", "idempotencyKey", "clientTime", "user")
-_EVENTS, _STATSIG_METADATA, _IDEMPOTENCY_KEY, _CLIENT_TIME = range(4)
-
-# Of `Found.follows`.
-_ROW_OF_REQUEST = 0
 
 
 @compiled
@@ -76,26 +78,26 @@ def _scan_body(buffer: Bytes, at: int, found: Found, body: int, row: int, ids: i
     at = skip_space(buffer, at + 1)
     key, seen, more = REFUSED, 0, True
     while more:
-        key, at = next_key(_REQUEST, found.follows[_ROW_OF_REQUEST], key, buffer, at)
+        key, at = next_key(REQUEST, found.follows[ROW_OF_REQUEST], key, buffer, at)
         if key < 0 or seen >> key & 1:
             return REFUSED, row, ids
         seen |= 1 << key
-        if key == _EVENTS:
+        if key == EVENTS:
             at, row, ids = _scan_events(buffer, at, found, row, ids)
-        elif key == _IDEMPOTENCY_KEY:
+        elif key == IDEMPOTENCY_KEY:
             at = text_or_null(buffer, at, found.said, of.IDEMPOTENCY_KEY, body)
-        elif key == _CLIENT_TIME:
+        elif key == CLIENT_TIME:
             at = skip_value(buffer, at)
         elif is_null(buffer, at):
             at += 4
-        elif key == _STATSIG_METADATA and buffer[at] == OPEN_OBJECT:
+        elif key == STATSIG_METADATA and buffer[at] == OPEN_OBJECT:
             at = raw_or_null(buffer, at, found.said, of.ABOUT, body)
         else:
             at = REFUSED
         if at < 0:
             return REFUSED, row, ids
         at, more = behind_value(buffer, at)
-    if at < 0 or not seen >> _EVENTS & 1:
+    if at < 0 or not seen >> EVENTS & 1:
         return REFUSED, row, ids
     return skip_space(buffer, at), row, ids
 

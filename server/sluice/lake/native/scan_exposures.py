@@ -13,10 +13,9 @@ from sluice.lake.schema import EventKind
 from sluice.native import found as of
 from sluice.native.compiled import BYTES, compiled, entry
 from sluice.native.found import NULL, room_for
-from sluice.native.json_object import begins_with, behind_value, size_of, table_of, text_or_null
+from sluice.native.json_object import any_key, begins_with, behind_value, size_of, table_of, text_or_null, which_key
 from sluice.native.json_text import (
     CLOSE_OBJECT,
-    COLON,
     OPEN_OBJECT,
     QUOTE,
     REFUSED,
@@ -64,9 +63,9 @@ _FIELDS = np.array(
 
 @compiled
 def _kind_of(names: Bytes, at: int, size: int) -> int:
-    for kind in range(_WHOLE_NAMES):
-        if size == size_of(_NAMES, kind) and begins_with(_NAMES, kind, names, at):
-            return kind
+    kind = which_key(_NAMES, names, at, at + size)
+    if kind < _WHOLE_NAMES:
+        return kind
     for prefix in range(_PREFIXES.shape[0]):
         if size >= size_of(_PREFIXES, prefix) and begins_with(_PREFIXES, prefix, names, at):
             return _INTERNAL
@@ -93,20 +92,11 @@ def _scan_members(objects: Bytes, at: int, found: Found, row: int) -> int:
     at = skip_space(objects, at + 1)
     more = objects[at] != CLOSE_OBJECT
     while more:
-        if objects[at] != QUOTE:
+        key = at + 1
+        end, at = any_key(objects, at)
+        if end < 0:
             return REFUSED
-        end, escaped = skip_string(objects, at + 1)
-        if end < 0 or escaped:
-            return REFUSED
-        size, member = end - at - 1, 0
-        while member < _MEMBERS.shape[0]:
-            if size == size_of(_MEMBERS, member) and begins_with(_MEMBERS, member, objects, at + 1):
-                break
-            member += 1
-        at = skip_space(objects, end + 1)
-        if objects[at] != COLON:
-            return REFUSED
-        at = skip_space(objects, at + 1)
+        member = which_key(_MEMBERS, objects, key, end)
         end = skip_value(objects, at)
         if end < 0:
             return REFUSED
